@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The port: all that core/, sbi/ and drivers/virtual/ need from below. Implemented by arch/riscv/
+ * and, for host tests, by tests/unit/fake_arch.c. Nothing here names a RISC-V register.
+ *
+ * "own hart" means: only for the hart that calls. Time is in ticks of machine.timebase_hz.
+ */
+#ifndef CORE_ARCH_H
+#define CORE_ARCH_H
+
+#include "core/addr.h"
+#include "core/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct hart;
+struct vcpu;
+struct vm;
+
+/* ---- the machine -------------------------------------------------------------------------- */
+
+/* Spin-wait hint. */
+void arch_relax(void);
+
+/* Current time in ticks; the same on all harts. */
+uint64_t arch_now(void);
+
+/* Orders stores to ordinary memory before stores to devices (doorbell before its data is a bug). */
+void arch_io_fence(void);
+
+/* The hart this runs on. */
+struct hart *arch_hart_self(void);
+
+/*
+ * Makes hart leave its guest or its wait, soon; harmless when it is in neither. Call through
+ * hart_kick(), which spares it when it is not needed.
+ */
+void arch_hart_kick(struct hart *hart);
+
+/*
+ * Own hart: sleeps until an interrupt for the hypervisor or for the hart's guest is pending, then
+ * handles those that are the hypervisor's. Returns at once if one already is. Called by sched.c
+ * after hart->mode was set to HART_IDLE and all work was found absent.
+ */
+void arch_hart_wait(struct hart *hart);
+
+/* Own hart: interrupt (and so leave guest or wait) at deadline; UINT64_MAX: never. */
+void arch_hart_timer(uint64_t deadline);
+
+/* Own hart: stop it for good (firmware HSM). Does not return. */
+_Noreturn void arch_hart_park(void);
+
+/* Is this hart parked, as the firmware says? */
+bool arch_hart_parked(const struct hart *hart);
+
+enum arch_reset {
+    ARCH_RESET_OFF,
+    ARCH_RESET_COLD,
+    ARCH_RESET_WARM,
+};
+
+/* The end: platform off or reset through the firmware. reason_failed: the SRST reason. */
+_Noreturn void arch_machine_reset(enum arch_reset kind, bool reason_failed);
+
+/* Maps [base, base + size) of device registers for the hypervisor, for good. At boot; NULL: full. */
+void *arch_map_device(hpa_t base, uint64_t size) MUST_CHECK;
+
+/* ---- memory that is not the hypervisor's ---------------------------------------------------- */
+
+/*
+ * Windows: each opens a bounded mapping on [hpa, hpa + len), does one pass and closes it. Any
+ * alignment, any length. The caller has checked that the range is RAM it may touch (memmap_*).
+ * Accesses of naturally aligned 2, 4 and 8 bytes at either end are not torn.
+ */
+void arch_phys_read(void *dst, hpa_t src, size_t len);
+void arch_phys_write(hpa_t dst, const void *src, size_t len);
+void arch_phys_copy(hpa_t dst, hpa_t src, size_t len);
+void arch_phys_zero(hpa_t dst, size_t len);
+
+/*
+ * A standing mapping of one page of guest RAM that the guest registered for sharing (mailbox header,
+ * steal time). Never trusted. NULL when no slot is left. unmap is complete on every hart on return.
+ */
+void *arch_share_map(hpa_t page) MUST_CHECK;
+void arch_share_unmap(void *va);
+
+/* Copies from the guest's virtual memory with the vCPU's own translation. Own hart, vCPU loaded. */
+enum err arch_guest_read_va(struct vcpu *vcpu, void *dst, gva_t src, size_t len) MUST_CHECK;
+
+/* ---- VMs ------------------------------------------------------------------------------------- */
+
+enum map_attr {
+    MAP_RAM,    /* read, write, execute, cacheable */
+    MAP_RO,     /* read only, cacheable */
+    MAP_RW,     /* read, write, no execute, cacheable */
+    MAP_DEVICE, /* read, write, no execute, I/O */
+};
+
+/* Allocates the port's VM and, inside it, core's, zeroed. At boot only; NULL: no memory. */
+struct vm *arch_vm_create(void);
+
+/*
+ * Adds a translation. All of it or nothing; ERR_EXISTS if any part is mapped. Page aligned. Uses the
+ * largest pages that fit. At boot and while no vCPU of the VM runs.
+ */
+enum err arch_vm_map(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t size,
+                     enum map_attr attr) MUST_CHECK;
+
+/* Removes a translation and forgets it on every hart that ran the VM. */
+void arch_vm_unmap(struct vm *vm, gpa_t gpa, uint64_t size);
+
+/*
+ * Forgets everything the harts may have cached for this VM's guest-virtual and guest-physical
+ * addresses before the VM starts anew. No vCPU of it runs.
+ */
+void arch_vm_flush(struct vm *vm);
+
+/* ---- vCPUs ----------------------------------------------------------------------------------- */
+
+/*
+ * Allocates the port's vCPU and, inside it, core's, zeroed but for vm, index and hart. At boot only;
+ * NULL: no memory.
+ */
+struct vcpu *arch_vcpu_create(struct vm *vm, uint32_t index, struct hart *hart);
+
+/*
+ * Gives the vCPU an interrupt file of its hart and tells the page that stands for it, to be mapped
+ * into the VM. ERR_NO_MEMORY: the hart has none left. At boot only.
+ */
+enum err arch_vcpu_msi_page(struct vcpu *vcpu, hpa_t *page) MUST_CHECK;
+
+/*
+ * Sets every register, CSR and interrupt-file bit that the guest can see to its reset value; the
+ * vCPU will start at pc in supervisor mode, translation off, interrupts off, a0 = its hart id as
+ * the guest knows it, a1 = opaque. [SBI 3.0 HSM, hart start]. Own hart (that of the vCPU).
+ */
+void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque);
+
+/* Own hart: makes the vCPU resident (CSRs, interrupt file, FP off) or takes it off the hart. */
+void arch_vcpu_load(struct vcpu *vcpu);
+void arch_vcpu_put(struct vcpu *vcpu);
+
+enum vcpu_irq {
+    VCPU_IRQ_SOFT,
+    VCPU_IRQ_TIMER,
+    VCPU_IRQ_EXT,
+};
+
+/* Own hart, vCPU loaded: brings the hart's virtual interrupt lines to vcpu->irq_lines. */
+void arch_vcpu_sync_irqs(struct vcpu *vcpu);
+
+/* Is an interrupt pending that the guest has enabled (would end its WFI)? Own hart, vCPU loaded. */
+bool arch_vcpu_irq_pending(const struct vcpu *vcpu);
+
+/* Any hart: delivers a message-signalled interrupt to the vCPU's own file; eiid 1.. */
+void arch_vcpu_msi(struct vcpu *vcpu, uint32_t eiid);
+
+/* Own hart: the guest's next timer event in its own time; UINT64_MAX: none. Clears a pending one. */
+void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline);
+
+/* Own hart: the host-time deadline of the guest's timer, UINT64_MAX if none or not enabled. */
+uint64_t arch_vcpu_timer_deadline(const struct vcpu *vcpu);
+
+enum fence_kind {
+    FENCE_I,        /* instruction fetch */
+    FENCE_VMA,      /* guest virtual, [start, start + size) */
+    FENCE_VMA_ASID, /* the same for one ASID */
+};
+
+struct fence {
+    enum fence_kind kind;
+    uint64_t start;
+    uint64_t size; /* UINT64_MAX or (0, 0): everything */
+    uint64_t asid;
+};
+
+/* Own hart, vCPU loaded. */
+void arch_vcpu_fence(struct vcpu *vcpu, const struct fence *fence);
+
+/* mvendorid, marchid, mimpid as the guest sees them: those of the host's firmware. */
+struct arch_ids {
+    uint64_t vendor, arch, impl;
+};
+struct arch_ids arch_machine_ids(void);
+
+/* Where the vCPU is or was last, for reports and audits. */
+uint64_t arch_vcpu_pc(const struct vcpu *vcpu);
+
+/* Writes /cpus of the guest's FDT: one node a vCPU with the ISA really offered, and its intc. */
+enum err arch_fdt_cpus(const struct vm *vm, void *fdt) MUST_CHECK;
+
+/* Phandle that arch_fdt_cpus() gives to the interrupt controller of vCPU index. */
+uint32_t arch_fdt_cpu_intc(uint32_t index);
+
+#endif

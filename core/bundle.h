@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bundle: a FIT image with kernels, initrds, optional guest DTBs and the manifest. Stays
+ * untouched in memory; a VM restarts from it. Each image is hashed once a boot, before its first
+ * use, by the hart of the VM that needs it.
+ */
+#ifndef CORE_BUNDLE_H
+#define CORE_BUNDLE_H
+
+#include "core/addr.h"
+#include "core/err.h"
+#include "core/spinlock.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum image_hash {
+    IMAGE_UNCHECKED,
+    IMAGE_GOOD,
+    IMAGE_BAD,
+};
+
+struct image {
+    const char *name; /* FIT unit name */
+    const char *description, *type;
+    const void *data;
+    uint64_t size;
+    int node;
+    struct spinlock lock; /* held while it is hashed: a second user waits for the first */
+    enum image_hash hash GUARDED_BY(lock);
+};
+
+struct bundle {
+    const void *fit;
+    uint64_t size;
+    uint32_t image_count;
+    struct image *images;
+};
+
+/* Checks the FIT's structure and finds its images. On error *why says what and how to mend. */
+enum err bundle_read(struct bundle *b, const void *fit, uint64_t size, const char **why) MUST_CHECK;
+
+struct image *bundle_find(struct bundle *b, const char *name);
+
+/*
+ * Verifies every hash node of image (crc32, sha256), once; later calls return what was found then.
+ * An image without a hash node, or with an unknown algorithm, is an error. *why names the fault.
+ */
+enum err bundle_verify(struct bundle *b, struct image *image, const char **why) MUST_CHECK;
+
+#endif

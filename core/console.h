@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One terminal for the machine: each VM's output in lines prefixed and coloured by its name, an
+ * escape key (Ctrl-A, as in QEMU it would clash: Ctrl-] is used) that gives the keyboard to a VM or
+ * to the hypervisor's own small shell.
+ *
+ * Locking: console lock guards the terminal and every VM's line buffer; it is below all but log.
+ */
+#ifndef CORE_CONSOLE_H
+#define CORE_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm;
+struct console;
+
+/* A physical UART as the console needs it; filled by drivers/uart_*.c or the port's SBI DBCN. */
+struct uart_ops {
+    void (*putc)(char c);       /* waits while the transmitter is full */
+    int (*getc)(void);          /* -1: nothing there */
+    void (*enable_rx_irq)(void); /* NULL: input is polled on a timer */
+};
+
+/* The machine's terminal. At boot, before the first log line; again when a better one is found. */
+void console_set_uart(const struct uart_ops *ops);
+
+/* Writes one whole hypervisor line with its prefix. Any hart, any lock above console. */
+void console_log(const char *line, size_t len);
+
+/* A VM's end: allocated from the pool. NULL: no memory. */
+struct console *console_create(struct vm *vm);
+
+/* The guest's output and input (vUART, DBCN). Any hart of that VM. */
+void console_write(struct console *c, const char *data, size_t len);
+size_t console_read(struct console *c, char *data, size_t len);
+bool console_has_input(struct console *c);
+
+/* Forgets input and ends an unfinished line; at VM reset. */
+void console_reset(struct console *c);
+
+/* Called (no lock held) when the VM has new input: the vUART raises its interrupt. */
+void console_on_input(struct console *c, void (*fn)(void *arg), void *arg);
+
+/* The UART has input, or might: takes it all in. Own hart; from its interrupt or the poll timer. */
+void console_poll(void);
+
+/* Prints the banner and starts to take input (interrupt or poll timer). After all VMs are made. */
+void console_start(void);
+
+/* Lets everything out before the machine goes down. */
+void console_flush(void);
+
+#endif

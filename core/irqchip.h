@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine's own interrupt controller, as core and the device models use it. A driver fills the
+ * operations (drivers/plic.c, drivers/aplic.c); platforms/ wires it to what the FDT says.
+ */
+#ifndef CORE_IRQCHIP_H
+#define CORE_IRQCHIP_H
+
+#include "core/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hart;
+struct vcpu;
+struct host_irq;
+
+enum irq_trigger {
+    IRQ_EDGE_RISING = 1, /* numbers of the FDT binding */
+    IRQ_EDGE_FALLING = 2,
+    IRQ_LEVEL_HIGH = 4,
+    IRQ_LEVEL_LOW = 8,
+};
+
+static inline bool irq_is_level(enum irq_trigger t)
+{
+    return t == IRQ_LEVEL_HIGH || t == IRQ_LEVEL_LOW;
+}
+
+/*
+ * One wired interrupt source. handler runs on irq->hart with no lock held; a level source stays
+ * masked from then on until irqchip complete() is called for it (any hart).
+ */
+struct host_irq {
+    uint32_t source; /* the controller's number, from 1 */
+    enum irq_trigger trigger;
+    struct hart *hart;
+    void (*handler)(struct host_irq *irq);
+};
+
+struct irqchip_ops {
+    /* Own hart: an external interrupt is pending; claims and dispatches all there are. NULL where
+     * wired interrupts reach the hypervisor as MSIs. */
+    void (*handle)(struct hart *hart);
+
+    /* To the hypervisor, on irq->hart; left disabled. */
+    enum err (*attach)(struct host_irq *irq);
+    void (*enable)(struct host_irq *irq);
+    void (*disable)(struct host_irq *irq);
+    void (*complete)(struct host_irq *irq);
+
+    /*
+     * Sends the source, as MSI eiid, straight into the interrupt file of vcpu; eiid 0: stop. It is
+     * enabled and disabled as before. NULL where the machine cannot.
+     */
+    enum err (*route_guest)(struct host_irq *irq, struct vcpu *vcpu, uint32_t eiid);
+
+    /* For a routed level source: if it is still asserted, send its MSI again. NULL with the above. */
+    void (*retrigger)(struct host_irq *irq);
+};
+
+struct irqchip {
+    const struct irqchip_ops *ops; /* NULL: the machine has none that Curia knows */
+    uint32_t source_count;         /* highest source number */
+    uint32_t guest_files;          /* IMSIC guest files a hart; 0: none */
+    uint32_t guest_ids;            /* highest interrupt identity of a guest file */
+};
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names for clang's -Wthread-safety. gcc sees nothing.
+ *
+ * The order in which locks may be taken, outermost first:
+ *
+ *     power > vm > vcpu > device > channel > hart (timers) > pool > console > log
+ *
+ * Nothing is called back upwards with a lower lock held: an event that has to go up (a VM has
+ * stopped) is raised after the lower lock is dropped.
+ */
+#ifndef CORE_LOCKS_H
+#define CORE_LOCKS_H
+
+#if defined(__clang__)
+#define TSA(x) __attribute__((x))
+#else
+#define TSA(x)
+#endif
+
+#define CAPABILITY(name)   TSA(capability(name))
+#define GUARDED_BY(l)      TSA(guarded_by(l))
+#define PT_GUARDED_BY(l)   TSA(pt_guarded_by(l))
+#define REQUIRES(l)        TSA(requires_capability(l))
+#define EXCLUDES(l)        TSA(locks_excluded(l))
+#define ACQUIRES(l)        TSA(acquire_capability(l))
+#define RELEASES(l)        TSA(release_capability(l))
+#define TRY_ACQUIRES(v, l) TSA(try_acquire_capability(v, l))
+#define NO_TSA             TSA(no_thread_safety_analysis)
+
+#endif

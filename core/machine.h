@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The one root structure. Filled while the machine is built, by the boot hart; constant after that
+ * but for what carries its own lock.
+ */
+#ifndef CORE_MACHINE_H
+#define CORE_MACHINE_H
+
+#include "core/board.h"
+#include "core/bundle.h"
+#include "core/hart.h"
+#include "core/irqchip.h"
+#include "core/manifest.h"
+
+#include <stdint.h>
+
+struct vm;
+struct ipc;
+
+struct machine {
+    struct board board;
+    struct bundle bundle;
+    struct manifest manifest;
+    struct irqchip irqchip;
+    uint64_t timebase_hz;
+    uint32_t hart_count;
+    struct hart **harts; /* by index; the port fills them */
+    uint32_t vm_count;
+    struct vm **vms; /* by index, as in the manifest */
+    struct ipc *ipc;
+};
+
+extern struct machine machine;
+
+/*
+ * Builds everything the manifest says: VMs, vCPUs, devices, channels; then starts the VMs whose
+ * manifest says so. Boot hart; harts exist, board and arena are there. Ends in boot_fail() with
+ * every finding told if it cannot.
+ */
+void machine_build(void);
+
+#endif

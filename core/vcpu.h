@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A vCPU: what the policy knows of it. The port embeds this in its own structure, which holds the
+ * registers.
+ */
+#ifndef CORE_VCPU_H
+#define CORE_VCPU_H
+
+#include "core/addr.h"
+#include "core/arch.h"
+#include "core/hart.h"
+#include "core/spinlock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * HSM states, from the guest's side [SBI 3.0 §9]. Changed with compare-and-swap: START_PENDING is
+ * entered by any sibling that wins STOPPED -> START_PENDING; everything else is done by the vCPU's
+ * own hart.
+ */
+enum vcpu_state {
+    VCPU_STOPPED,
+    VCPU_START_PENDING,
+    VCPU_STARTED,
+    VCPU_SUSPENDED,
+};
+
+/* Bits of vcpu->requests: set by anyone (vcpu_request()), taken by the vCPU's hart. */
+#define VCPU_REQ_START (1u << 0) /* state is START_PENDING: reset to start_pc and run */
+#define VCPU_REQ_STOP  (1u << 1) /* the VM is being stopped: leave the guest for good */
+#define VCPU_REQ_LOAD  (1u << 2) /* the VM is LOADING and this is its vCPU 0: load it */
+#define VCPU_REQ_IRQ   (1u << 3) /* irq_lines changed */
+#define VCPU_REQ_FENCE (1u << 4) /* fences[] is not empty */
+
+#define VCPU_FENCES 4u
+
+/* Exits are counted by cause, by their own hart only; others read them relaxed. */
+enum exit_cause {
+    EXIT_ECALL_FAST, /* SBI calls served on the fast path */
+    EXIT_ECALL,      /* SBI calls on the general path */
+    EXIT_MMIO,       /* emulated device accesses */
+    EXIT_PAGE_FAULT, /* accesses outside the VM's map */
+    EXIT_INSN,       /* illegal and virtual instructions */
+    EXIT_WFI,
+    EXIT_IRQ_TIMER, /* the hypervisor's interrupts while the guest ran */
+    EXIT_IRQ_IPI,
+    EXIT_IRQ_EXT,
+    EXIT_OTHER, /* exceptions given back to the guest */
+    EXIT_CAUSES
+};
+
+struct vcpu {
+    struct vm *vm;
+    uint32_t index; /* and hart id, as the guest knows it */
+    struct hart *hart;
+
+    _Atomic uint32_t state;    /* enum vcpu_state */
+    _Atomic uint32_t requests; /* VCPU_REQ_* */
+    _Atomic uint32_t irq_lines; /* 1 << enum vcpu_irq: level of each line; any hart */
+    bool loaded;  /* own hart: resident */
+    bool resume_nonretentive; /* own hart: SUSPENDED and will restart at start_pc */
+
+    /* Written by the starter before START_PENDING is published, or by the own hart at suspend. */
+    gpa_t start_pc;
+    uint64_t start_opaque;
+
+    struct spinlock fence_lock;
+    uint32_t fence_count GUARDED_BY(fence_lock);
+    struct fence fences[VCPU_FENCES] GUARDED_BY(fence_lock);
+    _Atomic uint32_t fence_posted; /* requests made and ... */
+    _Atomic uint32_t fence_done;   /* ... carried out, both free-running */
+
+    uint64_t exits[EXIT_CAUSES];
+};
+
+/* Publishes request bits and kicks the vCPU's hart if it needs that. Any hart, any lock. */
+void vcpu_request(struct vcpu *v, uint32_t requests);
+
+/* Sets or clears an interrupt line of the vCPU. Any hart. */
+void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level);
+
+/*
+ * STOPPED -> START_PENDING: the vCPU starts at pc with opaque in a1. ERR_EXISTS: it is not stopped;
+ * ERR_STATE: its VM is not RUNNING or LOADING. Any hart. [SBI 3.0 §9.1]
+ */
+enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque) MUST_CHECK;
+
+/* Own hart: the guest stopped this vCPU (HSM stop, SRST). It does not run again by itself. */
+void vcpu_stop_self(struct vcpu *v);
+
+/*
+ * Own hart: SUSPENDED until an interrupt that the guest enabled is pending; then it continues, or,
+ * if nonretentive, restarts at pc with opaque in a1. [SBI 3.0 §9.4]
+ */
+void vcpu_suspend_self(struct vcpu *v, bool nonretentive, gpa_t pc, uint64_t opaque);
+
+/*
+ * Carries fence out on every vCPU of vm in targets (bit i = vCPU i; vm->vcpu_count <= 64) and
+ * returns when each has done so or is sure to before it runs another guest instruction. Own hart of
+ * a vCPU of that VM, on the general path only (mode HART_HYP): two that fence each other would
+ * otherwise wait for ever.
+ */
+void vcpu_fence(struct vm *vm, uint64_t targets, const struct fence *fence);
+
+/*
+ * Own hart: handles the vCPU's requests. True: it may run now (loaded, lines in sync). Called by
+ * sched.c.
+ */
+bool vcpu_prepare(struct vcpu *v);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VM: what the policy knows of it. The port embeds this in its own structure, which holds stage 2.
+ */
+#ifndef CORE_VM_H
+#define CORE_VM_H
+
+#include "core/manifest.h"
+#include "core/memmap.h"
+#include "core/mmio_bus.h"
+#include "core/spinlock.h"
+#include "core/timer.h"
+#include "core/vcpu.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct console;
+struct virqchip;
+
+enum vm_state {
+    VM_OFF,
+    VM_LOADING, /* its own harts load it */
+    VM_RUNNING,
+    VM_PAUSED,
+    VM_SUSPENDED,
+    VM_STOPPING, /* its vCPUs are leaving */
+    VM_CRASHED,
+};
+
+/* Why a VM last stopped; kept until it stops again. */
+enum stop_reason {
+    STOP_NONE,
+    STOP_SHUTDOWN, /* its own SRST, or its last hart stopped */
+    STOP_REBOOT,   /* its own SRST reset */
+    STOP_ASKED,    /* VMM stop or restart, graceful or not */
+    STOP_FORCED,   /* the power coordinator's force */
+    STOP_CRASH,    /* its own SRST with "system failure", or it cannot go on */
+    STOP_LOAD,     /* its image could not be loaded */
+    STOP_WATCHDOG,
+};
+
+struct vm_fault {
+    uint64_t pc;
+    uint64_t cause;
+    uint64_t addr;
+};
+
+struct vm {
+    uint32_t index;
+    const struct vm_config *config;
+
+    struct memmap map;
+    struct mmio_bus bus;
+    struct virqchip *irqchip;
+    bool has_imsic; /* each vCPU owns an interrupt file */
+    struct console *console;
+    uint32_t vcpu_count;
+    struct vcpu **vcpus;
+
+    struct spinlock lock;
+    enum vm_state state GUARDED_BY(lock);      /* read unlocked by vm_state() */
+    uint32_t generation GUARDED_BY(lock);      /* one more at every start; never 0 once started */
+    bool restart_after_stop GUARDED_BY(lock);  /* load again when the last vCPU has left */
+    bool restarts_held GUARDED_BY(lock);       /* a transition is under way */
+    enum stop_reason stop_reason GUARDED_BY(lock);
+    struct vm_fault fault GUARDED_BY(lock);
+    uint32_t crash_count GUARDED_BY(lock); /* in the current restart window */
+    uint64_t crash_window GUARDED_BY(lock);
+    struct timer stop_timer; /* graceful stop; restart back-off */
+
+    _Atomic uint32_t live_vcpus; /* those not STOPPED; the last to leave runs vm_stopped() */
+    _Atomic uint32_t state_seen; /* a copy of state for unlocked readers */
+};
+
+/* A snapshot of the state, for checks that bear a stale answer. */
+static inline enum vm_state vm_state(const struct vm *vm)
+{
+    return (enum vm_state)atomic_load_explicit(&vm->state_seen, memory_order_acquire);
+}
+
+/* NULL: no such vCPU. */
+static inline struct vcpu *vm_vcpu(const struct vm *vm, uint64_t index)
+{
+    return index < vm->vcpu_count ? vm->vcpus[index] : NULL;
+}
+
+/*
+ * Builds VM index of the manifest: RAM, map, stage 2, vCPUs, irqchip, devices. Boot hart. On error
+ * *why names the cause.
+ */
+enum err vm_build(uint32_t index, const char **why) MUST_CHECK;
+
+const char *vm_state_name(enum vm_state s);
+const char *stop_reason_name(enum stop_reason r);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What guests and Curia agree on: standard SBI numbers and Curia's own extensions IPC, PWR and VMM.
+ * Guests include this header and nothing else of Curia; it serves C and assembler, needs only
+ * <stdint.h> (or the kernel's types), and is specified in docs/abi.md.
+ */
+#ifndef CURIA_SBI_ABI_H
+#define CURIA_SBI_ABI_H
+
+/* ---- standard SBI [SBI 3.0] ----------------------------------------------------------------- */
+
+#define SBI_EXT_LEGACY_SET_TIMER      0x00
+#define SBI_EXT_LEGACY_PUTCHAR        0x01
+#define SBI_EXT_LEGACY_GETCHAR        0x02
+#define SBI_EXT_LEGACY_CLEAR_IPI      0x03
+#define SBI_EXT_LEGACY_SEND_IPI       0x04
+#define SBI_EXT_LEGACY_REMOTE_FENCE_I 0x05
+#define SBI_EXT_LEGACY_REMOTE_SFENCE  0x06
+#define SBI_EXT_LEGACY_REMOTE_SFENCE_ASID 0x07
+#define SBI_EXT_LEGACY_SHUTDOWN       0x08
+
+#define SBI_EXT_BASE   0x10
+#define SBI_EXT_TIME   0x54494D45
+#define SBI_EXT_IPI    0x735049
+#define SBI_EXT_RFENCE 0x52464E43
+#define SBI_EXT_HSM    0x48534D
+#define SBI_EXT_SRST   0x53525354
+#define SBI_EXT_DBCN   0x4442434E
+#define SBI_EXT_SUSP   0x53555350
+
+#define SBI_BASE_GET_SPEC_VERSION  0
+#define SBI_BASE_GET_IMPL_ID       1
+#define SBI_BASE_GET_IMPL_VERSION  2
+#define SBI_BASE_PROBE_EXTENSION   3
+#define SBI_BASE_GET_MVENDORID     4
+#define SBI_BASE_GET_MARCHID       5
+#define SBI_BASE_GET_MIMPID        6
+
+#define SBI_TIME_SET_TIMER 0
+#define SBI_IPI_SEND_IPI   0
+
+#define SBI_RFENCE_FENCE_I          0
+#define SBI_RFENCE_SFENCE_VMA       1
+#define SBI_RFENCE_SFENCE_VMA_ASID  2
+#define SBI_RFENCE_HFENCE_GVMA_VMID 3
+#define SBI_RFENCE_HFENCE_GVMA      4
+#define SBI_RFENCE_HFENCE_VVMA_ASID 5
+#define SBI_RFENCE_HFENCE_VVMA      6
+
+#define SBI_HSM_START      0
+#define SBI_HSM_STOP       1
+#define SBI_HSM_GET_STATUS 2
+#define SBI_HSM_SUSPEND    3
+
+#define SBI_HSM_STATE_STARTED         0
+#define SBI_HSM_STATE_STOPPED         1
+#define SBI_HSM_STATE_START_PENDING   2
+#define SBI_HSM_STATE_STOP_PENDING    3
+#define SBI_HSM_STATE_SUSPENDED       4
+#define SBI_HSM_STATE_SUSPEND_PENDING 5
+#define SBI_HSM_STATE_RESUME_PENDING  6
+
+#define SBI_HSM_SUSPEND_RETENTIVE     0x00000000
+#define SBI_HSM_SUSPEND_NON_RETENTIVE 0x80000000
+
+#define SBI_SRST_RESET           0
+#define SBI_SRST_TYPE_SHUTDOWN   0
+#define SBI_SRST_TYPE_COLD       1
+#define SBI_SRST_TYPE_WARM       2
+#define SBI_SRST_REASON_NONE     0
+#define SBI_SRST_REASON_FAILURE  1
+
+#define SBI_DBCN_WRITE      0
+#define SBI_DBCN_READ       1
+#define SBI_DBCN_WRITE_BYTE 2
+
+#define SBI_SUCCESS               0
+#define SBI_ERR_FAILED            (-1)
+#define SBI_ERR_NOT_SUPPORTED     (-2)
+#define SBI_ERR_INVALID_PARAM     (-3)
+#define SBI_ERR_DENIED            (-4)
+#define SBI_ERR_INVALID_ADDRESS   (-5)
+#define SBI_ERR_ALREADY_AVAILABLE (-6)
+#define SBI_ERR_ALREADY_STARTED   (-7)
+#define SBI_ERR_ALREADY_STOPPED   (-8)
+#define SBI_ERR_NO_SHMEM          (-9)
+#define SBI_ERR_INVALID_STATE     (-10)
+#define SBI_ERR_BAD_RANGE         (-11)
+#define SBI_ERR_TIMEOUT           (-12)
+#define SBI_ERR_IO                (-13)
+#define SBI_ERR_DENIED_LOCKED     (-14)
+
+/* ---- Curia ------------------------------------------------------------------------------------ */
+
+#define CURIA_IMPL_ID 0x435552 /* "CUR", until one is registered */
+
+#define CURIA_EXT_IPC 0x08495043
+#define CURIA_EXT_PWR 0x08505752
+#define CURIA_EXT_VMM 0x08564D4D
+
+/*
+ * IPC. Channel end i of the calling VM; i, the name and the interrupt of each are in the VM's FDT
+ * (/curia/channel@i). Addresses are guest physical, as (low, high) pairs where a register could be
+ * too narrow: on RV64 high must be 0.
+ */
+#define CURIA_IPC_COUNT         0 /* () -> number of ends */
+#define CURIA_IPC_MAILBOX_SET   1 /* (end, header lo, header hi, ring_bytes) */
+#define CURIA_IPC_MAILBOX_CLEAR 2 /* (end) */
+#define CURIA_IPC_SEND          3 /* (end, buffer lo, buffer hi, bytes 1..4096) */
+#define CURIA_IPC_NOTIFY        4 /* (end, bits) : or-ed into the peer's doorbell word */
+
+#define CURIA_IPC_MESSAGE_MAX 4096
+#define CURIA_IPC_RING_MIN    8192    /* a power of two, right behind the header's page */
+#define CURIA_IPC_RING_MAX    1048576
+
+#define CURIA_MAILBOX_MAGIC 0x4D425831 /* "MBX1": written by the owner before it registers */
+
+/* Bits of peer_state. */
+#define CURIA_PEER_UP      1 /* the peer has a mailbox: messages and doorbells reach it */
+#define CURIA_PEER_RUNNING 2 /* the peer's VM runs */
+
+/* Bits of events, or-ed by Curia, taken by the owner with amoswap. */
+#define CURIA_MAILBOX_EV_MESSAGE 1 /* head moved */
+#define CURIA_MAILBOX_EV_ROOM    2 /* after a refused send: the peer's ring has room again */
+#define CURIA_MAILBOX_EV_PEER    4 /* peer_state or peer_generation changed */
+#define CURIA_MAILBOX_EV_BELL    8 /* doorbell is not 0 */
+
+/*
+ * Records of the ring start at multiples of 8: u32 length, u32 zero, then the message, padded to 8.
+ * They wrap at the ring's end at any byte. head and tail are free-running byte counts; their
+ * difference never exceeds ring_bytes. A reader that takes messages while CURIA_MAILBOX_WANT_ROOM is
+ * set in want calls CURIA_IPC_MAILBOX_ROOM afterwards, so that a refused sender hears of it.
+ */
+#define CURIA_IPC_MAILBOX_ROOM  5 /* (end): room was made; clears want, tells the peer */
+#define CURIA_MAILBOX_WANT_ROOM 1
+
+/*
+ * PWR. Events come as an edge interrupt (FDT /curia/power); the guest takes them with EVENT until it
+ * answers 0.
+ */
+#define CURIA_PWR_LISTEN    0 /* (on) */
+#define CURIA_PWR_REQUEST   1 /* (kind, reason, flags) -> txn */
+#define CURIA_PWR_EVENT     2 /* () -> packed event, 0: none */
+#define CURIA_PWR_ANSWER    3 /* (txn, answer, argument) */
+#define CURIA_PWR_CANCEL    4 /* (txn) */
+#define CURIA_PWR_STATUS    5 /* () -> packed state */
+#define CURIA_PWR_TIME_LEFT 6 /* () -> microseconds left to answer what is asked; 0: nothing */
+#define CURIA_PWR_AUDIT     7 /* (seq, buffer lo, buffer hi, records) -> records copied */
+
+#define CURIA_PWR_KIND_OFF        0
+#define CURIA_PWR_KIND_RESET_COLD 1
+#define CURIA_PWR_KIND_RESET_WARM 2
+#define CURIA_PWR_KIND_SUSPEND    3
+
+#define CURIA_PWR_FLAG_EMERGENCY 1
+
+/* A packed event: bits 7:0 type, 15:8 kind, 31:16 reason, 63:32 txn. */
+#define CURIA_PWR_EV_PREPARE  1 /* answer ACK, then READY, VETO or POSTPONE */
+#define CURIA_PWR_EV_STOP     2 /* stop now: SRST (kind reset: SRST reset will do as well) */
+#define CURIA_PWR_EV_ABORT    3 /* the transition is off; go on */
+#define CURIA_PWR_EV_SHUTDOWN 4 /* this VM alone is asked to stop (VMM); txn 0 */
+#define CURIA_PWR_EV_RESTART  5 /* this VM alone is asked to stop and will be started again; txn 0 */
+
+#define CURIA_PWR_EVENT_TYPE(e)   ((e) & 0xff)
+#define CURIA_PWR_EVENT_KIND(e)   (((e) >> 8) & 0xff)
+#define CURIA_PWR_EVENT_REASON(e) (((e) >> 16) & 0xffff)
+#define CURIA_PWR_EVENT_TXN(e)    ((e) >> 32)
+
+#define CURIA_PWR_ANSWER_ACK      0
+#define CURIA_PWR_ANSWER_READY    1
+#define CURIA_PWR_ANSWER_VETO     2
+#define CURIA_PWR_ANSWER_POSTPONE 3 /* argument: microseconds wanted */
+
+/* Packed state: bits 7:0 state of the machine, 15:8 kind, 23:16 state of this VM, 63:32 txn. */
+#define CURIA_PWR_STATUS_STATE(s) ((s) & 0xff)
+#define CURIA_PWR_STATUS_KIND(s)  (((s) >> 8) & 0xff)
+#define CURIA_PWR_STATUS_VM(s)    (((s) >> 16) & 0xff)
+#define CURIA_PWR_STATUS_TXN(s)   ((s) >> 32)
+
+/* VMM. VMs are numbered as in the manifest. */
+#define CURIA_VMM_SELF    0 /* () -> own number */
+#define CURIA_VMM_COUNT   1 /* () -> number of VMs */
+#define CURIA_VMM_INFO    2 /* (vm, buffer lo, buffer hi, bytes) -> bytes written */
+#define CURIA_VMM_START   3 /* (vm) */
+#define CURIA_VMM_STOP    4 /* (vm, flags) */
+#define CURIA_VMM_RESTART 5 /* (vm, flags) */
+
+#define CURIA_VMM_FORCE 1 /* flag of STOP and RESTART: do not ask the guest */
+
+#define CURIA_VM_OFF       0
+#define CURIA_VM_LOADING   1
+#define CURIA_VM_RUNNING   2
+#define CURIA_VM_PAUSED    3
+#define CURIA_VM_SUSPENDED 4
+#define CURIA_VM_STOPPING  5
+#define CURIA_VM_CRASHED   6
+
+#ifndef __ASSEMBLER__
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
+#include <stdint.h>
+#endif
+
+/* The first page of a mailbox, page aligned, in the owner's RAM; the ring follows at + 4096. */
+struct curia_mailbox {
+    uint32_t magic;           /* owner */
+    uint32_t ring_bytes;      /* owner; as registered */
+    uint32_t head;            /* Curia: bytes ever written */
+    uint32_t want;            /* Curia: CURIA_MAILBOX_WANT_* */
+    uint32_t peer_state;      /* Curia */
+    uint32_t peer_generation; /* Curia: changes at each start of the peer's VM */
+    uint32_t events;          /* or-ed by Curia, taken by the owner */
+    uint32_t reserved0;
+    uint64_t doorbell; /* or-ed by Curia, taken by the owner */
+    uint64_t reserved1[3];
+    uint32_t tail; /* owner: bytes ever read; on a line of its own */
+};
+
+struct curia_vm_info {
+    uint32_t size; /* of this structure, as Curia knows it */
+    uint32_t index;
+    char name[32];
+    uint32_t state;       /* CURIA_VM_* */
+    uint32_t generation;  /* starts */
+    uint32_t vcpus;
+    uint32_t stop_reason; /* see docs/abi.md */
+    uint64_t memory_bytes;
+    uint64_t exits; /* all vCPUs, all causes */
+    uint64_t uptime_us; /* since the last start; 0 if it does not run */
+    uint64_t fault_pc;  /* of the last crash */
+    uint64_t fault_cause;
+    uint64_t fault_addr;
+};
+
+struct curia_audit_record {
+    uint64_t seq;
+    uint64_t time_us; /* since this boot of Curia */
+    uint32_t txn;
+    uint16_t vm; /* 0xffff: none, the machine */
+    uint16_t event;
+    uint16_t old_state;
+    uint16_t new_state;
+    uint32_t detail;
+};
+
+#endif
+#endif

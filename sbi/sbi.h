@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SBI as served to guests. A call is a[0..5] = arguments, a[6] = FID, a[7] = EID: the guest's
+ * registers a0 to a7 where they lie in its frame.
+ */
+#ifndef SBI_SBI_H
+#define SBI_SBI_H
+
+#include "core/err.h"
+#include "core/vcpu.h"
+#include "sbi/abi.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Made only by sbi_ok(), sbi_err() and sbi_from(), so that both halves are always set. */
+struct sbi_ret {
+    int64_t error;
+    uint64_t value;
+};
+
+static inline struct sbi_ret sbi_ok(uint64_t value)
+{
+    return (struct sbi_ret){SBI_SUCCESS, value};
+}
+
+static inline struct sbi_ret sbi_err(int64_t error)
+{
+    return (struct sbi_ret){error, 0};
+}
+
+/* The one place where Curia's errors become SBI's. */
+struct sbi_ret sbi_from(enum err e);
+
+/*
+ * The calls that cannot block: writes a[0], a[1] and returns true, or returns false having done
+ * nothing, and the general path serves it. Own hart, vCPU in the guest (mode HART_GUEST), no lock
+ * held.
+ */
+bool sbi_fast(struct vcpu *v, uint64_t a[8]);
+
+/*
+ * Any call. Writes a[0] and a[1] (legacy calls: a[0] only). Own hart, general path (mode HART_HYP),
+ * no lock held. A call that does not return to the guest (HSM stop, SRST) leaves the vCPU not
+ * STARTED, which sched.c sees.
+ */
+void sbi_call(struct vcpu *v, uint64_t a[8]);
+
+/* One extension. handle gets the call as above; fid is a[6]. probe NULL: always there. */
+struct sbi_ext {
+    uint64_t eid;
+    struct sbi_ret (*handle)(struct vcpu *v, uint64_t fid, const uint64_t a[6]);
+    bool (*probe)(const struct vcpu *v);
+};
+
+extern const struct sbi_ext sbi_ext_base, sbi_ext_time, sbi_ext_ipi, sbi_ext_rfence, sbi_ext_hsm,
+    sbi_ext_srst, sbi_ext_dbcn, sbi_ext_ipc, sbi_ext_pwr, sbi_ext_vmm;
+
+/* Legacy calls keep a1 and answer in a0 alone. [SBI 3.0 §5] */
+uint64_t sbi_legacy(struct vcpu *v, uint64_t eid, const uint64_t a[6]);
+
+/*
+ * The vCPUs that (mask, base) names as a bit mask of vCPU numbers: base UINT64_MAX means all. All
+ * named must exist: SBI_ERR_INVALID_PARAM otherwise. [SBI 3.0 §3.1]
+ */
+struct sbi_ret sbi_hart_mask(const struct vcpu *v, uint64_t mask, uint64_t base, uint64_t *targets);
+
+#endif
