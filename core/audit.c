@@ -5,6 +5,7 @@
  */
 #include "core/audit.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,7 +102,6 @@ enum err audit_adopt(struct audit *audit, void *memory, size_t size)
 void audit_put(struct audit *audit, const struct audit_record *record)
 {
     struct audit_record *slot = &audit->records[audit->next_seq % audit->capacity];
-    slot->check = ~slot->check; /* not valid while it is being written */
     *slot = *record;
     slot->seq = audit->next_seq++;
     slot->reserved = 0;
@@ -200,4 +200,64 @@ static const char *kind_name(uint32_t kind)
 static const char *nobody_name(uint32_t vm)
 {
     return vm == POWER_BY_CONSOLE ? "console" : vm == AUDIT_NO_VM ? "all" : "platform";
+}
+
+/* What `detail` holds depends on the event. */
+static void format_detail(const struct audit_record *r, char *text, size_t size)
+{
+    text[0] = '\0';
+    switch ((enum audit_event)r->event) {
+    case AUDIT_REQUEST:
+    case AUDIT_JOIN:
+    case AUDIT_REPLACE:
+    case AUDIT_COMMIT:
+        snprintf(text, size, " %s%s%s reason 0x%x", kind_name((uint32_t)(r->detail & 0xffu)),
+                 (r->detail & AUDIT_DETAIL_EMERGENCY) != 0 ? " emergency" : "",
+                 (r->detail & AUDIT_DETAIL_SRST) != 0 ? " srst" : "",
+                 (unsigned int)(r->detail >> 32));
+        break;
+    case AUDIT_POSTPONE:
+        snprintf(text, size, " +%" PRIu64 " us", r->detail);
+        break;
+    case AUDIT_SRST_ORDER:
+    case AUDIT_FROZEN_AT:
+        snprintf(text, size, " 0x%" PRIx64, r->detail);
+        break;
+    case AUDIT_NONE:
+    case AUDIT_BOOT:
+    case AUDIT_EMERGENCY:
+    case AUDIT_CANCEL:
+    case AUDIT_PREPARE_SENT:
+    case AUDIT_NO_LISTENER:
+    case AUDIT_ALL_READY:
+    case AUDIT_ACK:
+    case AUDIT_READY:
+    case AUDIT_VETO:
+    case AUDIT_TIMEOUT:
+    case AUDIT_PAUSED_RESUMED:
+    case AUDIT_STOP_SENT:
+    case AUDIT_STOP_REPEATED:
+    case AUDIT_KEY_PRESSED:
+    case AUDIT_FORCE:
+    case AUDIT_FORCED:
+    case AUDIT_FREEZE_LATE:
+    case AUDIT_STOPPED:
+    case AUDIT_CRASHED:
+    case AUDIT_RESTART_CANCELLED:
+    case AUDIT_ABORT:
+    case AUDIT_EVENT_COUNT:
+        break;
+    }
+}
+
+int audit_format(const struct audit_record *r, const char *vm_name, char *text, size_t size)
+{
+    char detail[56];
+    bool moved = r->old_state != r->new_state;
+    format_detail(r, detail, sizeof(detail));
+    return snprintf(text, size, "audit %05" PRIu64 " [%4" PRIu64 ".%06" PRIu64 "] txn %u %s %s %s%s%s%s",
+                    r->seq, r->time_us / 1000000u, r->time_us % 1000000u, (unsigned int)r->txn,
+                    vm_name != NULL ? vm_name : nobody_name(r->vm), audit_event_name(r->event),
+                    audit_state_name(r->old_state), moved ? " -> " : "",
+                    moved ? audit_state_name(r->new_state) : "", detail);
 }

@@ -18,7 +18,7 @@
 #include "core/err.h"
 
 #define AUDIT_NO_VM 0xffu  /* a record about the whole */
-#define AUDIT_LINE_MAX 128u /* audit_format() needs no more, with VM names up to 32 characters */
+#define AUDIT_LINE_MAX 208u /* audit_format() needs no more, with VM names up to 32 characters */
 
 /* Part of the ABI of the PWR extension: numbers are never reused. */
 enum audit_event {
@@ -54,9 +54,12 @@ enum audit_event {
     AUDIT_EVENT_COUNT,
 };
 
-/* detail of REQUEST, JOIN, REPLACE, COMMIT: [7:0] enum power_kind, [8] emergency, [9] SRST, [63:32] reason */
+/* detail of REQUEST, JOIN, REPLACE and COMMIT: [7:0] enum power_kind, flags, [63:32] reason. */
+#define AUDIT_DETAIL_EMERGENCY (UINT64_C(1) << 8)
+#define AUDIT_DETAIL_SRST (UINT64_C(1) << 9)
 #define AUDIT_DETAIL_REQUEST(kind, emergency, srst, reason)                                        \
-    ((uint64_t)(kind) | ((uint64_t)(emergency) << 8) | ((uint64_t)(srst) << 9) |                   \
+    ((uint64_t)(kind) | ((emergency) ? AUDIT_DETAIL_EMERGENCY : 0) |                               \
+     ((srst) ? AUDIT_DETAIL_SRST : 0) |                                                            \
      ((uint64_t)(reason) << 32))
 
 /* As it lies in memory, and as guests read it through PWR. */

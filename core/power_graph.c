@@ -39,7 +39,7 @@ static uint64_t stop_wait_us(const struct power_vm_config *c)
 static uint64_t longest_chain_us(const struct power_vm_config *config, uint32_t count, bool down,
                                  uint8_t *end, uint64_t *stuck)
 {
-    uint64_t total_us[POWER_VM_MAX];
+    uint64_t total_us[POWER_VM_MAX] = {0};
     uint64_t longest_us = 0;
     uint64_t left = all_vms(count);
     bool progress = true;
