@@ -7,8 +7,8 @@
  * moving loads and stores across a change of translation, privilege or interrupt state; it is no
  * fence. None of these recovers from a trap: a CSR that may not exist is probed by hart.c.
  */
-#ifndef CURIA_ARCH_RISCV_CSR_H
-#define CURIA_ARCH_RISCV_CSR_H
+#ifndef ARCH_RISCV_CSR_H
+#define ARCH_RISCV_CSR_H
 
 #include <stdint.h>
 

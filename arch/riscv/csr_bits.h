@@ -10,8 +10,8 @@
  * [Priv] is The RISC-V Instruction Set Manual Volume II, version 20240411 and the extensions
  * ratified since; [AIA] is the RISC-V Advanced Interrupt Architecture 1.0.
  */
-#ifndef CURIA_ARCH_RISCV_CSR_BITS_H
-#define CURIA_ARCH_RISCV_CSR_BITS_H
+#ifndef ARCH_RISCV_CSR_BITS_H
+#define ARCH_RISCV_CSR_BITS_H
 
 #ifdef __ASSEMBLER__
 #define RV_U64(x) (x)

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Instruction decoding, see insn.h.
+ *
+ * What a load or store does stands once, in ls_table, indexed by the direction bit and funct3 of
+ * the base encoding. The compressed forms are a second table that says where their fields lie and
+ * which entry of ls_table they expand to, as [Unpriv, "Zca"] and "Zcb" define them.
+ *
+ * [Unpriv] is The RISC-V Instruction Set Manual Volume I, [Priv] Volume II.
+ */
+#include "arch/riscv/insn.h"
+
+#include <stddef.h>
+
+#include "arch/riscv/csr_bits.h"
+
+#define OPCODE_LOAD 0x03u
+#define OPCODE_LOAD_FP 0x07u /* vector loads too */
+#define OPCODE_MISC_MEM 0x0fu
+#define OPCODE_STORE_FP 0x27u /* vector stores too */
+#define OPCODE_AMO 0x2fu
+#define OPCODE_SYSTEM 0x73u
+
+/* Set in the opcode of a store, 0x23, else the same as OPCODE_LOAD. */
+#define OPCODE_BIT_STORE 0x20u
+
+#define FUNCT3_CBO 2u   /* of OPCODE_MISC_MEM: cache-block operations */
+#define FUNCT3_HYPER 4u /* of OPCODE_SYSTEM: hlv, hlvx, hsv */
+#define FUNCT3_CSR_OP 3u
+#define FUNCT3_CSR_IMM 4u
+
+#define REG_SP 2u
+#define REG_COMPRESSED_BASE 8u /* three-bit fields name x8 to x15 */
+
+/* Bits [low, low + count) of x. */
+static uint32_t bits(uint32_t x, unsigned int low, unsigned int count)
+{
+    return (x >> low) & ((1u << count) - 1u);
+}
+
+static uint32_t opcode_of(uint32_t insn)
+{
+    return bits(insn, 0, 7);
+}
+
+static uint32_t funct3_of(uint32_t insn)
+{
+    return bits(insn, 12, 3);
+}
+
+static uint8_t rd_of(uint32_t insn)
+{
+    return (uint8_t)bits(insn, 7, 5);
+}
+
+static uint8_t rs1_of(uint32_t insn)
+{
+    return (uint8_t)bits(insn, 15, 5);
+}
+
+static uint8_t rs2_of(uint32_t insn)
+{
+    return (uint8_t)bits(insn, 20, 5);
+}
+
+/* --- Loads and stores --- */
+
+struct ls_kind {
+    uint8_t width_bytes; /* 0: no such instruction */
+    bool sign_extend;
+};
+
+/* Index into ls_table of a base load or store. */
+#define LS_STORE 8u
+#define LS_LB 0u
+#define LS_LH 1u
+#define LS_LW 2u
+#define LS_LD 3u
+#define LS_LBU 4u
+#define LS_LHU 5u
+#define LS_LWU 6u
+#define LS_SB (LS_STORE | 0u)
+#define LS_SH (LS_STORE | 1u)
+#define LS_SW (LS_STORE | 2u)
+#define LS_SD (LS_STORE | 3u)
+#define LS_COUNT 16u
+
+/* [Unpriv, "RV32/64G Instruction Set Listings"] */
+static const struct ls_kind ls_table[LS_COUNT] = {
+    [LS_LB] = {.width_bytes = 1, .sign_extend = true},
+    [LS_LH] = {.width_bytes = 2, .sign_extend = true},
+    [LS_LW] = {.width_bytes = 4, .sign_extend = true},
+    [LS_LD] = {.width_bytes = 8},
+    [LS_LBU] = {.width_bytes = 1},
+    [LS_LHU] = {.width_bytes = 2},
+    [LS_LWU] = {.width_bytes = 4},
+    [LS_SB] = {.width_bytes = 1},
+    [LS_SH] = {.width_bytes = 2},
+    [LS_SW] = {.width_bytes = 4},
+    [LS_SD] = {.width_bytes = 8},
+};
+
+/* Index of a 32-bit instruction in ls_table, or LS_COUNT if it is no integer load or store. */
+static uint32_t ls_find(uint32_t insn)
+{
+    uint32_t opcode = opcode_of(insn);
+    uint32_t index = funct3_of(insn) | ((opcode & OPCODE_BIT_STORE) != 0 ? LS_STORE : 0u);
+
+    if ((opcode & ~OPCODE_BIT_STORE) != OPCODE_LOAD || ls_table[index].width_bytes == 0) {
+        return LS_COUNT;
+    }
+    return index;
+}
+
+/* Fills *out from ls_table; the address fields become 0. */
+static void ls_fill(struct rv_mmio_insn *out, uint32_t index, uint8_t reg, uint8_t insn_bytes)
+{
+    out->write = (index & LS_STORE) != 0;
+    out->sign_extend = ls_table[index].sign_extend;
+    out->width_bytes = ls_table[index].width_bytes;
+    out->reg = reg;
+    out->insn_bytes = insn_bytes;
+    out->addr_offset = 0;
+    out->base_reg = 0;
+    out->base_offset = 0;
+}
+
+static uint8_t ls_reg(uint32_t index, uint32_t insn)
+{
+    return (index & LS_STORE) != 0 ? rs2_of(insn) : rd_of(insn);
+}
+
+/* Sign-extended offset of a base load (I-type) or store (S-type). */
+static int16_t ls_offset(uint32_t index, uint32_t insn)
+{
+    uint32_t offset =
+        (index & LS_STORE) != 0 ? (bits(insn, 25, 7) << 5) | bits(insn, 7, 5) : bits(insn, 20, 12);
+
+    return (int16_t)((int32_t)(offset ^ 0x800u) - 0x800);
+}
+
+/* Where the registers of a compressed load or store are. */
+enum c_format {
+    C_REG,      /* CL, CS: data in 4:2, base in 9:7, three bits each */
+    C_SP_LOAD,  /* CI: data in 11:7, not x0; base sp */
+    C_SP_STORE, /* CSS: data in 6:2; base sp */
+};
+
+/* Bits [from, from + count) of a compressed instruction are bits to and up of its offset. */
+struct c_piece {
+    uint8_t from;
+    uint8_t count;
+    uint8_t to;
+};
+
+struct c_form {
+    uint16_t mask;
+    uint16_t match;
+    uint8_t ls_index;
+    enum c_format format;
+    struct c_piece offset[3];
+};
+
+static const struct c_form c_forms[] = {
+    {0xe003, 0x4000, LS_LW, C_REG, {{10, 3, 3}, {6, 1, 2}, {5, 1, 6}}},     /* c.lw */
+    {0xe003, 0x6000, LS_LD, C_REG, {{10, 3, 3}, {5, 2, 6}}},                /* c.ld */
+    {0xe003, 0xc000, LS_SW, C_REG, {{10, 3, 3}, {6, 1, 2}, {5, 1, 6}}},     /* c.sw */
+    {0xe003, 0xe000, LS_SD, C_REG, {{10, 3, 3}, {5, 2, 6}}},                /* c.sd */
+    {0xe003, 0x4002, LS_LW, C_SP_LOAD, {{12, 1, 5}, {4, 3, 2}, {2, 2, 6}}}, /* c.lwsp */
+    {0xe003, 0x6002, LS_LD, C_SP_LOAD, {{12, 1, 5}, {5, 2, 3}, {2, 3, 6}}}, /* c.ldsp */
+    {0xe003, 0xc002, LS_SW, C_SP_STORE, {{9, 4, 2}, {7, 2, 6}}},            /* c.swsp */
+    {0xe003, 0xe002, LS_SD, C_SP_STORE, {{10, 3, 3}, {7, 3, 6}}},           /* c.sdsp */
+    {0xfc03, 0x8000, LS_LBU, C_REG, {{6, 1, 0}, {5, 1, 1}}},                /* Zcb c.lbu */
+    {0xfc43, 0x8400, LS_LHU, C_REG, {{5, 1, 1}}},                           /* Zcb c.lhu */
+    {0xfc43, 0x8440, LS_LH, C_REG, {{5, 1, 1}}},                            /* Zcb c.lh */
+    {0xfc03, 0x8800, LS_SB, C_REG, {{6, 1, 0}, {5, 1, 1}}},                 /* Zcb c.sb */
+    {0xfc43, 0x8c00, LS_SH, C_REG, {{5, 1, 1}}},                            /* Zcb c.sh */
+};
+
+static const struct c_form *c_find(uint32_t insn)
+{
+    for (size_t i = 0; i < sizeof(c_forms) / sizeof(c_forms[0]); i++) {
+        if ((insn & c_forms[i].mask) == c_forms[i].match) {
+            return &c_forms[i];
+        }
+    }
+    return NULL;
+}
+
+static int16_t c_offset(const struct c_form *form, uint32_t insn)
+{
+    uint32_t offset = 0;
+
+    for (size_t i = 0; i < sizeof(form->offset) / sizeof(form->offset[0]); i++) {
+        offset |= bits(insn, form->offset[i].from, form->offset[i].count) << form->offset[i].to;
+    }
+    return (int16_t)offset;
+}
+
+static uint8_t c_reg(enum c_format format, uint32_t insn)
+{
+    uint32_t reg = 0;
+
+    switch (format) {
+    case C_REG:
+        reg = REG_COMPRESSED_BASE + bits(insn, 2, 3);
+        break;
+    case C_SP_LOAD:
+        reg = bits(insn, 7, 5);
+        break;
+    case C_SP_STORE:
+        reg = bits(insn, 2, 5);
+        break;
+    }
+    return (uint8_t)reg;
+}
+
+static enum rv_mmio_result decode_compressed(uint32_t insn, struct rv_mmio_insn *out)
+{
+    const struct c_form *form = c_find(insn);
+    uint8_t reg;
+
+    if (form == NULL) {
+        return RV_MMIO_REFUSED;
+    }
+    reg = c_reg(form->format, insn);
+    if (form->format == C_SP_LOAD && reg == 0) {
+        return RV_MMIO_REFUSED; /* reserved */
+    }
+    ls_fill(out, form->ls_index, reg, 2);
+    out->base_reg =
+        (uint8_t)(form->format == C_REG ? REG_COMPRESSED_BASE + bits(insn, 7, 3) : REG_SP);
+    out->base_offset = c_offset(form, insn);
+    return RV_MMIO_OK;
+}
+
+enum rv_mmio_result rv_mmio_decode_insn(uint32_t insn, struct rv_mmio_insn *out)
+{
+    uint32_t index;
+
+    if ((insn & 3u) != 3u) {
+        return decode_compressed(insn, out);
+    }
+    index = ls_find(insn);
+    if (index == LS_COUNT) {
+        return RV_MMIO_REFUSED;
+    }
+    ls_fill(out, index, ls_reg(index, insn), 4);
+    out->base_reg = rs1_of(insn);
+    out->base_offset = ls_offset(index, insn);
+    return RV_MMIO_OK;
+}
+
+/* A transformed instruction that is a memory access, yet no integer load or store. */
+static bool is_other_access(uint32_t insn)
+{
+    uint32_t opcode = opcode_of(insn);
+
+    return opcode == OPCODE_LOAD_FP || opcode == OPCODE_STORE_FP || opcode == OPCODE_AMO ||
+           (opcode == OPCODE_MISC_MEM && funct3_of(insn) == FUNCT3_CBO) ||
+           (opcode == OPCODE_SYSTEM && funct3_of(insn) == FUNCT3_HYPER);
+}
+
+static enum rv_mmio_result decode_pseudo(uint64_t htinst)
+{
+    if (htinst == HTINST_PSEUDO_READ64 || htinst == HTINST_PSEUDO_READ32) {
+        return RV_MMIO_WALK_READ;
+    }
+    if (htinst == HTINST_PSEUDO_WRITE64 || htinst == HTINST_PSEUDO_WRITE32) {
+        return RV_MMIO_WALK_WRITE;
+    }
+    return RV_MMIO_UNKNOWN;
+}
+
+enum rv_mmio_result rv_mmio_decode_htinst(uint64_t htinst, struct rv_mmio_insn *out)
+{
+    uint32_t insn = (uint32_t)htinst | 2u;
+    uint8_t addr_offset = rs1_of(insn);
+    uint32_t index;
+
+    if ((htinst & 1u) == 0) {
+        return decode_pseudo(htinst);
+    }
+    if ((htinst >> 32) != 0) {
+        return RV_MMIO_UNKNOWN;
+    }
+    index = ls_find(insn);
+    if (index == LS_COUNT) {
+        return is_other_access(insn) ? RV_MMIO_REFUSED : RV_MMIO_UNKNOWN;
+    }
+    if (addr_offset >= ls_table[index].width_bytes) {
+        return RV_MMIO_UNKNOWN;
+    }
+    ls_fill(out, index, ls_reg(index, insn), (htinst & 2u) != 0 ? 4 : 2);
+    out->addr_offset = addr_offset;
+    return RV_MMIO_OK;
+}
+
+bool rv_mmio_locate(struct rv_mmio_insn *insn, uint64_t base_value, uint64_t fault_address)
+{
+    uint64_t address = base_value + (uint64_t)(int64_t)insn->base_offset;
+    uint64_t distance = (fault_address - address) & 0xfffu;
+
+    if (distance >= insn->width_bytes) {
+        return false;
+    }
+    insn->addr_offset = (uint8_t)distance;
+    return true;
+}
+
+/* All ones in the low width_bytes, 1 to 8. */
+static uint64_t width_mask(const struct rv_mmio_insn *insn)
+{
+    return UINT64_MAX >> (64u - 8u * insn->width_bytes);
+}
+
+uint64_t rv_insn_load_extend(const struct rv_mmio_insn *insn, uint64_t value)
+{
+    uint64_t mask = width_mask(insn);
+    uint64_t sign = insn->sign_extend ? mask ^ (mask >> 1) : 0;
+
+    return ((value & mask) ^ sign) - sign;
+}
+
+uint64_t rv_insn_store_value(const struct rv_mmio_insn *insn, uint64_t reg_value)
+{
+    return reg_value & width_mask(insn);
+}
+
+unsigned int rv_insn_bytes(uint16_t first_halfword)
+{
+    if ((first_halfword & 0x3u) != 0x3u) {
+        return 2;
+    }
+    return (first_halfword & 0x1fu) == 0x1fu ? 0 : 4;
+}
+
+/* --- System instructions --- */
+
+struct sys_form {
+    uint32_t mask;
+    uint32_t match;
+    enum rv_sys_kind kind;
+};
+
+/* What is fixed: all bits; funct7, funct3, rd, opcode; or these and rs2. */
+#define SYS_ALL 0xffffffffu
+#define SYS_FUNCT7 0xfe00707fu
+#define SYS_FUNCT7_RD 0xfe007fffu
+#define SYS_FUNCT12 0xfff0707fu
+
+/* [Priv, "RISC-V Privileged Instruction Set Listings"]; [Unpriv, "Zawrs"] */
+static const struct sys_form sys_forms[] = {
+    {SYS_ALL, 0x10500073, RV_SYS_WFI},
+    {SYS_ALL, 0x00d00073, RV_SYS_WRS_NTO},
+    {SYS_ALL, 0x10200073, RV_SYS_SRET},
+    {SYS_FUNCT7_RD, 0x12000073, RV_SYS_FENCE}, /* sfence.vma */
+    {SYS_FUNCT7_RD, 0x16000073, RV_SYS_FENCE}, /* sinval.vma */
+    {SYS_ALL, 0x18000073, RV_SYS_FENCE},       /* sfence.w.inval */
+    {SYS_ALL, 0x18100073, RV_SYS_FENCE},       /* sfence.inval.ir */
+    {SYS_FUNCT7_RD, 0x22000073, RV_SYS_HYPER}, /* hfence.vvma */
+    {SYS_FUNCT7_RD, 0x62000073, RV_SYS_HYPER}, /* hfence.gvma */
+    {SYS_FUNCT7_RD, 0x26000073, RV_SYS_HYPER}, /* hinval.vvma */
+    {SYS_FUNCT7_RD, 0x66000073, RV_SYS_HYPER}, /* hinval.gvma */
+    {SYS_FUNCT12, 0x60004073, RV_SYS_HYPER},   /* hlv.b */
+    {SYS_FUNCT12, 0x60104073, RV_SYS_HYPER},   /* hlv.bu */
+    {SYS_FUNCT12, 0x64004073, RV_SYS_HYPER},   /* hlv.h */
+    {SYS_FUNCT12, 0x64104073, RV_SYS_HYPER},   /* hlv.hu */
+    {SYS_FUNCT12, 0x64304073, RV_SYS_HYPER},   /* hlvx.hu */
+    {SYS_FUNCT12, 0x68004073, RV_SYS_HYPER},   /* hlv.w */
+    {SYS_FUNCT12, 0x68104073, RV_SYS_HYPER},   /* hlv.wu */
+    {SYS_FUNCT12, 0x68304073, RV_SYS_HYPER},   /* hlvx.wu */
+    {SYS_FUNCT12, 0x6c004073, RV_SYS_HYPER},   /* hlv.d */
+    {SYS_FUNCT7_RD, 0x62004073, RV_SYS_HYPER}, /* hsv.b */
+    {SYS_FUNCT7_RD, 0x66004073, RV_SYS_HYPER}, /* hsv.h */
+    {SYS_FUNCT7_RD, 0x6a004073, RV_SYS_HYPER}, /* hsv.w */
+    {SYS_FUNCT7_RD, 0x6e004073, RV_SYS_HYPER}, /* hsv.d */
+};
+
+static bool is_csr_insn(uint32_t insn)
+{
+    return opcode_of(insn) == OPCODE_SYSTEM && (funct3_of(insn) & FUNCT3_CSR_OP) != 0;
+}
+
+static enum rv_sys_kind sys_kind(uint32_t insn)
+{
+    if (is_csr_insn(insn)) {
+        return RV_SYS_CSR;
+    }
+    for (size_t i = 0; i < sizeof(sys_forms) / sizeof(sys_forms[0]); i++) {
+        if ((insn & sys_forms[i].mask) == sys_forms[i].match) {
+            return sys_forms[i].kind;
+        }
+    }
+    return RV_SYS_OTHER;
+}
+
+static void decode_csr(uint32_t insn, struct rv_sys_insn *out)
+{
+    uint32_t funct3 = funct3_of(insn);
+
+    out->csr = (uint16_t)bits(insn, 20, CSR_NUM_BITS);
+    out->csr_imm = (funct3 & FUNCT3_CSR_IMM) != 0;
+    switch (funct3 & FUNCT3_CSR_OP) {
+    case 1:
+        out->csr_op = RV_CSR_WRITE;
+        break;
+    case 2:
+        out->csr_op = RV_CSR_SET;
+        break;
+    default:
+        out->csr_op = RV_CSR_CLEAR;
+        break;
+    }
+    out->csr_reads = out->csr_op != RV_CSR_WRITE || out->rd != 0;
+    out->csr_writes = out->csr_op == RV_CSR_WRITE || out->rs1 != 0;
+}
+
+struct rv_sys_insn rv_sys_decode(uint32_t insn)
+{
+    struct rv_sys_insn out = {
+        .kind = sys_kind(insn),
+        .insn_bytes = (uint8_t)rv_insn_bytes((uint16_t)(insn & 0xffffu)),
+    };
+
+    if (out.kind == RV_SYS_OTHER) {
+        return out;
+    }
+    out.rd = rd_of(insn);
+    out.rs1 = rs1_of(insn);
+    out.rs2 = rs2_of(insn);
+    if (out.kind == RV_SYS_CSR) {
+        decode_csr(insn, &out);
+    }
+    return out;
+}
+
+uint64_t rv_sys_csr_value(const struct rv_sys_insn *insn, uint64_t old, uint64_t rs1_value)
+{
+    uint64_t operand = insn->csr_imm ? insn->rs1 : rs1_value;
+    uint64_t value = operand;
+
+    switch (insn->csr_op) {
+    case RV_CSR_WRITE:
+        break;
+    case RV_CSR_SET:
+        value = old | operand;
+        break;
+    case RV_CSR_CLEAR:
+        value = old & ~operand;
+        break;
+    }
+    return value;
+}
+
+/* Whether the guest's mode may access this CSR so, by its number alone. */
+static bool csr_in_reach(const struct rv_sys_insn *insn, bool from_vs)
+{
+    unsigned int level = (insn->csr & CSR_NUM_LEVEL_MASK) >> CSR_NUM_LEVEL_SHIFT;
+    unsigned int guest_level = from_vs ? CSR_NUM_LEVEL_S : CSR_NUM_LEVEL_U;
+    bool read_only = (insn->csr & CSR_NUM_RO_MASK) == CSR_NUM_RO_MASK;
+
+    return level <= guest_level && !(read_only && insn->csr_writes);
+}
+
+enum rv_virt_action rv_virt_decide(const struct rv_sys_insn *insn, bool from_vs)
+{
+    enum rv_virt_action action = RV_VIRT_ILLEGAL;
+
+    switch (insn->kind) {
+    case RV_SYS_WFI:
+        /* VTW holds in VS only; in VU, as in U, WFI is illegal. */
+        action = from_vs ? RV_VIRT_YIELD : RV_VIRT_ILLEGAL;
+        break;
+    case RV_SYS_WRS_NTO:
+        /* VTW holds in VS and VU, and with TW clear it is legal in U. */
+        action = RV_VIRT_YIELD;
+        break;
+    case RV_SYS_CSR:
+        action = csr_in_reach(insn, from_vs) ? RV_VIRT_CSR : RV_VIRT_ILLEGAL;
+        break;
+    case RV_SYS_SRET:
+    case RV_SYS_FENCE:
+    case RV_SYS_HYPER:
+    case RV_SYS_OTHER:
+        break;
+    }
+    return action;
+}
