@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A vCPU and a VM as RISC-V knows them: registers, CSRs, stage 2. Each embeds core's structure.
+ *
+ * A vCPU's registers are touched by its own hart only; so are its CSRs, which are in the hart while
+ * core.loaded is true and in csrs otherwise. No lock.
+ */
+#ifndef ARCH_RISCV_VCPU_H
+#define ARCH_RISCV_VCPU_H
+
+#include "arch/riscv/gstage.h"
+#include "core/timer.h"
+#include "core/vcpu.h"
+#include "core/vm.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rv_hart;
+
+/* The guest's integer registers. A loaded vCPU's hart has sscratch -> this while the guest runs. */
+struct rv_frame {
+    uint64_t x[32]; /* x[0] is not used */
+};
+
+#define RV_REG_RA 1u
+#define RV_REG_A0 10u
+#define RV_REG_A1 11u
+
+/*
+ * What a trap left, read once on the general path; everything after computes on this. sepc, sstatus
+ * and hstatus are also what the vCPU is entered with.
+ */
+struct rv_trap {
+    uint64_t sepc;
+    uint64_t sstatus;
+    uint64_t hstatus;
+    uint64_t scause;
+    uint64_t stval;
+    uint64_t htval;
+    uint64_t htinst;
+};
+
+/* The CSRs of the guest, for as long as it is not loaded. */
+struct rv_guest_csrs {
+    uint64_t vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp;
+    uint64_t vstimecmp;            /* UINT64_MAX: none; unused without Sstc */
+    uint64_t vsiselect;            /* with AIA */
+    uint64_t hviprio1, hviprio2;   /* the guest's iprio array, with AIA */
+    uint64_t hvip;                 /* HVIP_VSSIP, taken from the hart at put */
+    uint64_t scounteren, senvcfg, sstateen0; /* not banked: the hypervisor has no use for them */
+};
+
+struct rv_fp {
+    uint64_t f[32];
+    uint64_t fcsr;
+};
+
+struct rv_vcpu {
+    struct rv_frame frame; /* first: trap.S */
+    struct rv_hart *hart;  /* trap.S: becomes tp */
+    struct rv_trap trap;
+    struct rv_guest_csrs csrs;
+    struct rv_fp fp;        /* valid unless the hart's fp_owner is this vCPU */
+    uint64_t irq_soft_seen; /* own hart: the level of VCPU_IRQ_SOFT last taken over */
+    uint64_t deadline;      /* without Sstc: what the guest asked for; UINT64_MAX: none */
+    struct timer timer;     /* without Sstc: raises VCPU_IRQ_TIMER; own hart */
+    uint32_t vm_fences;     /* own hart: rv_vm.fences as of the last load */
+
+    /* The interrupt file, owned by imsic.c; fixed at boot. */
+    uint32_t vgein;          /* number of the hart's guest file; 0: none */
+    hpa_t msi_page;          /* the file's page */
+    volatile void *msi_regs; /* the same, mapped for the hypervisor */
+
+    struct vcpu core;
+};
+
+struct rv_vm {
+    struct gstage stage2; /* changed at boot, and while no vCPU runs */
+    uint32_t vmid;
+    uint64_t hgatp;
+    _Atomic uint64_t harts;  /* bit i: hart i has run it, and may hold translations */
+    _Atomic uint32_t fences; /* how often all translations were declared stale: arch_vm_flush() */
+    struct vm core;
+};
+
+static inline struct rv_vcpu *rv_vcpu_of(const struct vcpu *v)
+{
+    return container_of(v, struct rv_vcpu, core);
+}
+
+static inline struct rv_vm *rv_vm_of(const struct vm *vm)
+{
+    return container_of(vm, struct rv_vm, core);
+}
+
+#endif
