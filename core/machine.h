@@ -16,12 +16,17 @@
 
 struct vm;
 struct ipc;
+struct vdev_model;
+struct irqchip_model;
 
 struct machine {
     struct board board;
     struct bundle bundle;
     struct manifest manifest;
     struct irqchip irqchip;
+    const struct irqchip_model *irqchip_models; /* core/vdev.h; entered by platform_init() */
+    const struct vdev_model *vdev_models;
+    uint32_t irqchip_model_count, vdev_model_count;
     uint64_t timebase_hz;
     uint32_t hart_count;
     struct hart **harts; /* by index; the port fills them */
@@ -31,6 +36,13 @@ struct machine {
 };
 
 extern struct machine machine;
+
+/*
+ * Finds the interrupt controller and the device models and enters them above. Boot hart; board and
+ * harts exist, devices can be mapped; before the other harts start and before machine_build().
+ * Implemented by platforms/. On error *why says what is wrong and how to mend it.
+ */
+enum err platform_init(const char **why) MUST_CHECK;
 
 /*
  * Builds everything the manifest says: VMs, vCPUs, devices, channels; then starts the VMs whose

@@ -23,9 +23,12 @@ struct virqchip_ops {
     /* The wire of a level source. Any hart, a device's lock may be held. */
     void (*set_level)(struct virqchip *chip, uint32_t source, bool level);
 
-    /* One edge. Any hart, a device's or a channel's lock may be held; takes no lock itself if the
+    /* One edge, of a claimed source. Any hart, a device's or a channel's lock may be held; takes no lock itself if the
      * chip delivers by MSI (it is on the doorbell's path). */
     void (*pulse)(struct virqchip *chip, uint32_t source);
+
+    /* Takes over a source just claimed (chip->lines[source] is filled): readies its host source. */
+    enum err (*claim)(struct virqchip *chip, uint32_t source);
 
     /* Writes the controller's node(s) under the open node of fdt; phandle is the chip's. */
     enum err (*fdt_node)(struct virqchip *chip, void *fdt);
@@ -36,16 +39,40 @@ struct virqchip_ops {
 
 #define VIRQ_PHANDLE 1u /* of the VM's wired interrupt controller, in its FDT */
 
+/* A host source that stands behind a source of a VM; made by virq_claim_host(). */
+struct virq_host {
+    struct host_irq irq;
+    struct virqchip *chip;
+    uint32_t source;
+};
+
+struct virq_line {
+    uint32_t trigger;       /* enum irq_trigger; 0: not claimed, so there is no such source */
+    struct virq_host *host; /* NULL: driven by Curia */
+};
+
 struct virqchip {
     const struct virqchip_ops *ops;
     struct vm *vm;
     uint32_t source_count;
+    struct virq_line *lines; /* by source, 0 unused; constant after boot */
 };
 
+/* Fills chip; for the constructors of chips. ERR_NO_MEMORY. */
+enum err virqchip_init(struct virqchip *chip, const struct virqchip_ops *ops, struct vm *vm,
+                       uint32_t source_count) MUST_CHECK;
+
+/* Has source been claimed? False beyond source_count. */
+static inline bool virq_claimed(const struct virqchip *chip, uint32_t source)
+{
+    return source <= chip->source_count && chip->lines[source].trigger != 0;
+}
+
 /*
- * Declares what drives source: at boot, before the VM's first reset. host is NULL for one that Curia
- * raises; for a passed-through source it is embedded by the chip's model, which attaches it (and
- * then completes or routes it). ERR_EXISTS: taken; ERR_RANGE: beyond source_count.
+ * Declares what drives source: at boot, before the VM's first reset; Curia (virq_claim) or the host's
+ * source host_source, which the chip's model attaches, and then completes or routes (on the hart of
+ * vCPU 0 until the guest says otherwise). ERR_EXISTS: taken; ERR_RANGE: 0 or beyond source_count;
+ * ERR_INVALID: no such trigger; ERR_NO_MEMORY; ERR_NOT_SUPPORTED: the machine cannot.
  */
 enum err virq_claim(struct virqchip *chip, uint32_t source, enum irq_trigger trigger) MUST_CHECK;
 enum err virq_claim_host(struct virqchip *chip, uint32_t source, uint32_t host_source,

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The IMSIC [AIA ch. 3]: each hart's own supervisor file, by which Curia's harts kick each other and
+ * wired interrupts reach them as MSIs, and the guest files that its vCPUs own. Also implements
+ * arch_vcpu_msi_page() and arch_vcpu_msi() of core/arch.h.
+ *
+ * "Own hart": only for the hart that calls; the file's registers are reached through its CSRs.
+ */
+#ifndef ARCH_RISCV_IMSIC_H
+#define ARCH_RISCV_IMSIC_H
+
+#include "core/addr.h"
+#include "core/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hart;
+struct host_irq;
+struct vcpu;
+
+/* What the FDT says of the machine's supervisor-level IMSICs; filled by platforms/. */
+struct rv_imsic_config {
+    uint32_t id_count;         /* riscv,num-ids: highest identity of a supervisor file */
+    uint32_t guest_id_count;   /* riscv,num-guest-ids: of a guest file */
+    uint32_t guest_index_bits; /* log2 of the pages a hart has: page 0 its own, page g guest file g */
+    uint32_t hart_index_bits, group_index_bits, group_index_shift;
+    const hpa_t *file; /* by hart index: the page of its supervisor file, 0: none; copied */
+};
+
+/*
+ * Takes the machine's IMSICs over: maps the files, sets machine.irqchip.guest_*. Boot hart, before
+ * any other hart starts. Once. ERR_NO_MEMORY; ERR_INVALID: a hart has no file.
+ */
+enum err rv_imsic_init(const struct rv_imsic_config *config) MUST_CHECK;
+
+/* Does the machine have IMSICs (rv_imsic_init() succeeded)? Constant once harts run. */
+bool rv_imsic_present(void);
+
+/*
+ * Own hart, at boot, every hart, after rv_imsic_init(): clears its own file and all its guest files,
+ * whose state after reset is not defined, and turns delivery on. Nothing if not present. The caller
+ * enables SEI (and SGEI) itself. Leaves hstatus.VGEIN 0.
+ */
+void rv_imsic_hart_init(struct hart *hart);
+
+/* An MSI to hart's own file that means: look around. Any hart; present only. */
+void rv_imsic_kick(const struct hart *hart);
+
+/*
+ * Own hart, on an external interrupt (SEIP): claims what is pending and runs the handlers of wired
+ * sources. Bounded; what is left keeps SEIP up. A kick needs no more than this.
+ */
+void rv_imsic_handle(struct hart *hart);
+
+/*
+ * Own hart: clears guest file vgein: nothing pending, nothing enabled, delivery off, threshold 0.
+ * vgein 0: nothing. Keeps hstatus and vsiselect.
+ */
+void rv_imsic_file_reset(uint32_t vgein);
+
+/*
+ * Gives irq an identity of irq->hart's own file; its arrival runs irq->handler. ERR_NO_MEMORY: none
+ * left. At boot.
+ */
+enum err rv_imsic_attach(struct host_irq *irq, uint32_t *eiid) MUST_CHECK;
+
+/* The index by which an APLIC's MSIs name this hart [AIA 4.9.1]. */
+uint32_t rv_imsic_hart_index(const struct hart *hart);
+
+/* The vCPU's guest file number on its hart; 0: it has none. */
+uint32_t rv_imsic_guest_index(const struct vcpu *vcpu);
+
+#endif

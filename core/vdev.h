@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How core makes the device models of a VM without knowing them: platform_init() enters const
+ * tables of models (drivers/virtual/) into struct machine; core picks from them by kind, makes each
+ * device at boot, resets it at every start of the VM and has it write its own node of the guest's
+ * FDT.
+ */
+#ifndef CORE_VDEV_H
+#define CORE_VDEV_H
+
+#include "core/addr.h"
+#include "core/err.h"
+#include "core/machine.h"
+#include "core/manifest.h"
+#include "core/virq.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where every VM finds its interrupt controller, whatever the machine. */
+#define VDEV_PLIC_BASE  0x0c000000ull /* 64 MiB */
+#define VDEV_APLIC_BASE 0x0d000000ull /* 32 KiB */
+#define VDEV_IMSIC_BASE 0x28000000ull /* interrupt file of vCPU i: base + i * PAGE_SIZE */
+#define VDEV_SOURCES    96u           /* wired sources of a VM: 1 .. 96 */
+
+struct vm;
+struct vdev;
+
+struct vdev_ops {
+    /* To its power-on state. No vCPU of the VM runs; after the irqchip's reset. */
+    void (*reset)(struct vdev *dev);
+
+    /* Writes the device's node under the open node of fdt (the soc node, 2 address and size cells). */
+    enum err (*fdt_node)(const struct vdev *dev, void *fdt);
+};
+
+/* Embedded first in the model's own structure. */
+struct vdev {
+    const struct vdev_ops *ops;
+    struct vdev *next;
+};
+
+struct vdev_model {
+    enum vdev_kind kind;
+
+    /*
+     * Makes the device config describes: storage from the pool, its registers on vm->bus, its source
+     * claimed at vm->irqchip (exists already). At boot. On error *why names the cause.
+     */
+    struct vdev *(*create)(struct vm *vm, const struct vdev_config *config, const char **why);
+};
+
+struct irqchip_model {
+    enum irqchip_kind kind; /* IRQCHIP_AIA or IRQCHIP_PLIC */
+
+    /*
+     * The vCPUs must own interrupt files. Core sees to that before create(): for each vCPU
+     * arch_vcpu_msi_page(), a REGION_MSI / MAP_DEVICE page at VDEV_IMSIC_BASE + index * PAGE_SIZE, and
+     * vm->has_imsic; where a hart has no file left, IRQCHIP_BEST falls back to the PLIC.
+     */
+    bool needs_files;
+
+    /* Makes the VM's chip at its fixed address, sources 1 .. source_count, none claimed. The vCPUs
+     * exist. At boot; NULL: no memory, or no room on the bus. */
+    struct virqchip *(*create)(struct vm *vm, uint32_t source_count);
+};
+
+/* NULL: no such model. */
+static inline const struct vdev_model *vdev_model_find(enum vdev_kind kind)
+{
+    for (uint32_t i = 0; i < machine.vdev_model_count; i++) {
+        if (machine.vdev_models[i].kind == kind) {
+            return &machine.vdev_models[i];
+        }
+    }
+    return NULL;
+}
+
+/* NULL: no such model. kind is not IRQCHIP_BEST. */
+static inline const struct irqchip_model *irqchip_model_find(enum irqchip_kind kind)
+{
+    for (uint32_t i = 0; i < machine.irqchip_model_count; i++) {
+        if (machine.irqchip_models[i].kind == kind) {
+            return &machine.irqchip_models[i];
+        }
+    }
+    return NULL;
+}
+
+#endif
