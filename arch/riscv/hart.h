@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A hart as the port knows it, what the machine's harts can do, and the machine side's functions.
+ *
+ * In HS-mode tp points to the struct rv_hart of the hart that runs, always; interrupts are off.
+ * Everything here is filled by the boot hart before the other harts start, and constant after that,
+ * unless a field says otherwise; so no lock.
+ */
+#ifndef ARCH_RISCV_HART_H
+#define ARCH_RISCV_HART_H
+
+#include "core/addr.h"
+#include "core/board.h"
+#include "core/hart.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rv_vcpu;
+
+/* Offsets that assembler relies on; checked in hart.c. */
+#define RV_HART_STACK_TOP 0
+#define RV_HART_TRAP_REGS 8
+
+#define RV_TRAP_REGS 4 /* sp, ra, t0, t1 */
+
+#define RV_EIID_KICK 1u /* the S-file's identity that kicks a hart */
+
+struct rv_hart {
+    uint64_t stack_top;               /* virtual; the stack is empty when a guest is entered */
+    uint64_t trap_regs[RV_TRAP_REGS]; /* own hart: what rv_hyp_trap saves before it has a stack */
+
+    struct hart core;
+
+    /* Own hart: what is resident in its VS CSRs, or NULL. The guest side's. */
+    struct rv_vcpu *resident;
+
+    /*
+     * The IMSIC side's. imsic_page is the hart's S-file, mapped; NULL: none, and a kick goes through
+     * the firmware. Guest file g (from 1) lies at imsic_base + g * PAGE_SIZE.
+     */
+    volatile void *imsic_page;
+    hpa_t imsic_base;
+    uint32_t guest_files;      /* of this hart */
+    uint64_t guest_files_used; /* bit g: file g belongs to a vCPU */
+
+    /* Own hart: leaf entries and addresses of its two windows (window.c). */
+    _Atomic uint64_t *window_pte;
+    char *window;
+
+    const struct board_hart *board;
+    _Atomic uint32_t online; /* set by the hart itself when it is ready to run */
+};
+
+static inline struct rv_hart *rv_hart_of(struct hart *hart)
+{
+    return container_of(hart, struct rv_hart, core);
+}
+
+static inline const struct rv_hart *rv_hart_of_const(const struct hart *hart)
+{
+    return (const struct rv_hart *)(const void *)((const char *)hart -
+                                                  offsetof(struct rv_hart, core));
+}
+
+#ifdef __riscv
+/* The hart this runs on. */
+static inline struct rv_hart *rv_hart_self(void)
+{
+    struct rv_hart *self;
+
+    __asm__ volatile("mv %0, tp" : "=r"(self));
+    return self;
+}
+#endif
+
+/*
+ * What every hart of the machine has: what the FDT says of all of them, probed on the boot hart
+ * where a probe is possible. Constant after boot.
+ */
+struct rv_features {
+    /* By the FDT. */
+    bool f, d, v;
+    bool zicbom, zicboz, zicbop;
+    bool zawrs, zihintpause;
+    bool svinval, svnapot, svpbmt, svadu;
+
+    /* By the FDT and a probe. */
+    bool sstc;      /* stimecmp and henvcfg.STCE work */
+    bool aia;       /* Ssaia: siselect, stopei, hvictl ... */
+    bool smstateen; /* hstateen0 */
+    bool hvictl;
+    bool henvcfg; /* privileged 1.12: henvcfg and senvcfg */
+
+    /* Read back. */
+    uint64_t henvcfg_bits;   /* writable */
+    uint64_t hstateen0_bits; /* writable */
+    uint64_t hedeleg_bits;   /* writable */
+    uint64_t hgeie_bits;     /* writable: bit g for guest file g */
+    uint32_t vmid_bits;
+    bool sv39x4, sv48x4;
+};
+
+extern struct rv_features rv_features;
+
+/* Does the FDT say that this hart has extension name (lower case, "h", "sstc")? Pure. */
+bool rv_isa_has(const struct board_hart *hart, const char *name);
+
+/*
+ * Tells the features: reads rv_features' FDT half from the harts in use and probes the rest on this
+ * hart. Boot hart, before any other hart runs.
+ */
+void rv_features_read(struct rv_hart *const *harts, uint32_t count);
+
+/* Brings every CSR of HS and VS level that matters to a safe value: a warm reset keeps them. Own
+ * hart, at its start. */
+void rv_hart_init_csrs(void);
+
+/*
+ * Own hart: acknowledges and dispatches the pending interrupts of HS level: software (a kick) and
+ * timer (HART_WORK_TIMER; the comparator is switched off) become work, external ones go to the
+ * IMSIC or the machine's irqchip. SGEI is left alone. No lock held. Does not return if the machine
+ * panics.
+ */
+void rv_handle_irqs(struct rv_hart *hart);
+
+/*
+ * The vector for traps taken in HS-mode: stvec outside rv_run(), or jumped to by its vector with all
+ * registers as they were at the trap. Such a trap is Curia's own fault: dumps and panics.
+ */
+void rv_hyp_trap(void);
+
+/* ---- supplied by others ---------------------------------------------------------------------- */
+
+/* trap.S: runs vCPUs on this hart, for good. tp = hart; the stack is reset to hart->stack_top. */
+_Noreturn void rv_run(struct rv_hart *hart);
+
+/* platforms/: finds irqchip and UART in machine.board and wires their drivers. Boot hart; pool,
+ * board, harts and arch_map_device() are there, no other hart runs yet. */
+void platform_init(void);
+
+/* platforms/: what a hart's own interrupt controller needs on that hart; NULL-safe default none. */
+void platform_init_hart(struct rv_hart *hart);
+
+#endif
