@@ -14,15 +14,6 @@
 
 #include "arch/riscv/csr_bits.h"
 
-/*
- * gas wants Zicsr named, but a _zicsr suffix of -march loses gcc's multilib (picolibc), so the
- * assembler alone is told. gcc emits file-scope asm before any function. clang 14 counts CSR
- * instructions to I, and knows no ".option arch".
- */
-#ifndef __clang__
-__asm__(".option arch, +zicsr");
-#endif
-
 /* The value of the CSR. */
 #define csr_read(csr)                                                                              \
     __extension__({                                                                                \

@@ -343,9 +343,8 @@ struct sys_form {
     enum rv_sys_kind kind;
 };
 
-/* What is fixed: all bits; funct7, funct3, rd, opcode; or these and rs2. */
+/* What is fixed: all bits; funct7, funct3, rd, opcode; or funct7, rs2, funct3, opcode. */
 #define SYS_ALL 0xffffffffu
-#define SYS_FUNCT7 0xfe00707fu
 #define SYS_FUNCT7_RD 0xfe007fffu
 #define SYS_FUNCT12 0xfff0707fu
 

@@ -480,13 +480,17 @@ static void test_values(void **state)
         {1, true, 0x80, 0xffffffffffffff80},
         {1, true, 0xffffffffffffff01, 0x01},
         {1, false, 0xffffffffffffff80, 0x80},
+        {1, false, 0xffffffffffffff81, 0x81},
+        {1, false, 0x0100, 0},
         {2, true, 0x8000, 0xffffffffffff8000},
         {2, true, 0x12347fff, 0x7fff},
         {2, false, 0xffff8000, 0x8000},
         {4, true, 0x80000000, 0xffffffff80000000},
         {4, true, 0xabcdef017fffffff, 0x7fffffff},
         {4, false, 0xffffffff80000000, 0x80000000},
+        {4, false, 0xffffffff00000001, 0x00000001},
         {8, false, 0xfedcba9876543210, 0xfedcba9876543210},
+        {8, false, 0x8000000000000001, 0x8000000000000001},
     };
 
     (void)state;
