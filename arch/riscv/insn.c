@@ -154,27 +154,27 @@ struct c_piece {
 };
 
 struct c_form {
+    enum c_format format;
     uint16_t mask;
     uint16_t match;
     uint8_t ls_index;
-    enum c_format format;
     struct c_piece offset[3];
 };
 
 static const struct c_form c_forms[] = {
-    {0xe003, 0x4000, LS_LW, C_REG, {{10, 3, 3}, {6, 1, 2}, {5, 1, 6}}},     /* c.lw */
-    {0xe003, 0x6000, LS_LD, C_REG, {{10, 3, 3}, {5, 2, 6}}},                /* c.ld */
-    {0xe003, 0xc000, LS_SW, C_REG, {{10, 3, 3}, {6, 1, 2}, {5, 1, 6}}},     /* c.sw */
-    {0xe003, 0xe000, LS_SD, C_REG, {{10, 3, 3}, {5, 2, 6}}},                /* c.sd */
-    {0xe003, 0x4002, LS_LW, C_SP_LOAD, {{12, 1, 5}, {4, 3, 2}, {2, 2, 6}}}, /* c.lwsp */
-    {0xe003, 0x6002, LS_LD, C_SP_LOAD, {{12, 1, 5}, {5, 2, 3}, {2, 3, 6}}}, /* c.ldsp */
-    {0xe003, 0xc002, LS_SW, C_SP_STORE, {{9, 4, 2}, {7, 2, 6}}},            /* c.swsp */
-    {0xe003, 0xe002, LS_SD, C_SP_STORE, {{10, 3, 3}, {7, 3, 6}}},           /* c.sdsp */
-    {0xfc03, 0x8000, LS_LBU, C_REG, {{6, 1, 0}, {5, 1, 1}}},                /* Zcb c.lbu */
-    {0xfc43, 0x8400, LS_LHU, C_REG, {{5, 1, 1}}},                           /* Zcb c.lhu */
-    {0xfc43, 0x8440, LS_LH, C_REG, {{5, 1, 1}}},                            /* Zcb c.lh */
-    {0xfc03, 0x8800, LS_SB, C_REG, {{6, 1, 0}, {5, 1, 1}}},                 /* Zcb c.sb */
-    {0xfc43, 0x8c00, LS_SH, C_REG, {{5, 1, 1}}},                            /* Zcb c.sh */
+    {C_REG, 0xe003, 0x4000, LS_LW, {{10, 3, 3}, {6, 1, 2}, {5, 1, 6}}},     /* c.lw */
+    {C_REG, 0xe003, 0x6000, LS_LD, {{10, 3, 3}, {5, 2, 6}}},                /* c.ld */
+    {C_REG, 0xe003, 0xc000, LS_SW, {{10, 3, 3}, {6, 1, 2}, {5, 1, 6}}},     /* c.sw */
+    {C_REG, 0xe003, 0xe000, LS_SD, {{10, 3, 3}, {5, 2, 6}}},                /* c.sd */
+    {C_SP_LOAD, 0xe003, 0x4002, LS_LW, {{12, 1, 5}, {4, 3, 2}, {2, 2, 6}}}, /* c.lwsp */
+    {C_SP_LOAD, 0xe003, 0x6002, LS_LD, {{12, 1, 5}, {5, 2, 3}, {2, 3, 6}}}, /* c.ldsp */
+    {C_SP_STORE, 0xe003, 0xc002, LS_SW, {{9, 4, 2}, {7, 2, 6}}},            /* c.swsp */
+    {C_SP_STORE, 0xe003, 0xe002, LS_SD, {{10, 3, 3}, {7, 3, 6}}},           /* c.sdsp */
+    {C_REG, 0xfc03, 0x8000, LS_LBU, {{6, 1, 0}, {5, 1, 1}}},                /* Zcb c.lbu */
+    {C_REG, 0xfc43, 0x8400, LS_LHU, {{5, 1, 1}}},                           /* Zcb c.lhu */
+    {C_REG, 0xfc43, 0x8440, LS_LH, {{5, 1, 1}}},                            /* Zcb c.lh */
+    {C_REG, 0xfc03, 0x8800, LS_SB, {{6, 1, 0}, {5, 1, 1}}},                 /* Zcb c.sb */
+    {C_REG, 0xfc43, 0x8c00, LS_SH, {{5, 1, 1}}},                            /* Zcb c.sh */
 };
 
 static const struct c_form *c_find(uint32_t insn)
