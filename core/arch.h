@@ -66,6 +66,9 @@ _Noreturn void arch_machine_reset(enum arch_reset kind, bool reason_failed);
 /* Maps [base, base + size) of device registers for the hypervisor, for good. At boot; NULL: full. */
 void *arch_map_device(hpa_t base, uint64_t size) MUST_CHECK;
 
+/* The bundle (machine.board.bundle) as the hypervisor sees it: mapped read-only for good. */
+const void *arch_bundle(void);
+
 /* ---- memory that is not the hypervisor's ---------------------------------------------------- */
 
 /*
@@ -136,6 +139,13 @@ enum err arch_vcpu_msi_page(struct vcpu *vcpu, hpa_t *page) MUST_CHECK;
  * the guest knows it, a1 = opaque. [SBI 3.0 HSM, hart start]. Own hart (that of the vCPU).
  */
 void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque);
+
+/*
+ * Own hart, vCPU loaded: it wakes from a non-retentive suspend at pc in supervisor mode, translation
+ * and interrupts off, a0 = hart id, a1 = opaque. Interrupts pending in its file and on its lines
+ * stay. [SBI 3.0 HSM, hart suspend]
+ */
+void arch_vcpu_resume(struct vcpu *vcpu, gpa_t pc, uint64_t opaque);
 
 /* Own hart: makes the vCPU resident (CSRs, interrupt file, FP off) or takes it off the hart. */
 void arch_vcpu_load(struct vcpu *vcpu);

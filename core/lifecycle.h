@@ -8,7 +8,7 @@
 
 #include "core/vm.h"
 
-/* OFF or CRASHED -> LOADING. ERR_EXISTS: it runs; ERR_STATE: stopping, or starts are held back. */
+/* OFF or CRASHED -> LOADING. ERR_EXISTS: it runs; ERR_STATE: stopping, or a power transition is under way. */
 enum err lifecycle_start(struct vm *vm) MUST_CHECK;
 
 /*
@@ -26,11 +26,20 @@ void lifecycle_crash(struct vm *vm, const struct vm_fault *fault, const char *wh
 /* A guest's SRST (shutdown, or reset), by its manifest's policy. The calling vCPU does not return. */
 void lifecycle_srst(struct vcpu *caller, bool reset, bool warm, bool failure);
 
-/* Held: no start, restart or back-off begins until released (a power transition). */
-void lifecycle_hold_restarts(struct vm *vm, bool held);
+/*
+ * A power transition begins while the VM is being loaded: gives the load up; it is tried again by
+ * lifecycle_retry_start(). The power lock may be held.
+ */
+void lifecycle_cancel_load(struct vm *vm);
 
-/* From vcpu.c only: vCPU 0's hart loads the VM; the hart of the last vCPU has left the guest. */
+/* Starts again what waits for it, since no power transition holds it back any more. */
+void lifecycle_retry_start(struct vm *vm);
+
+/*
+ * From vcpu.c only. vCPU 0's hart loads the VM; a vCPU has left the guest for good (the last one
+ * makes the VM stopped).
+ */
 void lifecycle_load(struct vm *vm);
-void lifecycle_stopped(struct vm *vm);
+void lifecycle_vcpu_left(struct vm *vm);
 
 #endif

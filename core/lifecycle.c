@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The states of a VM. vm->lock guards them; it is never held while another VM, a channel's peer or
+ * the power coordinator is told, since their locks are above it.
+ *
+ * live_vcpus counts what keeps a VM from being stopped: each vCPU that is not STOPPED, and, from
+ * begin_load() until vCPU 0 is started or the load is given up, the load itself. Whoever takes it to
+ * 0 runs stopped().
+ */
+#include "core/lifecycle.h"
+
+#include "core/arch.h"
+#include "core/console.h"
+#include "core/ipc.h"
+#include "core/loader.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/power_ctl.h"
+#include "core/vdev.h"
+#include "core/virq.h"
+
+#include <stddef.h>
+
+static void set_state(struct vm *vm, enum vm_state state) REQUIRES(vm->lock)
+{
+    vm->state = state;
+    atomic_store_explicit(&vm->state_seen, state, memory_order_release);
+}
+
+static bool is_down(enum vm_state state)
+{
+    return state == VM_OFF || state == VM_CRASHED;
+}
+
+static struct hart *home_hart(const struct vm *vm)
+{
+    return vm->vcpus[0]->hart;
+}
+
+/* ---- start ------------------------------------------------------------------------------------ */
+
+static void begin_load(struct vm *vm) REQUIRES(vm->lock)
+{
+    timer_cancel(&vm->timer);
+    vm->restart_wanted = false;
+    vm->stop_asked = false;
+    vm->generation++;
+    atomic_store_explicit(&vm->live_vcpus, 1, memory_order_relaxed);
+    set_state(vm, VM_LOADING);
+    vcpu_request(vm->vcpus[0], VCPU_REQ_LOAD);
+}
+
+enum err lifecycle_start(struct vm *vm)
+{
+    enum err e;
+
+    if (power_ctl_vm_loading(vm) == ERR_BUSY) {
+        return ERR_STATE;
+    }
+
+    spin_lock(&vm->lock);
+    if (vm->state == VM_STOPPING) {
+        e = ERR_STATE;
+    } else if (!is_down(vm->state)) {
+        e = ERR_EXISTS;
+    } else {
+        begin_load(vm);
+        e = ERR_OK;
+    }
+    spin_unlock(&vm->lock);
+    return e;
+}
+
+void lifecycle_retry_start(struct vm *vm)
+{
+    bool wanted;
+
+    spin_lock(&vm->lock);
+    wanted = vm->restart_wanted && is_down(vm->state);
+    spin_unlock(&vm->lock);
+
+    /* Refused: a transition is under way, and its end comes here again. */
+    if (!wanted || power_ctl_vm_loading(vm) != ERR_OK) {
+        return;
+    }
+    spin_lock(&vm->lock);
+    if (vm->restart_wanted && is_down(vm->state)) {
+        begin_load(vm);
+    }
+    spin_unlock(&vm->lock);
+}
+
+/* The VM may run its first instruction: hands the load's share of live_vcpus to vCPU 0. */
+static bool enter_running(struct vm *vm, const struct loaded *image)
+{
+    struct vcpu *v = vm->vcpus[0];
+    bool loading;
+
+    spin_lock(&vm->lock);
+    loading = vm->state == VM_LOADING;
+    if (loading) {
+        vm->started_at = arch_now();
+        set_state(vm, VM_RUNNING);
+        v->start_pc = image->entry;
+        v->start_opaque = image->fdt.v;
+        atomic_store_explicit(&v->state, VCPU_START_PENDING, memory_order_release);
+        vcpu_request(v, VCPU_REQ_START);
+    }
+    spin_unlock(&vm->lock);
+    return loading;
+}
+
+void lifecycle_load(struct vm *vm)
+{
+    struct loaded image;
+    const char *why = NULL;
+
+    if (vm_state(vm) == VM_LOADING) {
+        arch_vm_flush(vm);
+        console_reset(vm->console);
+        if (loader_load(vm, &image, &why) != ERR_OK) {
+            log_error("%s: not started: %s", vm->config->name, why);
+            (void)!lifecycle_stop(vm, STOP_LOAD, false);
+        } else if (power_ctl_vm_starting(vm) != ERR_OK) {
+            lifecycle_cancel_load(vm);
+        } else if (enter_running(vm, &image)) {
+            log_info("%s: started", vm->config->name);
+            ipc_vm_started(vm);
+            return;
+        }
+    }
+    lifecycle_vcpu_left(vm);
+}
+
+/* ---- stop ------------------------------------------------------------------------------------- */
+
+static enum err begin_stop(struct vm *vm, enum stop_reason reason, bool restart) REQUIRES(vm->lock)
+{
+    if (is_down(vm->state) || vm->state == VM_STOPPING) {
+        vm->restart_wanted = vm->restart_wanted && restart;
+        return ERR_STATE;
+    }
+
+    set_state(vm, VM_STOPPING);
+    vm->stop_reason = reason;
+    vm->restart_wanted = restart;
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        vcpu_request(vm->vcpus[i], VCPU_REQ_STOP);
+    }
+    return ERR_OK;
+}
+
+enum err lifecycle_stop(struct vm *vm, enum stop_reason reason, bool restart)
+{
+    enum err e;
+
+    spin_lock(&vm->lock);
+    e = begin_stop(vm, reason, restart);
+    spin_unlock(&vm->lock);
+    return e;
+}
+
+static void graceful_timeout(struct timer *t)
+{
+    struct vm *vm = container_of(t, struct vm, timer);
+
+    spin_lock(&vm->lock);
+    if (vm->stop_asked) {
+        vm->stop_asked = false;
+        (void)!begin_stop(vm, STOP_FORCED, vm->asked_restart);
+    }
+    spin_unlock(&vm->lock);
+}
+
+enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
+{
+    enum err e;
+
+    if (vm_state(vm) != VM_RUNNING) {
+        return ERR_STATE;
+    }
+    e = power_ctl_ask_stop(vm, restart);
+    if (e != ERR_OK) {
+        return e;
+    }
+
+    spin_lock(&vm->lock);
+    if (vm->state == VM_RUNNING) {
+        vm->stop_asked = true;
+        vm->asked_restart = restart;
+        timer_arm(&vm->timer, home_hart(vm),
+                  arch_now() + us_to_ticks(vm->config->power.stop_us), graceful_timeout);
+    }
+    spin_unlock(&vm->lock);
+    return ERR_OK;
+}
+
+void lifecycle_crash(struct vm *vm, const struct vm_fault *fault, const char *what)
+{
+    bool first;
+
+    spin_lock(&vm->lock);
+    first = begin_stop(vm, STOP_CRASH, false) == ERR_OK;
+    if (first) {
+        vm->fault = *fault;
+    }
+    spin_unlock(&vm->lock);
+
+    if (first) {
+        log_error("%s: %s: pc 0x%llx cause 0x%llx address 0x%llx", vm->config->name, what,
+                  (unsigned long long)fault->pc, (unsigned long long)fault->cause,
+                  (unsigned long long)fault->addr);
+    }
+}
+
+void lifecycle_srst(struct vcpu *caller, bool reset, bool warm, bool failure)
+{
+    struct vm *vm = caller->vm;
+    enum srst_policy policy = reset ? vm->config->srst_reset : vm->config->srst;
+    enum stop_reason reason = reset ? STOP_REBOOT : STOP_SHUTDOWN;
+    bool restart = reset && policy == SRST_SELF;
+
+    spin_lock(&vm->lock);
+    if (policy == SRST_PLATFORM) {
+        vm->srst_platform = true;
+        vm->srst_kind = !reset ? POWER_OFF : warm ? POWER_RESET_WARM : POWER_RESET_COLD;
+    }
+    if (failure && !reset) {
+        reason = STOP_CRASH;
+        vm->fault = (struct vm_fault){arch_vcpu_pc(caller), 0, 0};
+    } else if (vm->stop_asked) {
+        reason = STOP_ASKED;
+        restart = vm->asked_restart;
+    }
+    (void)!begin_stop(vm, reason, restart);
+    spin_unlock(&vm->lock);
+}
+
+/* ---- stopped ---------------------------------------------------------------------------------- */
+
+static void backoff_over(struct timer *t)
+{
+    lifecycle_retry_start(container_of(t, struct vm, timer));
+}
+
+/* By policy, after a crash. Returns whether the platform has to know. */
+static bool after_crash(struct vm *vm) REQUIRES(vm->lock)
+{
+    const struct vm_config *c = vm->config;
+    uint64_t now = arch_now();
+
+    switch (c->crash) {
+    case CRASH_OFF:
+        return false;
+    case CRASH_ESCALATE:
+        return true;
+    case CRASH_RESTART:
+        break;
+    }
+
+    if (vm->crash_count == 0 ||
+        now - vm->crash_window_start > us_to_ticks(c->restart_window_us)) {
+        vm->crash_window_start = now;
+        vm->crash_count = 0;
+    }
+    if (vm->crash_count < c->restart_budget) {
+        uint32_t doublings = vm->crash_count < 16 ? vm->crash_count : 16;
+        uint64_t wait = us_to_ticks(c->restart_backoff_us) << doublings;
+
+        vm->crash_count++;
+        vm->restart_wanted = true;
+        timer_arm(&vm->timer, home_hart(vm), now + wait, backoff_over);
+    } else {
+        log_warn("%s: left off: %u restarts used up", c->name, (unsigned)c->restart_budget);
+    }
+    return false;
+}
+
+static void silence(struct vm *vm)
+{
+    vm->irqchip->ops->reset(vm->irqchip);
+    for (struct vdev *dev = vm->vdevs; dev != NULL; dev = dev->next) {
+        dev->ops->reset(dev);
+    }
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        atomic_store_explicit(&vm->vcpus[i]->irq_lines, 0, memory_order_relaxed);
+    }
+}
+
+static void stopped(struct vm *vm)
+{
+    bool crashed;
+    bool escalate = false;
+    bool restart_now;
+    bool srst;
+    enum power_kind kind;
+    enum stop_reason reason;
+
+    spin_lock(&vm->lock);
+    silence(vm);
+    timer_cancel(&vm->timer);
+    if (vm->state != VM_STOPPING) {
+        vm->stop_reason = vm->stop_asked ? STOP_ASKED : STOP_SHUTDOWN;
+        vm->restart_wanted = vm->stop_asked && vm->asked_restart;
+    }
+    vm->stop_asked = false;
+    srst = vm->srst_platform;
+    kind = vm->srst_kind;
+    vm->srst_platform = false;
+    reason = vm->stop_reason;
+    crashed = reason == STOP_CRASH || reason == STOP_LOAD || reason == STOP_WATCHDOG;
+    restart_now = vm->restart_wanted;
+    set_state(vm, crashed ? VM_CRASHED : VM_OFF);
+    if (reason == STOP_CRASH || reason == STOP_WATCHDOG) {
+        escalate = after_crash(vm);
+    }
+    spin_unlock(&vm->lock);
+
+    log_info("%s: stopped (%s)", vm->config->name, stop_reason_name(reason));
+    ipc_vm_stopped(vm);
+    power_ctl_vm_stopped(vm, crashed, srst ? &kind : NULL);
+    if (escalate) {
+        power_ctl_escalate(vm);
+    }
+    if (restart_now) {
+        lifecycle_retry_start(vm);
+    }
+}
+
+void lifecycle_vcpu_left(struct vm *vm)
+{
+    /* acq_rel: the last one sees all that the others wrote before they left */
+    if (atomic_fetch_sub_explicit(&vm->live_vcpus, 1, memory_order_acq_rel) == 1) {
+        stopped(vm);
+    }
+}
+
+void lifecycle_cancel_load(struct vm *vm)
+{
+    spin_lock(&vm->lock);
+    if (vm->state == VM_LOADING) {
+        (void)!begin_stop(vm, STOP_ASKED, true);
+    }
+    spin_unlock(&vm->lock);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vCPU states, requests and fences. A vCPU's registers and residency belong to its own hart; what
+ * others want of it is a request bit (vcpu_request()) that the hart takes before it enters the
+ * guest again.
+ */
+#include "core/vcpu.h"
+
+#include "core/lifecycle.h"
+#include "core/vm.h"
+
+#include <stddef.h>
+
+static enum vcpu_state state_of(const struct vcpu *v)
+{
+    return (enum vcpu_state)atomic_load_explicit(&v->state, memory_order_acquire);
+}
+
+void vcpu_request(struct vcpu *v, uint32_t requests)
+{
+    /* release: what the request is about (start_pc, irq_lines, fences) is visible to the taker */
+    atomic_fetch_or_explicit(&v->requests, requests, memory_order_release);
+    hart_kick(v->hart);
+}
+
+void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level)
+{
+    uint32_t bit = 1u << irq;
+    uint32_t old = level ? atomic_fetch_or_explicit(&v->irq_lines, bit, memory_order_release)
+                         : atomic_fetch_and_explicit(&v->irq_lines, ~bit, memory_order_release);
+
+    if (((old & bit) != 0) != level) {
+        vcpu_request(v, VCPU_REQ_IRQ);
+    }
+}
+
+enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque)
+{
+    enum vm_state vs = vm_state(v->vm);
+    uint32_t expected = VCPU_STOPPED;
+
+    if (vs != VM_RUNNING && vs != VM_LOADING) {
+        return ERR_STATE;
+    }
+
+    /*
+     * The winner alone writes start_pc: START_PENDING keeps others out, and the vCPU's hart looks at
+     * it only after the request (release in vcpu_request()). live_vcpus counts it from here on, so a
+     * VM whose last running vCPU leaves meanwhile is not taken for stopped.
+     */
+    atomic_fetch_add_explicit(&v->vm->live_vcpus, 1, memory_order_relaxed);
+    if (!atomic_compare_exchange_strong_explicit(&v->state, &expected, VCPU_START_PENDING,
+                                                 memory_order_acq_rel, memory_order_acquire)) {
+        lifecycle_vcpu_left(v->vm);
+        return ERR_EXISTS;
+    }
+    v->start_pc = pc;
+    v->start_opaque = opaque;
+    vcpu_request(v, VCPU_REQ_START);
+    return ERR_OK;
+}
+
+/* Own hart: the vCPU leaves the hart; its VM may have lost its last one. */
+static void leave(struct vcpu *v)
+{
+    if (v->loaded) {
+        arch_vcpu_put(v);
+        v->loaded = false;
+    }
+    if (state_of(v) == VCPU_STOPPED) {
+        return;
+    }
+    atomic_store_explicit(&v->state, VCPU_STOPPED, memory_order_release);
+    lifecycle_vcpu_left(v->vm);
+}
+
+void vcpu_stop_self(struct vcpu *v)
+{
+    leave(v);
+}
+
+void vcpu_suspend_self(struct vcpu *v, bool nonretentive, gpa_t pc, uint64_t opaque)
+{
+    v->resume_nonretentive = nonretentive;
+    v->start_pc = pc;
+    v->start_opaque = opaque;
+    atomic_store_explicit(&v->state, VCPU_SUSPENDED, memory_order_release);
+}
+
+static void load(struct vcpu *v)
+{
+    if (!v->loaded) {
+        arch_vcpu_load(v);
+        v->loaded = true;
+    }
+}
+
+/*
+ * A start that was posted while the VM was being stopped is undone here: the starter saw the VM run,
+ * the stop went out before this vCPU left STOPPED and so passed it by.
+ */
+static void start(struct vcpu *v)
+{
+    enum vm_state vs = vm_state(v->vm);
+
+    if (vs != VM_RUNNING && vs != VM_LOADING) {
+        leave(v);
+        return;
+    }
+    load(v);
+    arch_vcpu_reset(v, v->start_pc, v->start_opaque);
+    arch_vcpu_sync_irqs(v);
+    atomic_store_explicit(&v->state, VCPU_STARTED, memory_order_release);
+}
+
+/* Own hart, SUSPENDED: does an interrupt end it? */
+static bool wake(struct vcpu *v)
+{
+    load(v);
+    arch_vcpu_sync_irqs(v);
+    if (!arch_vcpu_irq_pending(v)) {
+        return false;
+    }
+    if (v->resume_nonretentive) {
+        arch_vcpu_resume(v, v->start_pc, v->start_opaque);
+    }
+    atomic_store_explicit(&v->state, VCPU_STARTED, memory_order_release);
+    return true;
+}
+
+static void do_fences(struct vcpu *v)
+{
+    struct fence todo[VCPU_FENCES];
+    uint32_t count;
+    uint32_t posted;
+
+    spin_lock(&v->fence_lock);
+    count = v->fence_count;
+    for (uint32_t i = 0; i < count; i++) {
+        todo[i] = v->fences[i];
+    }
+    v->fence_count = 0;
+    posted = atomic_load_explicit(&v->fence_posted, memory_order_relaxed);
+    spin_unlock(&v->fence_lock);
+
+    /* A vCPU that is not resident has nothing cached here: its next load fences as it must. */
+    for (uint32_t i = 0; v->loaded && i < count; i++) {
+        arch_vcpu_fence(v, &todo[i]);
+    }
+    /* release pairs with the acquire in wait_fenced() */
+    atomic_store_explicit(&v->fence_done, posted, memory_order_release);
+}
+
+bool vcpu_prepare(struct vcpu *v)
+{
+    /* acquire pairs with the release in vcpu_request() */
+    uint32_t requests = atomic_load_explicit(&v->requests, memory_order_relaxed) == 0
+                            ? 0
+                            : atomic_exchange_explicit(&v->requests, 0, memory_order_acquire);
+
+    /* A stop may be seen late, when the VM has been started again: then it is not for now. */
+    if ((requests & VCPU_REQ_STOP) != 0 && vm_state(v->vm) == VM_STOPPING) {
+        leave(v);
+    }
+    if ((requests & VCPU_REQ_FENCE) != 0) {
+        do_fences(v);
+    }
+    if ((requests & VCPU_REQ_LOAD) != 0) {
+        lifecycle_load(v->vm);
+        /* A START in the same breath was of an earlier life; the load's own comes next round. */
+        return false;
+    }
+    if ((requests & VCPU_REQ_START) != 0 && state_of(v) == VCPU_START_PENDING) {
+        start(v);
+    }
+
+    switch (state_of(v)) {
+    case VCPU_STOPPED:
+    case VCPU_START_PENDING:
+        return false;
+    case VCPU_SUSPENDED:
+        return wake(v);
+    case VCPU_STARTED:
+        if (!v->loaded || (requests & VCPU_REQ_IRQ) != 0) {
+            load(v);
+            arch_vcpu_sync_irqs(v);
+        }
+        return true;
+    }
+    return false;
+}
+
+/*
+ * The request is carried out before target's next guest instruction once it is queued and its hart
+ * is not in the guest: mode is read after a full fence (that of hart_kick()), and the hart reads
+ * requests after its own (core/hart.h), so one of the two sees the other.
+ */
+static void wait_fenced(struct vcpu *v, uint32_t ticket)
+{
+    while ((int32_t)(atomic_load_explicit(&v->fence_done, memory_order_acquire) - ticket) < 0 &&
+           atomic_load_explicit(&v->hart->mode, memory_order_acquire) == HART_GUEST) {
+        arch_relax();
+    }
+}
+
+static uint32_t queue_fence(struct vcpu *v, const struct fence *fence)
+{
+    uint32_t ticket;
+
+    spin_lock(&v->fence_lock);
+    if (v->fence_count < VCPU_FENCES) {
+        v->fences[v->fence_count++] = *fence;
+    } else {
+        /* No room for more: one fence of everything stands for them all. */
+        v->fences[0] = (struct fence){FENCE_VMA, 0, UINT64_MAX, 0};
+        v->fences[1] = (struct fence){FENCE_I, 0, UINT64_MAX, 0};
+        v->fence_count = 2;
+    }
+    ticket = atomic_fetch_add_explicit(&v->fence_posted, 1, memory_order_relaxed) + 1;
+    spin_unlock(&v->fence_lock);
+
+    vcpu_request(v, VCPU_REQ_FENCE);
+    return ticket;
+}
+
+void vcpu_fence(struct vm *vm, uint64_t targets, const struct fence *fence)
+{
+    uint32_t tickets[MANIFEST_VCPUS];
+    struct hart *self = arch_hart_self();
+
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        struct vcpu *v = vm->vcpus[i];
+
+        if ((targets >> i & 1) == 0) {
+            continue;
+        }
+        if (v->hart == self) {
+            arch_vcpu_fence(v, fence);
+        } else {
+            tickets[i] = queue_fence(v, fence);
+        }
+    }
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        if ((targets >> i & 1) != 0 && vm->vcpus[i]->hart != self) {
+            wait_fenced(vm->vcpus[i], tickets[i]);
+        }
+    }
+}
