@@ -157,7 +157,11 @@ enum vcpu_irq {
     VCPU_IRQ_EXT,
 };
 
-/* Own hart, vCPU loaded: brings the hart's virtual interrupt lines to vcpu->irq_lines. */
+/*
+ * Own hart, vCPU loaded: brings the hart's virtual interrupt lines to vcpu->irq_lines. SOFT is an
+ * edge, which the guest clears by itself: it is taken (cleared in irq_lines) and made pending. Also
+ * on the fast trap path.
+ */
 void arch_vcpu_sync_irqs(struct vcpu *vcpu);
 
 /* Is an interrupt pending that the guest has enabled (would end its WFI)? Own hart, vCPU loaded. */

@@ -9,6 +9,8 @@
 
 /* ---- standard SBI [SBI 3.0] ----------------------------------------------------------------- */
 
+#define SBI_SPEC_VERSION 0x3000000 /* 3.0: major << 24 | minor */
+
 #define SBI_EXT_LEGACY_SET_TIMER      0x00
 #define SBI_EXT_LEGACY_PUTCHAR        0x01
 #define SBI_EXT_LEGACY_GETCHAR        0x02
@@ -92,7 +94,8 @@
 
 /* ---- Curia ------------------------------------------------------------------------------------ */
 
-#define CURIA_IMPL_ID 0x435552 /* "CUR", until one is registered */
+#define CURIA_IMPL_ID      0x435552 /* "CUR", until one is registered */
+#define CURIA_IMPL_VERSION 0x000100 /* major << 16 | minor << 8 | patch: 0.1.0 */
 
 #define CURIA_EXT_IPC 0x08495043
 #define CURIA_EXT_PWR 0x08505752

@@ -11,6 +11,7 @@
 #include "sbi/abi.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Made only by sbi_ok(), sbi_err() and sbi_from(), so that both halves are always set. */
@@ -58,6 +59,16 @@ extern const struct sbi_ext sbi_ext_base, sbi_ext_time, sbi_ext_ipi, sbi_ext_rfe
 
 /* Legacy calls keep a1 and answer in a0 alone. [SBI 3.0 §5] */
 uint64_t sbi_legacy(struct vcpu *v, uint64_t eid, const uint64_t a[6]);
+bool sbi_legacy_offers(uint64_t eid);
+
+/* Is this extension there for v? What Base's probe answers. */
+bool sbi_offers(const struct vcpu *v, uint64_t eid);
+
+/*
+ * RFENCE's part of sbi_fast(), under its conditions: serves what fails or names no vCPU but the
+ * caller.
+ */
+bool sbi_rfence_fast(struct vcpu *v, uint64_t a[8]);
 
 /*
  * The vCPUs that (mask, base) names as a bit mask of vCPU numbers: base UINT64_MAX means all. All
