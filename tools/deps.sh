@@ -245,12 +245,12 @@ open_root() {
 	: >"$root/status"
 	: >"$root/preferences"
 	{
-		source_entry deb "$mirror" "$suite" riscv64
 		source_entry deb-src "$mirror" "$suite" riscv64
 		# kbuild's tools run here, so they come from this machine's release.
 		if [[ $release == "$suite" ]]; then
-			source_entry deb "$mirror" "$release" "$architecture"
+			source_entry deb "$mirror" "$suite" "riscv64 $architecture"
 		else
+			source_entry deb "$mirror" "$suite" riscv64
 			source_entry deb "$mirror" "$release-backports" "$architecture"
 			[[ -z $mirror_security ]] ||
 				source_entry deb "$mirror_security" "$release-security" "$architecture"
@@ -359,15 +359,21 @@ make_linux() {
 # pick_kbuild KERNEL -- the package of kbuild's tools nearest to that kernel: same upstream
 # version where there is one, otherwise the newest of its series
 pick_kbuild() {
-	local upstream=${1%%[+-]*} series name best='' minimum
-	series=${upstream%.*}
+	local upstream=${1%%[+-]*} name best='' minimum architecture
+	local -a options=("${root_options[@]}")
+	architecture=$(dpkg --print-architecture)
 	read -r _ minimum _ < <(rows headers linux-kbuild)
 	while read -r name; do
+		# Names that other packages only mention are listed too.
+		[[ -n $(candidate "$name:$architecture") ]] || continue
 		best=$name
 		[[ $name != "linux-kbuild-$upstream+"* ]] || break
-	done < <(apt-cache "${root_options[@]}" pkgnames "linux-kbuild-$series" | sort -V)
-	[[ -n $best ]] || die "no linux-kbuild-$series in the private apt root ($minimum or newer is needed)"
-	printf '%s:%s\n' "$best" "$(dpkg --print-architecture)"
+	done < <(apt-cache "${options[@]}" pkgnames "linux-kbuild-${upstream%.*}" | sort -V)
+	[[ -n $best ]] ||
+		die "no linux-kbuild-${upstream%.*} for $architecture in the private apt root; apt's" \
+			"configuration may lack this release's security mirror"
+	new_enough "${best#linux-kbuild-}" "$minimum" || die "$best is older than $minimum"
+	printf '%s:%s\n' "$best" "$architecture"
 }
 
 # mend_headers DIRECTORY KERNEL KBUILD-PACKAGE -- makes the unpacked headers work where they lie
