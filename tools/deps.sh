@@ -105,7 +105,7 @@ components_missing() {
 check_qemu() {
 	local version
 	version=$(qemu-system-riscv64 --version 2>/dev/null |
-		sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')
+		sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p' || true)
 	if [[ -z $version ]]; then
 		die "no qemu-system-riscv64 on PATH that runs (Debian's is in /usr/bin)"
 	elif ! dpkg --compare-versions "$version" ge "$qemu_minimum"; then
