@@ -7,39 +7,49 @@
 #include "core/vm.h"
 #include "sbi/sbi.h"
 
-static void send(struct vcpu *target)
+static void send(const struct vm *vm, uint64_t targets)
 {
-    if (target->hart == arch_hart_self()) {
-        atomic_fetch_or_explicit(&target->irq_lines, 1u << VCPU_IRQ_SOFT, memory_order_relaxed);
-        arch_vcpu_sync_irqs(target);
-        return;
-    }
+    for (uint32_t i = 0; targets != 0; i++, targets >>= 1) {
+        struct vcpu *target = vm->vcpus[i];
+        uint32_t state = atomic_load_explicit(&target->state, memory_order_acquire);
 
-    enum vcpu_state state = (enum vcpu_state)atomic_load_explicit(&target->state,
-                                                                  memory_order_acquire);
-
-    /* One that is not running yet must not find an interrupt from before its start. */
-    if (state == VCPU_STARTED || state == VCPU_SUSPENDED) {
-        vcpu_irq_set(target, VCPU_IRQ_SOFT, true);
+        /* One that is not running yet must not find an interrupt from before its start. */
+        if ((targets & 1) != 0 && (state == VCPU_STARTED || state == VCPU_SUSPENDED)) {
+            vcpu_irq_set(target, VCPU_IRQ_SOFT, true);
+        }
     }
+}
+
+/* No need of a kick, which would end the fast path's trap with another trap. */
+static void send_self(struct vcpu *v)
+{
+    atomic_fetch_or_explicit(&v->irq_lines, 1u << VCPU_IRQ_SOFT, memory_order_relaxed);
+    arch_vcpu_sync_irqs(v);
 }
 
 static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
 {
-    uint64_t targets;
-
     if (fid != SBI_IPI_SEND_IPI) {
         return sbi_err(SBI_ERR_NOT_SUPPORTED);
     }
 
-    struct sbi_ret r = sbi_hart_mask(v, a[0], a[1], &targets);
+    struct sbi_ret r = sbi_hart_mask(v, a[0], a[1]);
+    uint64_t self = 1ull << v->index;
 
-    for (uint32_t i = 0; targets != 0; i++, targets >>= 1) {
-        if ((targets & 1) != 0) {
-            send(v->vm->vcpus[i]);
-        }
+    send(v->vm, r.value & ~self);
+    if ((r.value & self) != 0) {
+        send_self(v);
     }
-    return r;
+    return sbi_err(r.error);
+}
+
+bool sbi_ipi_fast(struct vcpu *v, uint64_t a[8])
+{
+    if (a[6] != SBI_IPI_SEND_IPI || !sbi_mask_is_self(v, a[0], a[1])) {
+        return sbi_answer(a, handle(v, a[6], a));
+    }
+    send_self(v);
+    return sbi_answer(a, sbi_ok(0));
 }
 
 const struct sbi_ext sbi_ext_ipi = {SBI_EXT_IPI, handle, NULL};

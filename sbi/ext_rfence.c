@@ -10,76 +10,82 @@
 
 #define ASID_MAX 0xffffu /* no RV64 hart has wider ones [Priv 20240411, satp] */
 
-/* Checks a call and tells what it asks for. *targets 0: nothing to do. */
-static struct sbi_ret decode(const struct vcpu *v, uint64_t fid, const uint64_t a[6],
-                             struct fence *fence, uint64_t *targets)
+/* Is the range all, part, or nothing of the address space; or no range? */
+static enum err range_check(struct fence *f)
 {
-    *targets = 0;
-    *fence = (struct fence){FENCE_I, 0, UINT64_MAX, 0};
+    if ((f->start == 0 && f->size == 0) || f->size == UINT64_MAX) {
+        f->start = 0;
+        f->size = UINT64_MAX;
+        return ERR_OK;
+    }
+    return f->size == 0 || range_valid(f->start, f->size) ? ERR_OK : ERR_FAULT;
+}
+
+/* Checks a call and tells what it asks for: value is the vCPUs to fence, 0 with any error. */
+static struct sbi_ret decode(const struct vcpu *v, uint64_t fid, const uint64_t a[6],
+                             struct fence *fence)
+{
+    struct sbi_ret targets = sbi_hart_mask(v, a[0], a[1]);
+
     switch (fid) {
     case SBI_RFENCE_FENCE_I:
-        return sbi_hart_mask(v, a[0], a[1], targets);
+        *fence = (struct fence){FENCE_I, 0, UINT64_MAX, 0};
+        return targets;
     case SBI_RFENCE_SFENCE_VMA:
         *fence = (struct fence){FENCE_VMA, a[2], a[3], 0};
         break;
     case SBI_RFENCE_SFENCE_VMA_ASID:
+        *fence = (struct fence){FENCE_VMA_ASID, a[2], a[3], a[4]};
         if (a[4] > ASID_MAX) {
             return sbi_err(SBI_ERR_INVALID_PARAM);
         }
-        *fence = (struct fence){FENCE_VMA_ASID, a[2], a[3], a[4]};
         break;
     default:
         return sbi_err(SBI_ERR_NOT_SUPPORTED);
     }
-
-    struct sbi_ret r = sbi_hart_mask(v, a[0], a[1], targets);
-
-    if (r.error != SBI_SUCCESS) {
-        return r;
+    if (targets.error != SBI_SUCCESS) {
+        return targets;
     }
-    if ((fence->start == 0 && fence->size == 0) || fence->size == UINT64_MAX) {
-        fence->start = 0;
-        fence->size = UINT64_MAX;
-        return r;
-    }
-    if (fence->size == 0) {
-        *targets = 0;
-        return r;
-    }
-    if (!range_valid(fence->start, fence->size)) {
-        *targets = 0;
+    if (range_check(fence) != ERR_OK) {
         return sbi_err(SBI_ERR_INVALID_ADDRESS);
     }
-    return r;
+    return fence->size == 0 ? sbi_ok(0) : targets;
+}
+
+static __attribute__((noinline)) bool decode_fast(struct vcpu *v, uint64_t a[8])
+{
+    struct fence fence;
+    struct sbi_ret r = decode(v, a[6], a, &fence);
+
+    if ((r.value & ~(1ull << v->index)) != 0) {
+        return false;
+    }
+    if (r.value != 0) {
+        arch_vcpu_fence(v, &fence);
+    }
+    return sbi_answer(a, sbi_err(r.error));
 }
 
 bool sbi_rfence_fast(struct vcpu *v, uint64_t a[8])
 {
-    struct fence fence;
-    uint64_t targets;
-    struct sbi_ret r = decode(v, a[6], a, &fence, &targets);
+    static const struct fence fence_i = {FENCE_I, 0, UINT64_MAX, 0};
 
-    if ((targets & ~(1ull << v->index)) != 0) {
-        return false;
+    if (a[6] != SBI_RFENCE_FENCE_I || !sbi_mask_is_self(v, a[0], a[1])) {
+        return decode_fast(v, a);
     }
-    if (targets != 0) {
-        arch_vcpu_fence(v, &fence);
-    }
-    a[0] = (uint64_t)r.error;
-    a[1] = r.value;
-    return true;
+    arch_vcpu_fence(v, &fence_i);
+    return sbi_answer(a, sbi_ok(0));
 }
 
 static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
 {
     struct fence fence;
-    uint64_t targets;
-    struct sbi_ret r = decode(v, fid, a, &fence, &targets);
+    struct sbi_ret r = decode(v, fid, a, &fence);
 
-    if (targets != 0) {
-        vcpu_fence(v->vm, targets, &fence);
+    if (r.value != 0) {
+        vcpu_fence(v->vm, r.value, &fence);
     }
-    return r;
+    return sbi_err(r.error);
 }
 
 const struct sbi_ext sbi_ext_rfence = {SBI_EXT_RFENCE, handle, NULL};

@@ -3,22 +3,19 @@
 #include "core/vm.h"
 #include "sbi/sbi.h"
 
-struct sbi_ret sbi_hart_mask(const struct vcpu *v, uint64_t mask, uint64_t base, uint64_t *targets)
+struct sbi_ret sbi_hart_mask(const struct vcpu *v, uint64_t mask, uint64_t base)
 {
     uint64_t all = UINT64_MAX >> (64 - v->vm->vcpu_count);
 
     if (base == UINT64_MAX) {
-        *targets = all;
-        return sbi_ok(0);
+        return sbi_ok(all);
     }
-    *targets = 0;
-    /* base itself need not exist. [SBI 3.0 §3.1] */
+    /* base itself need not exist. */
     if (mask == 0) {
         return sbi_ok(0);
     }
     if (base >= 64 || (mask & ~(all >> base)) != 0) {
         return sbi_err(SBI_ERR_INVALID_PARAM);
     }
-    *targets = mask << base;
-    return sbi_ok(0);
+    return sbi_ok(mask << base);
 }

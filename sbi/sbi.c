@@ -68,32 +68,44 @@ bool sbi_offers(const struct vcpu *v, uint64_t eid)
     return eid < LEGACY_EIDS ? sbi_legacy_offers(eid) : find(v, eid) != NULL;
 }
 
-static inline bool answer(uint64_t a[8], struct sbi_ret r)
+/* These three apart from sbi_fast(), which so needs no stack frame. */
+static __attribute__((noinline)) bool by(const struct sbi_ext *ext, struct vcpu *v, uint64_t a[8])
 {
-    a[0] = (uint64_t)r.error;
-    a[1] = r.value;
-    return true;
+    return sbi_answer(a, ext->handle(v, a[6], a));
+}
+
+static __attribute__((noinline)) bool notify(struct vcpu *v, uint64_t a[8])
+{
+    return sbi_answer(a, sbi_from(ipc_notify(v->vm, a[0], a[1])));
+}
+
+static __attribute__((noinline)) bool set_timer(struct vcpu *v, uint64_t a[8])
+{
+    arch_vcpu_set_timer(v, a[0]);
+    return sbi_answer(a, sbi_ok(0));
 }
 
 bool sbi_fast(struct vcpu *v, uint64_t a[8])
 {
+    /* First what is asked for most and costs least. */
+    if (a[7] == SBI_EXT_TIME && a[6] == SBI_TIME_SET_TIMER) {
+        return set_timer(v, a);
+    }
+    if (a[7] == SBI_EXT_BASE && a[6] == SBI_BASE_GET_SPEC_VERSION) {
+        return sbi_answer(a, sbi_ok(SBI_SPEC_VERSION));
+    }
+
     switch (a[7]) {
     case SBI_EXT_BASE:
-        if (a[6] == SBI_BASE_GET_SPEC_VERSION) {
-            return answer(a, sbi_ok(SBI_SPEC_VERSION));
-        }
-        return answer(a, sbi_ext_base.handle(v, a[6], a));
+        return by(&sbi_ext_base, v, a);
     case SBI_EXT_TIME:
-        return answer(a, sbi_ext_time.handle(v, a[6], a));
+        return by(&sbi_ext_time, v, a);
     case SBI_EXT_IPI:
-        return answer(a, sbi_ext_ipi.handle(v, a[6], a));
+        return sbi_ipi_fast(v, a);
     case SBI_EXT_RFENCE:
         return sbi_rfence_fast(v, a);
     case CURIA_EXT_IPC:
-        if (a[6] != CURIA_IPC_NOTIFY) {
-            return false;
-        }
-        return answer(a, sbi_from(ipc_notify(v->vm, a[0], a[1])));
+        return a[6] == CURIA_IPC_NOTIFY && notify(v, a);
 
     /* The general path's: all else that find() or sbi_legacy() knows. */
     case SBI_EXT_LEGACY_SET_TIMER:
@@ -119,7 +131,7 @@ bool sbi_fast(struct vcpu *v, uint64_t a[8])
     case CURIA_EXT_VMM:
         return false;
     default:
-        return answer(a, sbi_err(SBI_ERR_NOT_SUPPORTED));
+        return sbi_answer(a, sbi_err(SBI_ERR_NOT_SUPPORTED));
     }
 }
 
@@ -132,5 +144,5 @@ void sbi_call(struct vcpu *v, uint64_t a[8])
 
     const struct sbi_ext *ext = find(v, a[7]);
 
-    (void)answer(a, ext != NULL ? ext->handle(v, a[6], a) : sbi_err(SBI_ERR_NOT_SUPPORTED));
+    (void)sbi_answer(a, ext != NULL ? ext->handle(v, a[6], a) : sbi_err(SBI_ERR_NOT_SUPPORTED));
 }

@@ -30,6 +30,14 @@ static inline struct sbi_ret sbi_err(int64_t error)
     return (struct sbi_ret){error, 0};
 }
 
+/* Into the guest's registers. */
+static inline bool sbi_answer(uint64_t a[8], struct sbi_ret r)
+{
+    a[0] = (uint64_t)r.error;
+    a[1] = r.value;
+    return true;
+}
+
 /* The one place where Curia's errors become SBI's. */
 struct sbi_ret sbi_from(enum err e);
 
@@ -65,15 +73,22 @@ bool sbi_legacy_offers(uint64_t eid);
 bool sbi_offers(const struct vcpu *v, uint64_t eid);
 
 /*
- * RFENCE's part of sbi_fast(), under its conditions: serves what fails or names no vCPU but the
- * caller.
+ * Parts of sbi_fast(), under its conditions. IPI serves any call, RFENCE what fails or names no vCPU
+ * but the caller.
  */
+bool sbi_ipi_fast(struct vcpu *v, uint64_t a[8]);
 bool sbi_rfence_fast(struct vcpu *v, uint64_t a[8]);
 
 /*
- * The vCPUs that (mask, base) names as a bit mask of vCPU numbers: base UINT64_MAX means all. All
- * named must exist: SBI_ERR_INVALID_PARAM otherwise. [SBI 3.0 §3.1]
+ * The vCPUs that (mask, base) names: value is a bit mask of vCPU numbers. base UINT64_MAX means all.
+ * All named must exist: SBI_ERR_INVALID_PARAM otherwise, and value 0. [SBI 3.0 §3.1]
  */
-struct sbi_ret sbi_hart_mask(const struct vcpu *v, uint64_t mask, uint64_t base, uint64_t *targets);
+struct sbi_ret sbi_hart_mask(const struct vcpu *v, uint64_t mask, uint64_t base);
+
+/* Does sbi_hart_mask() name v and nobody else (base -1 aside)? The fast path's short cut. */
+static inline bool sbi_mask_is_self(const struct vcpu *v, uint64_t mask, uint64_t base)
+{
+    return base < 64 && mask != 0 && (1ull << v->index) >> base == mask;
+}
 
 #endif
