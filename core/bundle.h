@@ -29,13 +29,17 @@ struct image {
     int node;
     struct spinlock lock; /* held while it is hashed: a second user waits for the first */
     enum image_hash hash GUARDED_BY(lock);
+    const char *fault GUARDED_BY(lock); /* of an image that is BAD */
 };
+
+#define CRC32_TABLES 8u
 
 struct bundle {
     const void *fit;
     uint64_t size;
     uint32_t image_count;
     struct image *images;
+    uint32_t (*crc_tables)[256]; /* CRC32_TABLES of them */
 };
 
 /* Checks the FIT's structure and finds its images. On error *why says what and how to mend. */
