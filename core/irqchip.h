@@ -55,12 +55,17 @@ struct irqchip_ops {
      */
     enum err (*route_guest)(struct host_irq *irq, struct vcpu *vcpu, uint32_t eiid);
 
-    /* For a routed level source: if it is still asserted, send its MSI again. NULL with the above. */
+    /* For a routed source: as if software set it pending; a level source sends its MSI again if it
+     * is still asserted. The others likewise read and clear its state. NULL with the above. */
     void (*retrigger)(struct host_irq *irq);
+    void (*clear)(struct host_irq *irq);
+    bool (*pending)(const struct host_irq *irq);
+    bool (*asserted)(const struct host_irq *irq); /* the rectified input */
 };
 
 struct irqchip {
     const struct irqchip_ops *ops; /* NULL: the machine has none that Curia knows */
+    uint32_t phandle;              /* its node in the host's FDT: board_irq.parent of its sources */
     uint32_t source_count;         /* highest source number */
     uint32_t guest_files;          /* IMSIC guest files a hart; 0: none */
     uint32_t guest_ids;            /* highest interrupt identity of a guest file */

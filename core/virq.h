@@ -37,7 +37,8 @@ struct virqchip_ops {
     enum err (*fdt_interrupts)(struct virqchip *chip, void *fdt, uint32_t source);
 };
 
-#define VIRQ_PHANDLE 1u /* of the VM's wired interrupt controller, in its FDT */
+#define VIRQ_PHANDLE     1u /* of the VM's wired interrupt controller, in its FDT */
+#define VIRQ_MSI_PHANDLE 2u /* of its interrupt files, where vm->has_imsic */
 
 /* A host source that stands behind a source of a VM; made by virq_claim_host(). */
 struct virq_host {
