@@ -9,6 +9,14 @@
 #ifndef ARCH_RISCV_HART_H
 #define ARCH_RISCV_HART_H
 
+/* Offsets that assembler relies on; checked in hart.c. */
+#define RV_HART_STACK_TOP 0
+#define RV_HART_TRAP_REGS 8
+
+#define RV_TRAP_REGS 4 /* sp, ra, t0, t1 */
+
+#ifndef __ASSEMBLER__
+
 #include "core/addr.h"
 #include "core/board.h"
 #include "core/hart.h"
@@ -19,31 +27,15 @@
 
 struct rv_vcpu;
 
-/* Offsets that assembler relies on; checked in hart.c. */
-#define RV_HART_STACK_TOP 0
-#define RV_HART_TRAP_REGS 8
-
-#define RV_TRAP_REGS 4 /* sp, ra, t0, t1 */
-
-#define RV_EIID_KICK 1u /* the S-file's identity that kicks a hart */
-
 struct rv_hart {
     uint64_t stack_top;               /* virtual; the stack is empty when a guest is entered */
     uint64_t trap_regs[RV_TRAP_REGS]; /* own hart: what rv_hyp_trap saves before it has a stack */
 
     struct hart core;
 
-    /* Own hart: what is resident in its VS CSRs, or NULL. The guest side's. */
+    /* Own hart: whose state is in its VS CSRs and in its FP registers, or NULL. The guest side's. */
     struct rv_vcpu *resident;
-
-    /*
-     * The IMSIC side's. imsic_page is the hart's S-file, mapped; NULL: none, and a kick goes through
-     * the firmware. Guest file g (from 1) lies at imsic_base + g * PAGE_SIZE.
-     */
-    volatile void *imsic_page;
-    hpa_t imsic_base;
-    uint32_t guest_files;      /* of this hart */
-    uint64_t guest_files_used; /* bit g: file g belongs to a vCPU */
+    struct rv_vcpu *fp_owner;
 
     /* Own hart: leaf entries and addresses of its two windows (window.c). */
     _Atomic uint64_t *window_pte;
@@ -83,6 +75,7 @@ struct rv_features {
     /* By the FDT. */
     bool f, d, v;
     bool zicbom, zicboz, zicbop;
+    uint32_t zicboz_block; /* bytes that cbo.zero clears, for Curia itself; 0: do not use it */
     bool zawrs, zihintpause;
     bool svinval, svnapot, svpbmt, svadu;
 
@@ -140,7 +133,5 @@ _Noreturn void rv_run(struct rv_hart *hart);
  * board, harts and arch_map_device() are there, no other hart runs yet. */
 void platform_init(void);
 
-/* platforms/: what a hart's own interrupt controller needs on that hart; NULL-safe default none. */
-void platform_init_hart(struct rv_hart *hart);
-
+#endif /* !__ASSEMBLER__ */
 #endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the harts can do: the FDT's word for all harts in use, and probes of the boot hart for what
+ * the firmware may have left off. Written once, before other harts run. No lock.
+ */
+#include "arch/riscv/csr.h"
+#include "arch/riscv/hart.h"
+#include "arch/riscv/probe.h"
+
+#include <string.h>
+
+struct rv_features rv_features;
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* [token, token + len) is name, with or without a version such as "2p0". */
+static bool token_is(const char *token, size_t len, const char *name, size_t name_len)
+{
+    if (len < name_len) {
+        return false;
+    }
+    for (size_t i = 0; i < name_len; i++) {
+        if (lower(token[i]) != name[i]) {
+            return false;
+        }
+    }
+    for (size_t i = name_len; i < len; i++) {
+        if ((token[i] < '0' || token[i] > '9') && (token[i] != 'p' || i == name_len)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool list_has(const struct board_hart *hart, const char *name)
+{
+    const char *end = hart->isa + hart->isa_len;
+    size_t len;
+
+    for (const char *s = hart->isa; s < end; s += len + 1) {
+        len = strnlen(s, (size_t)(end - s));
+        if (token_is(s, len, name, strlen(name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "rv64" letters, then names each after a '_' (the first may follow the letters directly). */
+static bool string_has(const struct board_hart *hart, const char *name)
+{
+    size_t name_len = strlen(name);
+    size_t len = strnlen(hart->isa, hart->isa_len);
+    size_t i = 4;
+
+    for (; i < len && strchr("_zsx", lower(hart->isa[i])) == NULL; i++) {
+        char c = lower(hart->isa[i]);
+
+        if (name_len == 1 && (c == name[0] || (c == 'g' && strchr("imafd", name[0]) != NULL))) {
+            return true;
+        }
+    }
+    while (i < len) {
+        size_t start = hart->isa[i] == '_' ? i + 1 : i;
+
+        for (i = start; i < len && hart->isa[i] != '_'; i++) {
+        }
+        if (token_is(&hart->isa[start], i - start, name, name_len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rv_isa_has(const struct board_hart *hart, const char *name)
+{
+    if (hart->isa == NULL) {
+        return false;
+    }
+    return hart->isa_is_list ? list_has(hart, name) : string_has(hart, name);
+}
+
+static bool all_have(struct rv_hart *const *harts, uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!rv_isa_has(harts[i]->board, name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void read_fdt(struct rv_hart *const *harts, uint32_t count)
+{
+    const struct {
+        const char *name;
+        bool *has;
+    } exts[] = {
+        {"f", &rv_features.f},
+        {"d", &rv_features.d},
+        {"v", &rv_features.v},
+        {"zicbom", &rv_features.zicbom},
+        {"zicboz", &rv_features.zicboz},
+        {"zicbop", &rv_features.zicbop},
+        {"zawrs", &rv_features.zawrs},
+        {"zihintpause", &rv_features.zihintpause},
+        {"svinval", &rv_features.svinval},
+        {"svnapot", &rv_features.svnapot},
+        {"svpbmt", &rv_features.svpbmt},
+        {"svadu", &rv_features.svadu},
+        {"sstc", &rv_features.sstc},
+        {"ssaia", &rv_features.aia},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(exts); i++) {
+        *exts[i].has = all_have(harts, count, exts[i].name);
+    }
+}
+
+#define WRITABLE(csr)                                                                              \
+    __extension__({                                                                                \
+        csr_write(csr, UINT64_MAX);                                                                \
+        uint64_t writable_ = csr_read(csr);                                                        \
+        csr_write(csr, 0);                                                                         \
+        writable_;                                                                                 \
+    })
+
+static bool hgatp_takes(uint64_t mode)
+{
+    csr_write(CSR_HGATP, mode << HGATP_MODE_SHIFT);
+    return (csr_read(CSR_HGATP) & HGATP_MODE) >> HGATP_MODE_SHIFT == mode;
+}
+
+/* No guest runs and hgatp ends as 0; the fences of rv_hart_init_csrs() come after this. */
+static void probe_hgatp(void)
+{
+    rv_features.sv39x4 = hgatp_takes(HGATP_MODE_SV39X4);
+    rv_features.sv48x4 = hgatp_takes(HGATP_MODE_SV48X4);
+
+    csr_write(CSR_HGATP, (uint64_t)HGATP_MODE_SV39X4 << HGATP_MODE_SHIFT | HGATP_VMID);
+    rv_features.vmid_bits = (uint32_t)__builtin_popcountll(csr_read(CSR_HGATP) & HGATP_VMID);
+    csr_write(CSR_HGATP, 0);
+}
+
+/* Curia clears by cbo.zero if all harts have one block size and the firmware lets it. */
+static void probe_zicboz(struct rv_hart *const *harts, uint32_t count)
+{
+    static char block[256] __attribute__((aligned(256)));
+    uint32_t bytes = harts[0]->board->cboz_block;
+
+    for (uint32_t i = 1; i < count; i++) {
+        if (harts[i]->board->cboz_block != bytes) {
+            return;
+        }
+    }
+    if (rv_features.zicboz && bytes >= 8 && bytes <= sizeof(block) && (bytes & (bytes - 1)) == 0 &&
+        RV_PROBE(RV_CBO_ZERO, block)) {
+        rv_features.zicboz_block = bytes;
+    }
+}
+
+void rv_features_read(struct rv_hart *const *harts, uint32_t count)
+{
+    struct rv_features *f = &rv_features;
+
+    read_fdt(harts, count);
+    probe_hgatp();
+    probe_zicboz(harts, count);
+    f->hedeleg_bits = WRITABLE(CSR_HEDELEG);
+    f->hgeie_bits = WRITABLE(CSR_HGEIE);
+
+    f->henvcfg = rv_csr_exists(CSR_HENVCFG);
+    if (f->henvcfg) {
+        f->henvcfg_bits = WRITABLE(CSR_HENVCFG);
+    }
+    f->smstateen = rv_csr_exists(CSR_HSTATEEN0);
+    if (f->smstateen) {
+        f->hstateen0_bits = WRITABLE(CSR_HSTATEEN0);
+    }
+    f->sstc = f->sstc && (f->henvcfg_bits & HENVCFG_STCE) != 0 && rv_csr_exists(CSR_STIMECMP);
+    f->aia = f->aia && rv_csr_exists(CSR_SISELECT) && rv_csr_exists(CSR_VSTOPI);
+    f->hvictl = rv_csr_exists(CSR_HVICTL);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A hart's life: its CSRs at the start, the start itself by the firmware's HSM, kicks, timer, wait
+ * and park. What is shared between harts here is `go` and each hart's online flag, both atomic.
+ */
+#include "arch/riscv/hart.h"
+
+#include "arch/riscv/csr.h"
+#include "arch/riscv/early.h"
+#include "arch/riscv/fw_sbi.h"
+#include "arch/riscv/imsic.h"
+#include "arch/riscv/mmu.h"
+#include "core/arch.h"
+#include "core/log.h"
+#include "core/machine.h"
+
+#include <stdatomic.h>
+
+_Static_assert(offsetof(struct rv_hart, stack_top) == RV_HART_STACK_TOP, "boot.S");
+_Static_assert(offsetof(struct rv_hart, trap_regs) == RV_HART_TRAP_REGS, "boot.S");
+
+#define START_WAIT_S 2u
+
+struct rv_hart rv_boot_hart;
+uint64_t __stack_chk_guard; /* set by boot.S */
+
+static _Atomic uint32_t go;
+
+_Noreturn void __stack_chk_fail(void);
+
+_Noreturn void __stack_chk_fail(void)
+{
+    panic("a stack buffer was overrun (seen by %p)", __builtin_return_address(0));
+}
+
+/* HS level and the guest's own CSRs, by what the hart has; a reset need not have touched any. */
+static void init_vs_csrs(void)
+{
+    csr_write(CSR_VSSTATUS, 0);
+    csr_write(CSR_VSIE, 0);
+    csr_write(CSR_VSTVEC, 0);
+    csr_write(CSR_VSSCRATCH, 0);
+    csr_write(CSR_VSEPC, 0);
+    csr_write(CSR_VSCAUSE, 0);
+    csr_write(CSR_VSTVAL, 0);
+    csr_write(CSR_VSATP, 0);
+    if (rv_features.sstc) {
+        csr_write(CSR_VSTIMECMP, UINT64_MAX);
+    }
+    if (rv_features.aia) {
+        csr_write(CSR_VSISELECT, 0);
+        csr_write(CSR_HVIEN, 0);
+        csr_write(CSR_HVIPRIO1, 0);
+        csr_write(CSR_HVIPRIO2, 0);
+    }
+    if (rv_features.hvictl) {
+        csr_write(CSR_HVICTL, 0);
+    }
+}
+
+void rv_hart_init_csrs(void)
+{
+    csr_write(CSR_SIE, 0);
+    csr_write(CSR_SSTATUS, 0); /* interrupts, FP, vectors and SUM off */
+    csr_write(CSR_SCOUNTEREN, 0);
+    csr_clear(CSR_SIP, SIP_SSIP);
+
+    csr_write(CSR_HSTATUS, HSTATUS_VSXL_64);
+    csr_write(CSR_HEDELEG, 0);
+    csr_write(CSR_HIDELEG, 0);
+    csr_write(CSR_HIE, 0);
+    csr_write(CSR_HGEIE, 0);
+    csr_write(CSR_HVIP, 0);
+    csr_write(CSR_HCOUNTEREN, 0);
+    csr_write(CSR_HTIMEDELTA, 0);
+    csr_write(CSR_HGATP, 0);
+    if (rv_features.henvcfg) {
+        csr_write(CSR_HENVCFG, rv_features.sstc ? HENVCFG_STCE : 0);
+        csr_write(CSR_SENVCFG, 0);
+    }
+    if (rv_features.smstateen) {
+        csr_write(CSR_HSTATEEN0, 0);
+        csr_write(CSR_SSTATEEN0, 0);
+    }
+    init_vs_csrs();
+
+    /* hfence.gvma, hfence.vvma: translations of an earlier boot, and those of the hgatp probe. */
+    __asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, x0\n\t"
+                     ".insn r 0x73, 0, 0x11, x0, x0, x0" ::
+                         : "memory");
+
+    arch_hart_timer(UINT64_MAX);
+    csr_write(CSR_SIE, SIE_SSIE | SIE_STIE | SIE_SEIE);
+}
+
+/* What boot hart and others do alike before the machine runs. */
+static void hart_ready(struct rv_hart *hart)
+{
+    rv_hart_init_csrs();
+    rv_imsic_hart_init(&hart->core);
+    atomic_store_explicit(&hart->online, 1, memory_order_release); /* pairs with await_hart() */
+}
+
+_Noreturn void rv_hart_main(struct rv_hart *hart)
+{
+    hart_ready(hart);
+
+    /*
+     * The acquire load pairs with the release in rv_harts_go(): all that the boot hart built. A kick
+     * sent before the wfi stays pending and ends it.
+     */
+    while (atomic_load_explicit(&go, memory_order_acquire) == 0) {
+        __asm__ volatile("wfi" ::: "memory");
+        rv_handle_irqs(hart);
+    }
+    rv_run(hart);
+}
+
+void rv_harts_go(void)
+{
+    atomic_store_explicit(&go, 1, memory_order_release);
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        if (machine.harts[i] != arch_hart_self()) {
+            arch_hart_kick(machine.harts[i]);
+        }
+    }
+}
+
+static void await_hart(struct rv_hart *hart, uint64_t deadline)
+{
+    while (atomic_load_explicit(&hart->online, memory_order_acquire) == 0) {
+        if (arch_now() >= deadline) {
+            boot_fail("hart %llu was started but does not come up; give it status = \"disabled\" in "
+                      "the FDT, or power the machine off and on",
+                      (unsigned long long)hart->core.id);
+        }
+        arch_relax();
+    }
+}
+
+void rv_harts_start(void)
+{
+    uint64_t entry = (uint64_t)rv_hart_entry - RV_IMAGE_VA + mmu_image_base().v;
+    struct rv_hart *self = rv_hart_self();
+    uint64_t deadline;
+
+    hart_ready(self);
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        struct rv_hart *hart = rv_hart_of(machine.harts[i]);
+        struct fw_ret r;
+
+        if (hart == self) {
+            continue;
+        }
+        r = fw_hart_start(hart->core.id, entry, (uint64_t)hart);
+        if (r.error != SBI_SUCCESS) {
+            boot_fail("the firmware does not start hart %llu (error %d); give it status = "
+                      "\"disabled\" in the FDT, or mend the firmware",
+                      (unsigned long long)hart->core.id, (int)r.error);
+        }
+    }
+
+    deadline = arch_now() + START_WAIT_S * machine.timebase_hz;
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        await_hart(rv_hart_of(machine.harts[i]), deadline);
+    }
+}
+
+struct hart *arch_hart_self(void)
+{
+    return &rv_hart_self()->core;
+}
+
+uint64_t arch_now(void)
+{
+    return csr_read(CSR_TIME);
+}
+
+void arch_relax(void)
+{
+    __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010" ::: "memory"); /* pause: a fence hint */
+}
+
+void arch_io_fence(void)
+{
+    __asm__ volatile("fence w, o" ::: "memory");
+}
+
+void arch_hart_kick(struct hart *hart)
+{
+    arch_io_fence(); /* the work before the message that tells of it */
+    if (rv_imsic_present()) {
+        rv_imsic_kick(hart);
+    } else {
+        fw_send_ipi(hart->id);
+    }
+}
+
+void arch_hart_wait(struct hart *hart)
+{
+    __asm__ volatile("wfi" ::: "memory");
+    rv_handle_irqs(rv_hart_of(hart));
+}
+
+void arch_hart_timer(uint64_t deadline)
+{
+    if (rv_features.sstc) {
+        csr_write(CSR_STIMECMP, deadline);
+    } else {
+        fw_set_timer(deadline);
+    }
+}
+
+_Noreturn void arch_hart_park(void)
+{
+    csr_write(CSR_SIE, 0);
+    fw_hart_stop();
+    for (;;) {
+        __asm__ volatile("wfi" ::: "memory");
+    }
+}
+
+bool arch_hart_parked(const struct hart *hart)
+{
+    struct fw_ret r = fw_hart_status(hart->id);
+
+    return r.error == SBI_SUCCESS && r.value == SBI_HSM_STATE_STOPPED;
+}
+
+void rv_handle_irqs(struct rv_hart *hart)
+{
+    uint64_t pending = csr_read(CSR_SIP) & csr_read(CSR_SIE);
+
+    if ((pending & SIP_SSIP) != 0) {
+        csr_clear(CSR_SIP, SIP_SSIP);
+    }
+    if ((pending & SIP_STIP) != 0) {
+        arch_hart_timer(UINT64_MAX);
+        atomic_fetch_or_explicit(&hart->core.work, HART_WORK_TIMER, memory_order_relaxed);
+    }
+    if ((pending & SIP_SEIP) != 0) {
+        if (rv_imsic_present()) {
+            rv_imsic_handle(&hart->core);
+        } else if (machine.irqchip.ops != NULL && machine.irqchip.ops->handle != NULL) {
+            machine.irqchip.ops->handle(&hart->core);
+        }
+    }
+    if (panicked()) {
+        arch_hart_park();
+    }
+}
