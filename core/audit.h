@@ -107,7 +107,7 @@ void audit_put(struct audit *audit, const struct audit_record *record);
 /*
  * Reads the record *seq, or the oldest one still there after it, adds to *lost how many between were
  * overwritten or damaged, and moves *seq behind the one read. Start with *seq = 0 for the oldest
- * (nothing is counted lost then). ERR_NOT_FOUND: none yet; *seq stays, to be tried again.
+ * (what was overwritten before is not counted then). ERR_NOT_FOUND: none yet; *seq stays, to be tried again.
  */
 MUST_CHECK enum err audit_read(const struct audit *audit, uint64_t *seq,
                                struct audit_record *record, uint64_t *lost);

@@ -267,7 +267,7 @@ static void take_request(struct power *p, const struct power_event *ev, bool srs
 {
     enum power_phase old = p->phase;
     bool fresh = old == POWER_RUN;
-    bool stronger = fresh || ev->kind > p->kind;
+    bool stronger = fresh || ev->kind < p->kind;
     enum audit_event event = fresh ? AUDIT_REQUEST : stronger ? AUDIT_REPLACE : AUDIT_JOIN;
 
     reply->outcome = fresh ? POWER_ACCEPTED : stronger ? POWER_REPLACED : POWER_JOINED;
@@ -330,7 +330,7 @@ static enum err on_request(struct power *p, const struct power_event *ev, struct
         return ERR_STATE;
     }
     /* Weaker; but a cold reset does what a warm one was asked for. */
-    if (in_transition(p) && ev->kind < p->kind && !ev->emergency &&
+    if (in_transition(p) && ev->kind > p->kind && !ev->emergency &&
         !(ev->kind == POWER_RESET_WARM && p->kind == POWER_RESET_COLD)) {
         return ERR_BUSY;
     }

@@ -30,12 +30,15 @@
 #define POWER_BY_PLATFORM 0xfeu /* thermal, undervoltage, power button, crash policy */
 #define POWER_NOBODY AUDIT_NO_VM
 
-/* In order of strength: a stronger request replaces a weaker one. */
+/*
+ * Strongest first: a stronger request replaces a weaker one. The numbers are those of the PWR
+ * extension and, but for SUSPEND, of the reset types of SRST [SBI 3.0, System Reset Extension].
+ */
 enum power_kind {
-    POWER_SUSPEND = 0, /* answered ERR_NOT_SUPPORTED until SLEEP and RESUME are there */
-    POWER_RESET_WARM = 1,
-    POWER_RESET_COLD = 2,
-    POWER_OFF = 3,
+    POWER_OFF = 0,
+    POWER_RESET_COLD = 1,
+    POWER_RESET_WARM = 2,
+    POWER_SUSPEND = 3, /* answered ERR_NOT_SUPPORTED until SLEEP and RESUME are there */
 };
 #define POWER_KIND_COUNT 4u
 
@@ -164,11 +167,11 @@ struct power_reply {
     uint32_t us;                /* POSTPONE: granted */
 };
 
+/* The numbers are those of the PWR extension's events. */
 enum power_notice {
     POWER_NOTICE_PREPARE = 1, /* ACK by `at`, then READY, VETO or POSTPONE */
     POWER_NOTICE_STOP = 2,    /* go down; frozen at the latest when stop_us has passed */
     POWER_NOTICE_ABORT = 3,   /* this transition, and any with a smaller txn, is over: go on */
-    POWER_NOTICE_RESUME = 4,  /* with SUSPEND */
 };
 
 enum power_action_type {

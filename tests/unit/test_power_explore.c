@@ -1,0 +1,926 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Explores the power coordinator exhaustively: breadth first over every state that three VMs can
+ * reach, for several rank graphs, under every event in every state. A state is packed into one word,
+ * with time abstracted to "a timer is armed", so that the whole space fits a hash table and a state
+ * is unpacked from its word to take the next event. Beside the coordinator's own state the word
+ * holds the truth that the checks need: which VMs really run, and what each has been told.
+ *
+ * Checked at every edge: no COMMIT with a VM running; PREPARE only below ready VMs, STOP, key and
+ * force only above stopped ones; after STOP no way back; abort told to all who got PREPARE; rights;
+ * an error changes nothing; a timer for each wait; the waits still possible for a VM never grow but
+ * by a stronger request. Checked on the whole: from every state, time-outs alone lead to RUN or
+ * COMMIT, in a bounded number of steps.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/power.h"
+
+#define VMS 3u
+#define NOW 1000000u
+#define TXN 7u
+#define ACK_US 1000000u
+#define PREPARE_US 5000000u
+#define STOP_US 8000001u
+#define QUANTUM_US 2000000u
+#define BUDGET_US 3000000u /* so that a second postponement is clipped, a third refused */
+#define MAX_ACTIONS POWER_ACTIONS_MAX(VMS)
+
+enum truth { DOWN = 0, RUNS = 1, FREEZING = 2 };
+
+/* What really is, by the actions seen. */
+struct vm_truth {
+    enum truth runs;
+    bool got_prepare; /* and no ABORT since */
+    bool got_stop;    /* STOP, key or force */
+};
+
+struct world {
+    struct power p;
+    struct power_node nodes[VMS];
+    struct vm_truth vm[VMS];
+    bool held;
+};
+
+struct setup {
+    const char *name;
+    struct power_vm_config config[VMS];
+    uint64_t above[VMS]; /* by hand, not by the code under test */
+    uint64_t below[VMS];
+    uint8_t who[5]; /* who requests and cancels */
+    uint32_t who_count;
+    enum power_kind kinds[4];
+    uint32_t kind_count;
+    bool pauses;
+};
+
+static const struct setup *setup;
+static struct world *w; /* the one being stepped */
+static struct power_action actions[MAX_ACTIONS + 64];
+static uint32_t action_count;
+static uint64_t current_key;
+static const struct power_event *current_event;
+static uint64_t edges;
+
+static bool is_in(enum power_vm_state s, enum power_vm_state a, enum power_vm_state b)
+{
+    return s >= a && s <= b;
+}
+
+static bool is_timed(enum power_vm_state s)
+{
+    return is_in(s, POWER_VM_NOTIFIED, POWER_VM_PREPARING) ||
+           is_in(s, POWER_VM_STOPPING, POWER_VM_FORCING);
+}
+
+static bool is_not_ready(enum power_vm_state s)
+{
+    return is_in(s, POWER_VM_WAITING, POWER_VM_PREPARING);
+}
+
+static bool is_down(enum power_vm_state s)
+{
+    return s == POWER_VM_OFF || s == POWER_VM_LOADING || s == POWER_VM_FORCED;
+}
+
+/* --- Failing with the place --- */
+
+static void complain(const char *what, uint32_t vm)
+{
+    printf("FAILED %s: %s (vm %u)\n  state %016llx phase %s, event type %d vm %u kind %d txn %u em %d\n",
+           setup->name, what, vm, (unsigned long long)current_key,
+           w == NULL ? "?" : audit_state_name(w->p.phase),
+           current_event == NULL ? -1 : (int)current_event->type,
+           current_event == NULL ? 0u : current_event->vm,
+           current_event == NULL ? 0 : (int)current_event->kind,
+           current_event == NULL ? 0u : current_event->txn,
+           current_event == NULL ? 0 : current_event->emergency);
+    for (uint32_t v = 0; w != NULL && v < VMS; v++) {
+        printf("  vm %u %s runs %d prepare %d stop %d\n", v, audit_state_name(w->nodes[v].state),
+               (int)w->vm[v].runs, w->vm[v].got_prepare, w->vm[v].got_stop);
+    }
+    for (uint32_t i = 0; i < action_count; i++) {
+        printf("  action %d vm %u notice %d %s %s -> %s\n", (int)actions[i].type, actions[i].vm,
+               (int)actions[i].notice, audit_event_name(actions[i].event),
+               audit_state_name(actions[i].old_state), audit_state_name(actions[i].new_state));
+    }
+    fail();
+}
+
+#define check(vm, condition)                                                                       \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            complain(#condition, vm);                                                              \
+        }                                                                                          \
+    } while (0)
+
+/* --- States as words --- */
+
+static void put(uint64_t *key, uint32_t bits, uint64_t value)
+{
+    *key = (*key << bits) | value;
+}
+
+static uint64_t take(uint64_t *key, uint32_t bits)
+{
+    uint64_t value = *key & ((UINT64_C(1) << bits) - 1);
+    *key >>= bits;
+    return value;
+}
+
+static uint32_t postpone_code(const struct power_node *n)
+{
+    if (!is_in(n->state, POWER_VM_NOTIFIED, POWER_VM_PREPARING)) {
+        return 0; /* set anew by the next PREPARE */
+    }
+    return n->postpone_left_us == BUDGET_US ? 2 : n->postpone_left_us == 0 ? 0 : 1;
+}
+
+static uint64_t pack(const struct world *s)
+{
+    uint64_t key = 0;
+    for (uint32_t v = VMS; v-- > 0;) {
+        const struct power_node *n = &s->nodes[v];
+        put(&key, 4, n->state - POWER_VM_OFF);
+        put(&key, 1, n->listener);
+        put(&key, 1, n->paused);
+        put(&key, 1, n->told);
+        put(&key, 1, n->asked);
+        put(&key, 2, postpone_code(n));
+        put(&key, 2, s->vm[v].runs);
+        put(&key, 1, s->vm[v].got_prepare);
+        put(&key, 1, s->vm[v].got_stop);
+    }
+    uint64_t by = s->p.initiator;
+    put(&key, 3, by < VMS ? by : by == POWER_BY_CONSOLE ? 4 : by == POWER_BY_PLATFORM ? 5 : 6);
+    put(&key, 3, s->p.phase);
+    put(&key, 2, s->p.phase == POWER_RUN ? 0 : s->p.kind);
+    put(&key, 1, s->p.emergency);
+    put(&key, 1, s->p.no_abort);
+    put(&key, 1, s->held);
+    return key;
+}
+
+static void on_emit(void *ctx, const struct power_action *action);
+
+static void unpack(uint64_t key, struct world *s)
+{
+    static const uint8_t by[8] = {0, 1, 2, 3, POWER_BY_CONSOLE, POWER_BY_PLATFORM, POWER_NOBODY, 0};
+    memset(s, 0, sizeof(*s));
+    s->held = take(&key, 1) != 0;
+    s->p = (struct power){.config = setup->config,
+                          .nodes = s->nodes,
+                          .emit = on_emit,
+                          .count = VMS,
+                          .txn = TXN,
+                          .now_us = NOW};
+    s->p.no_abort = take(&key, 1) != 0;
+    s->p.emergency = take(&key, 1) != 0;
+    s->p.kind = (enum power_kind)take(&key, 2);
+    s->p.phase = (enum power_phase)take(&key, 3);
+    s->p.initiator = by[take(&key, 3)];
+    for (uint32_t v = 0; v < VMS; v++) {
+        struct power_node *n = &s->nodes[v];
+        s->vm[v].got_stop = take(&key, 1) != 0;
+        s->vm[v].got_prepare = take(&key, 1) != 0;
+        s->vm[v].runs = (enum truth)take(&key, 2);
+        uint64_t code = take(&key, 2);
+        n->postpone_left_us = code == 2 ? BUDGET_US : code == 1 ? BUDGET_US - QUANTUM_US : 0;
+        n->asked = take(&key, 1) != 0;
+        n->told = take(&key, 1) != 0;
+        n->paused = take(&key, 1) != 0;
+        n->listener = take(&key, 1) != 0;
+        n->state = (enum power_vm_state)(take(&key, 4) + POWER_VM_OFF);
+        n->above = setup->above[v];
+        n->below = setup->below[v];
+        n->timer_at_us = is_timed(n->state) ? NOW + 1 : POWER_NEVER;
+    }
+}
+
+/* --- The table of states: open addressing, and the states in order of discovery --- */
+
+#define TABLE_BITS 22u
+#define STATES_MAX (3u << (TABLE_BITS - 2))
+
+struct state {
+    uint64_t key;
+    uint32_t next[VMS]; /* index + 1 after the VM's time-out; 0: no timer */
+    uint32_t steps;     /* longest way by time-outs, + 1; 0: not known yet */
+};
+
+static struct state *states;
+static uint32_t *table; /* index + 1 */
+static uint32_t state_count;
+
+static uint32_t find_or_add(uint64_t key)
+{
+    uint32_t slot = (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - TABLE_BITS));
+    while (table[slot] != 0) {
+        if (states[table[slot] - 1].key == key) {
+            return table[slot] - 1;
+        }
+        slot = (slot + 1) & ((1u << TABLE_BITS) - 1);
+    }
+    assert_true(state_count < STATES_MAX);
+    states[state_count] = (struct state){.key = key};
+    table[slot] = ++state_count;
+    return state_count - 1;
+}
+
+/* --- Checks of each action, at the moment it is emitted --- */
+
+static bool all_down(uint64_t mask)
+{
+    for (uint32_t v = 0; v < VMS; v++) {
+        if (((mask >> v) & 1) != 0 && w->vm[v].runs != DOWN) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_stop_turn(uint32_t v)
+{
+    check(v, w->p.phase == POWER_STOP);
+    check(v, w->vm[v].runs == RUNS);
+    check(v, all_down(setup->below[v]));
+    for (uint32_t o = 0; o < VMS; o++) {
+        check(o, !is_not_ready(w->nodes[o].state));
+    }
+    w->vm[v].got_stop = true;
+}
+
+static void on_notify(const struct power_action *a)
+{
+    uint32_t v = a->vm;
+    check(v, a->txn == w->p.txn && a->kind == w->p.kind);
+    switch (a->notice) {
+    case POWER_NOTICE_PREPARE:
+        check(v, w->p.phase == POWER_PREPARE && !w->p.emergency);
+        check(v, w->vm[v].runs == RUNS && w->nodes[v].listener && !w->nodes[v].paused);
+        check(v, a->at == w->p.now_us + ACK_US);
+        for (uint32_t s = 0; s < VMS; s++) {
+            check(s, ((setup->above[v] >> s) & 1) == 0 || !is_not_ready(w->nodes[s].state));
+        }
+        w->vm[v].got_prepare = true;
+        break;
+    case POWER_NOTICE_STOP:
+        check_stop_turn(v);
+        check(v, w->nodes[v].listener && !w->nodes[v].paused);
+        break;
+    case POWER_NOTICE_ABORT:
+        check(v, w->p.phase == POWER_PREPARE && w->nodes[v].listener && w->vm[v].runs == RUNS);
+        w->vm[v].got_prepare = false;
+        break;
+    }
+}
+
+static void on_emit(void *ctx, const struct power_action *a)
+{
+    (void)ctx;
+    actions[action_count++] = *a;
+    uint32_t v = a->vm;
+    check(v, action_count <= MAX_ACTIONS);
+    for (uint32_t i = 0; i + 1 < action_count; i++) {
+        check(v, actions[i].type != POWER_ACT_COMMIT); /* the last one ever */
+    }
+    switch (a->type) {
+    case POWER_ACT_NOTIFY:
+        on_notify(a);
+        break;
+    case POWER_ACT_PRESS_KEY:
+        check_stop_turn(v);
+        check(v, !w->nodes[v].paused);
+        break;
+    case POWER_ACT_FORCE:
+        check_stop_turn(v);
+        w->vm[v].runs = FREEZING;
+        break;
+    case POWER_ACT_RESUME_PAUSED:
+        check(v, w->vm[v].runs == RUNS && w->p.phase != POWER_RUN);
+        break;
+    case POWER_ACT_HOLD_RESTARTS:
+        check(v, !w->held);
+        w->held = true;
+        break;
+    case POWER_ACT_RELEASE_RESTARTS:
+        check(v, w->held && w->p.phase == POWER_RUN);
+        w->held = false;
+        break;
+    case POWER_ACT_CANCEL_RESTART:
+        check(v, w->vm[v].runs == DOWN && w->p.phase == POWER_STOP);
+        break;
+    case POWER_ACT_COMMIT:
+        check(v, all_down(~UINT64_C(0)));
+        check(v, a->kind == w->p.kind);
+        break;
+    case POWER_ACT_ARM_TIMER:
+        check(v, a->at > w->p.now_us && a->at == w->nodes[v].timer_at_us);
+        break;
+    case POWER_ACT_CANCEL_TIMER:
+    case POWER_ACT_AUDIT:
+        break;
+    }
+}
+
+/* --- Checks of each edge --- */
+
+/* Waits that may still be armed for a VM in this state; the one running does not count. */
+static uint64_t waits_left_us(const struct power_node *n)
+{
+    uint64_t stop_us = (uint64_t)STOP_US + POWER_FREEZE_US;
+    switch (n->state) {
+    case POWER_VM_WAITING:
+        return (uint64_t)ACK_US + PREPARE_US + BUDGET_US + stop_us;
+    case POWER_VM_NOTIFIED:
+        return (uint64_t)PREPARE_US + n->postpone_left_us + stop_us;
+    case POWER_VM_PREPARING:
+        return n->postpone_left_us + stop_us;
+    case POWER_VM_READY:
+    case POWER_VM_UNRESPONSIVE:
+        return stop_us;
+    case POWER_VM_STOPPING:
+        return STOP_US / 2 + (uint64_t)POWER_FREEZE_US;
+    case POWER_VM_KEYED:
+        return POWER_FREEZE_US;
+    case POWER_VM_OFF:
+    case POWER_VM_LOADING:
+    case POWER_VM_UP:
+    case POWER_VM_FORCING:
+    case POWER_VM_FORCED:
+        return 0;
+    }
+    return 0;
+}
+
+/* now_us of the event: timers not touched by it still end at NOW + 1. */
+static void check_waits(const struct world *from, const struct world *to)
+{
+    for (uint32_t v = 0; v < VMS; v++) {
+        const struct power_node *o = &from->nodes[v], *n = &to->nodes[v];
+        uint64_t armed_us = 0;
+        check(v, (n->timer_at_us != POWER_NEVER) == is_timed(n->state));
+        if (n->timer_at_us != POWER_NEVER && n->timer_at_us != o->timer_at_us) {
+            bool more = o->state == n->state && o->timer_at_us != POWER_NEVER;
+            armed_us = n->timer_at_us - (more ? o->timer_at_us : to->p.now_us);
+        }
+        bool asked_anew = to->p.txn != from->p.txn;
+        if (!asked_anew) {
+            check(v, armed_us + waits_left_us(n) <= waits_left_us(o));
+        } else {
+            check(v, armed_us + waits_left_us(n) <=
+                         (uint64_t)ACK_US + PREPARE_US + BUDGET_US + STOP_US + POWER_FREEZE_US);
+        }
+    }
+}
+
+/* Each change of a VM's state has a cause. */
+static void check_causes(const struct world *from, const struct world *to,
+                         const struct power_event *ev)
+{
+    for (uint32_t v = 0; v < VMS; v++) {
+        enum power_vm_state o = from->nodes[v].state, n = to->nodes[v].state;
+        bool own = ev->vm == v;
+        check(v, (to->vm[v].runs == DOWN) == is_down(n));
+        check(v, (to->vm[v].runs == FREEZING) == (n == POWER_VM_FORCING));
+        if (n == o) {
+            continue;
+        }
+        if (n == POWER_VM_READY) {
+            check(v, (own && ev->type == POWER_EV_READY && ev->txn == TXN) ||
+                         !to->nodes[v].listener || to->p.emergency);
+        }
+        if (n == POWER_VM_UNRESPONSIVE) {
+            check(v, own && ev->type == POWER_EV_TIMER &&
+                         is_in(o, POWER_VM_NOTIFIED, POWER_VM_PREPARING));
+            check(v, setup->config[v].on_timeout == POWER_ON_TIMEOUT_FORCE || to->p.no_abort);
+        }
+        if (n == POWER_VM_FORCING) {
+            /* By a time-out of the last wait; without one only if UNRESPONSIVE. */
+            check(v, o == POWER_VM_UNRESPONSIVE ||
+                         (own && ev->type == POWER_EV_TIMER &&
+                          (o == POWER_VM_KEYED || is_in(o, POWER_VM_NOTIFIED, POWER_VM_PREPARING))));
+        }
+        if (o == POWER_VM_UNRESPONSIVE && !is_down(n) && n != POWER_VM_UP) {
+            check(v, n == POWER_VM_FORCING || ev->type == POWER_EV_READY ||
+                         to->p.txn != from->p.txn);
+        }
+        if (n == POWER_VM_FORCED) {
+            check(v, o == POWER_VM_FORCING);
+        }
+    }
+}
+
+static bool has_action(enum power_action_type type, uint32_t vm, enum power_notice notice)
+{
+    for (uint32_t i = 0; i < action_count; i++) {
+        if (actions[i].type == type && actions[i].vm == vm && actions[i].notice == notice) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_phases(const struct world *from, const struct world *to,
+                         const struct power_event *ev)
+{
+    enum power_phase was = from->p.phase, is = to->p.phase;
+    check(0, to->held == (is != POWER_RUN));
+    check(0, was != POWER_COMMIT || is == POWER_COMMIT);
+    check(0, was != POWER_STOP || is == POWER_STOP || is == POWER_COMMIT);
+    check(0, is == POWER_RUN || is == POWER_PREPARE || is == POWER_STOP || is == POWER_COMMIT);
+    if (was == POWER_PREPARE && is == POWER_RUN) {
+        check(0, !from->p.no_abort && !from->p.emergency);
+        for (uint32_t v = 0; v < VMS; v++) {
+            check(v, !to->vm[v].got_stop && !to->vm[v].got_prepare);
+            check(v, !(from->vm[v].got_prepare || from->nodes[v].asked) || !from->nodes[v].listener ||
+                         has_action(POWER_ACT_NOTIFY, v, POWER_NOTICE_ABORT));
+            check(v, is_down(to->nodes[v].state) || to->nodes[v].state == POWER_VM_UP);
+        }
+        check(0, ev->type == POWER_EV_CANCEL || ev->type == POWER_EV_VETO ||
+                     (ev->type == POWER_EV_TIMER &&
+                      setup->config[ev->vm].on_timeout == POWER_ON_TIMEOUT_ABORT));
+    }
+    if (is == POWER_RUN || is == POWER_PREPARE) {
+        for (uint32_t v = 0; v < VMS; v++) {
+            check(v, !to->vm[v].got_stop);
+        }
+    }
+    if (is == POWER_STOP || is == POWER_COMMIT) {
+        for (uint32_t v = 0; v < VMS; v++) {
+            check(v, !is_not_ready(to->nodes[v].state));
+            check(v, to->nodes[v].state != POWER_VM_LOADING);
+        }
+    }
+    if (is == POWER_COMMIT && was != POWER_COMMIT) {
+        check(0, actions[action_count - 1].type == POWER_ACT_COMMIT);
+    }
+}
+
+/* A request, a cancel, a veto went through: it had to be one that may. */
+static void check_rights(const struct world *from, const struct world *to,
+                         const struct power_event *ev, const struct power_reply *reply)
+{
+    bool by_vm = ev->vm < VMS;
+    const struct power_vm_config *c = by_vm ? &setup->config[ev->vm] : NULL;
+    bool requested = ev->type == POWER_EV_REQUEST ||
+                     (ev->type == POWER_EV_VM_SRST && reply->outcome != POWER_NOTHING);
+    if (requested) {
+        check(ev->vm, from->p.phase != POWER_COMMIT && reply->txn != 0 && reply->outcome != 0);
+        check(ev->vm, reply->txn == TXN || reply->txn == TXN + 1);
+        if (by_vm && ev->type == POWER_EV_REQUEST) {
+            check(ev->vm, (c->may_initiate & POWER_MAY(ev->kind)) != 0);
+            check(ev->vm, !ev->emergency || (c->may_initiate & POWER_MAY_EMERGENCY) != 0);
+            check(ev->vm, from->vm[ev->vm].runs == RUNS);
+        }
+        bool running = from->p.phase != POWER_RUN;
+        bool stronger = running && ev->kind < from->p.kind;
+        check(ev->vm, reply->outcome == (!running   ? POWER_ACCEPTED
+                                         : stronger ? POWER_REPLACED
+                                                    : POWER_JOINED));
+        if (to->p.phase != POWER_RUN) {
+            check(ev->vm, to->p.kind == (!running || stronger ? ev->kind : from->p.kind));
+            check(ev->vm, !ev->emergency || (to->p.no_abort && to->p.phase >= POWER_STOP));
+            check(ev->vm, ev->type != POWER_EV_VM_SRST || to->p.no_abort);
+        }
+    } else {
+        check(ev->vm, to->p.txn == from->p.txn && to->p.kind == from->p.kind);
+    }
+    if (ev->type == POWER_EV_CANCEL) {
+        check(ev->vm, from->p.phase == POWER_PREPARE && to->p.phase == POWER_RUN);
+        uint32_t by = from->p.initiator;
+        check(ev->vm, ev->vm == POWER_BY_CONSOLE || ev->vm == by ||
+                          (by < VMS && by_vm && ((setup->above[by] >> ev->vm) & 1) != 0));
+    }
+    if (ev->type == POWER_EV_VETO) {
+        check(ev->vm, c->may_veto && !from->p.no_abort && to->p.phase == POWER_RUN);
+        check(ev->vm, is_in(from->nodes[ev->vm].state, POWER_VM_NOTIFIED, POWER_VM_PREPARING));
+    }
+    if (ev->type == POWER_EV_POSTPONE) {
+        check(ev->vm, reply->us != 0 && reply->us <= QUANTUM_US);
+        check(ev->vm, reply->us == from->nodes[ev->vm].postpone_left_us -
+                                       to->nodes[ev->vm].postpone_left_us);
+    }
+}
+
+/* What the lifecycle does with the answer. */
+static void apply_facts(const struct power_event *ev)
+{
+    struct vm_truth *t = &w->vm[ev->vm < VMS ? ev->vm : 0];
+    switch (ev->type) {
+    case POWER_EV_VM_STOPPED:
+    case POWER_EV_VM_CRASHED:
+    case POWER_EV_VM_SRST:
+        t->runs = DOWN;
+        t->got_prepare = false;
+        break;
+    case POWER_EV_TIMER: /* of a freeze: the harts are taken as parked */
+        if (t->runs == FREEZING) {
+            t->runs = DOWN;
+        }
+        break;
+    case POWER_EV_VM_STARTED:
+    case POWER_EV_REQUEST:
+    case POWER_EV_CANCEL:
+    case POWER_EV_ACK:
+    case POWER_EV_READY:
+    case POWER_EV_VETO:
+    case POWER_EV_POSTPONE:
+    case POWER_EV_VM_RESUMED:
+    case POWER_EV_VM_LOADING:
+    case POWER_EV_VM_PAUSED:
+        break;
+    case POWER_EV_LISTENER: /* nobody left there to be told of an ABORT */
+        t->got_prepare = t->got_prepare && ev->on;
+        break;
+    }
+}
+
+/* What no later check asks for is forgotten: the fewer states. */
+static void forget(struct world *s)
+{
+    for (uint32_t v = 0; v < VMS; v++) {
+        s->vm[v].got_prepare = s->vm[v].got_prepare && s->p.phase == POWER_PREPARE;
+        s->vm[v].got_stop = s->vm[v].got_stop && s->p.phase != POWER_COMMIT;
+    }
+}
+
+static struct world old; /* the state being expanded */
+
+/* Takes one event in the state `from`, unpacked in old; returns where it leads. */
+static uint32_t step(uint32_t from, const struct power_event *event)
+{
+    static struct world new;
+    struct power_event ev = *event;
+    struct power_reply reply;
+
+    current_event = &ev;
+    new = old;
+    new.p.nodes = new.nodes;
+    ev.now_us = ev.type == POWER_EV_TIMER ? NOW + 1 : NOW;
+    action_count = 0;
+    w = &new;
+    edges++;
+
+    /* Facts are facts before the coordinator hears of them. */
+    apply_facts(&ev);
+    enum err err = power_handle(&new.p, &ev, &reply);
+    if (err != ERR_OK) {
+        check(ev.vm, action_count == 0);
+        check(ev.vm, ev.type < POWER_EV_VM_STOPPED || ev.type > POWER_EV_VM_RESUMED);
+        memcpy(new.vm, old.vm, sizeof(new.vm));
+        check(ev.vm, pack(&new) == current_key);
+        check(ev.vm, new.p.txn == old.p.txn && reply.txn == 0 && reply.outcome == POWER_NOTHING);
+        for (uint32_t v = 0; v < VMS; v++) {
+            check(v, new.nodes[v].timer_at_us == old.nodes[v].timer_at_us);
+        }
+        return from;
+    }
+    if (ev.type == POWER_EV_VM_STARTED) {
+        check(ev.vm, old.p.phase == POWER_RUN && old.vm[ev.vm].runs == DOWN);
+        new.vm[ev.vm].runs = RUNS;
+    }
+    check_waits(&old, &new);
+    check_causes(&old, &new, &ev);
+    check_phases(&old, &new, &ev);
+    check_rights(&old, &new, &ev, &reply);
+    forget(&new);
+    return find_or_add(pack(&new));
+}
+
+/* --- Every event in every state --- */
+
+static void step_vm(uint32_t from, uint32_t vm)
+{
+    static const enum power_event_type answers[] = {POWER_EV_ACK, POWER_EV_READY, POWER_EV_VETO,
+                                                    POWER_EV_POSTPONE};
+    static const enum power_event_type facts[] = {
+        POWER_EV_VM_STOPPED, POWER_EV_VM_CRASHED, POWER_EV_VM_RESUMED,
+        POWER_EV_VM_LOADING, POWER_EV_VM_STARTED, POWER_EV_VM_PAUSED};
+    struct power_event ev = {.vm = (uint8_t)vm, .us = QUANTUM_US};
+
+    for (uint32_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        ev.type = answers[i];
+        ev.txn = TXN;
+        (void)step(from, &ev);
+        ev.txn = TXN - 1;
+        uint32_t to = step(from, &ev);
+        check(vm, to == from); /* late answers are harmless */
+    }
+    for (uint32_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        ev.type = facts[i];
+        if ((ev.type == POWER_EV_VM_STARTED && old.vm[vm].runs != DOWN) ||
+            (ev.type == POWER_EV_VM_PAUSED && !setup->pauses)) {
+            continue; /* the lifecycle would not */
+        }
+        (void)step(from, &ev);
+    }
+    ev.type = POWER_EV_LISTENER;
+    (void)step(from, &ev);
+    ev.on = true;
+    (void)step(from, &ev);
+    ev.type = POWER_EV_TIMER;
+    uint32_t to = step(from, &ev);
+    states[from].next[vm] = to == from ? 0 : to + 1;
+}
+
+static void step_all(uint32_t from)
+{
+    current_key = states[from].key;
+    unpack(current_key, &old);
+    for (uint32_t v = 0; v < VMS; v++) {
+        step_vm(from, v);
+    }
+    for (uint32_t i = 0; i < setup->who_count; i++) {
+        struct power_event ev = {.vm = setup->who[i], .txn = TXN, .type = POWER_EV_CANCEL};
+        bool runs = ev.vm < VMS && old.vm[ev.vm].runs != DOWN;
+        (void)step(from, &ev);
+        for (uint32_t k = 0; k < setup->kind_count; k++) {
+            ev.kind = setup->kinds[k];
+            ev.type = POWER_EV_REQUEST;
+            ev.emergency = false;
+            (void)step(from, &ev);
+            ev.emergency = true;
+            (void)step(from, &ev);
+            ev.type = POWER_EV_VM_SRST;
+            ev.emergency = false;
+            if (runs && ev.kind != POWER_SUSPEND) {
+                (void)step(from, &ev);
+            }
+        }
+    }
+}
+
+/* --- Ends: the graph of time-outs has no cycle, and its leaves are RUN and COMMIT --- */
+
+static uint32_t longest_way(uint32_t from)
+{
+    struct state *s = &states[from];
+    if (s->steps == UINT32_MAX) {
+        current_key = s->key;
+        current_event = NULL;
+        w = NULL;
+        complain("time-outs alone go round", 0);
+    }
+    if (s->steps == 0) {
+        uint32_t longest = 0;
+        bool leaf = true;
+        s->steps = UINT32_MAX; /* on the way */
+        for (uint32_t v = 0; v < VMS; v++) {
+            if (s->next[v] != 0) {
+                uint32_t way = longest_way(s->next[v] - 1);
+                longest = way > longest ? way : longest;
+                leaf = false;
+            }
+        }
+        s->steps = longest + 1;
+        if (leaf) {
+            struct world at;
+            unpack(s->key, &at);
+            current_key = s->key;
+            current_event = NULL;
+            w = &at;
+            check(0, at.p.phase == POWER_RUN || at.p.phase == POWER_COMMIT);
+        }
+    }
+    return s->steps;
+}
+
+static void explore(const struct setup *what)
+{
+    uint32_t longest = 0, commits = 0;
+    struct world start = {.p = {.initiator = POWER_NOBODY}};
+
+    setup = what;
+    states = calloc(STATES_MAX, sizeof(*states));
+    table = calloc(1u << TABLE_BITS, sizeof(*table));
+    assert_non_null(states);
+    assert_non_null(table);
+    state_count = 0;
+    edges = 0;
+    for (uint32_t v = 0; v < VMS; v++) {
+        start.nodes[v].state = POWER_VM_UP;
+        start.nodes[v].listener = true;
+        start.vm[v].runs = RUNS;
+    }
+    struct world made;
+    assert_int_equal(power_init(&made.p, setup->config, made.nodes, VMS, on_emit, NULL), ERR_OK);
+    for (uint32_t v = 0; v < VMS; v++) {
+        assert_true(made.nodes[v].above == setup->above[v]);
+        assert_true(made.nodes[v].below == setup->below[v]);
+    }
+    (void)find_or_add(pack(&start));
+    for (uint32_t i = 0; i < state_count; i++) {
+        step_all(i);
+    }
+    for (uint32_t i = 0; i < state_count; i++) {
+        uint32_t way = longest_way(i);
+        longest = way > longest ? way : longest;
+        struct world at;
+        unpack(states[i].key, &at);
+        commits += at.p.phase == POWER_COMMIT;
+    }
+    printf("explored %-24s %7u states, %9llu edges, %u commits, longest way by time-outs %u\n",
+           what->name, state_count, (unsigned long long)edges, commits, longest - 1);
+    assert_true(commits > 0 && longest > 3);
+    free(states);
+    free(table);
+}
+
+/* --- The graphs --- */
+
+#define VM(up, kinds, veto, timeout)                                                               \
+    {                                                                                              \
+        .superiors = (up), .ack_us = ACK_US, .prepare_us = PREPARE_US, .stop_us = STOP_US,         \
+        .postpone_quantum_us = QUANTUM_US, .postpone_budget_us = BUDGET_US,                        \
+        .may_initiate = (kinds), .may_veto = (veto), .on_timeout = POWER_ON_TIMEOUT_##timeout      \
+    }
+#define ALL_KINDS (POWER_MAY(POWER_OFF) | POWER_MAY(POWER_RESET_COLD) | POWER_MAY(POWER_RESET_WARM))
+
+#define EVERYTHING                                                                                 \
+    .who = {0, 1, 2, POWER_BY_CONSOLE, POWER_BY_PLATFORM}, .who_count = 5,                         \
+    .kinds = {POWER_OFF, POWER_RESET_COLD, POWER_RESET_WARM, POWER_SUSPEND}, .kind_count = 4,      \
+    .pauses = true
+#define LEAN                                                                                       \
+    .who = {2, POWER_BY_CONSOLE}, .who_count = 2, .kinds = {POWER_OFF, POWER_RESET_WARM},          \
+    .kind_count = 2
+
+/* control <- cockpit <- adas, as in the demo. */
+static const struct setup chain = {
+    .name = "chain",
+    .config = {VM(0, ALL_KINDS, false, FORCE), VM(1, 0, true, FORCE),
+               VM(2, POWER_MAY(POWER_OFF), true, ABORT)},
+    .above = {0, 1, 3},
+    .below = {6, 4, 0},
+    EVERYTHING,
+};
+
+/* One superior of two. */
+static const struct setup fan = {
+    .name = "fan",
+    .config = {VM(0, 0, false, ABORT), VM(1, 0, true, FORCE),
+               VM(1, ALL_KINDS | POWER_MAY_EMERGENCY, false, ABORT)},
+    .above = {0, 1, 1},
+    .below = {6, 0, 0},
+    LEAN,
+};
+
+/* Two superiors of one. */
+static const struct setup funnel = {
+    .name = "funnel",
+    .config = {VM(0, 0, true, FORCE), VM(0, 0, false, ABORT), VM(3, ALL_KINDS, true, FORCE)},
+    .above = {0, 0, 3},
+    .below = {4, 4, 0},
+    LEAN,
+};
+
+/* The last named is first in rank, and its shortcut to the last in rank is redundant. */
+static const struct setup triangle = {
+    .name = "triangle, reversed",
+    .config = {VM(6, 0, true, ABORT), VM(4, 0, false, FORCE), VM(0, ALL_KINDS, true, FORCE)},
+    .above = {6, 4, 0},
+    .below = {0, 1, 3},
+    LEAN,
+};
+
+static const struct setup independent = {
+    .name = "independent",
+    .config = {VM(0, 0, true, FORCE), VM(0, 0, false, ABORT), VM(0, ALL_KINDS, false, FORCE)},
+    .above = {0, 0, 0},
+    .below = {0, 0, 0},
+    LEAN,
+};
+
+/* --- Time: no run takes longer than power_check_config() says --- */
+
+static uint64_t random_state = 88172645463325252u;
+
+static uint32_t random_below(uint32_t limit)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)((random_state >> 16) % limit);
+}
+
+static enum err hand_in(enum power_event_type type, uint32_t vm, uint64_t now_us)
+{
+    struct power_event ev = {.type = type, .vm = (uint8_t)vm, .now_us = now_us, .txn = w->p.txn,
+                             .us = 1 + random_below(2 * QUANTUM_US), .on = random_below(4) != 0,
+                             .kind = POWER_OFF};
+    struct power_reply reply;
+    action_count = 0;
+    current_event = &ev;
+    apply_facts(&ev);
+    enum err err = power_handle(&w->p, &ev, &reply);
+    current_event = NULL;
+    return err;
+}
+
+/* Guests that do whatever they may, mostly as late as they may. Returns how long it took. */
+static uint64_t walk(uint64_t total_us)
+{
+    static const enum power_event_type guest[] = {
+        POWER_EV_ACK,      POWER_EV_READY,      POWER_EV_POSTPONE,   POWER_EV_POSTPONE,
+        POWER_EV_LISTENER, POWER_EV_VM_STOPPED, POWER_EV_VM_CRASHED, POWER_EV_VETO};
+    static struct world s;
+    uint64_t start_us = 1 + random_below(1000), now_us = start_us;
+    uint32_t events = 1 + random_below(sizeof(guest) / sizeof(guest[0]));
+    memset(&s, 0, sizeof(s));
+    w = &s;
+    assert_int_equal(power_init(&s.p, setup->config, s.nodes, VMS, on_emit, NULL), ERR_OK);
+    for (uint32_t v = 0; v < VMS; v++) {
+        assert_int_equal(hand_in(POWER_EV_VM_STARTED, v, now_us), ERR_OK);
+        assert_int_equal(hand_in(POWER_EV_LISTENER, v, now_us), ERR_OK);
+        s.vm[v].runs = RUNS;
+    }
+    assert_int_equal(hand_in(POWER_EV_REQUEST, POWER_BY_CONSOLE, now_us), ERR_OK);
+    while (s.p.phase == POWER_PREPARE || s.p.phase == POWER_STOP) {
+        uint32_t first = VMS;
+        for (uint32_t v = 0; v < VMS; v++) {
+            uint64_t at_us = s.nodes[v].timer_at_us;
+            if (at_us != POWER_NEVER && (first == VMS || at_us < s.nodes[first].timer_at_us)) {
+                first = v;
+            }
+        }
+        check(0, first < VMS);
+        uint64_t left_us = s.nodes[first].timer_at_us - now_us;
+        now_us += random_below(4) != 0 ? left_us : random_below((uint32_t)left_us + 1);
+        if (random_below(2) == 0) {
+            (void)hand_in(POWER_EV_TIMER, first, now_us);
+        } else if (now_us <= s.nodes[first].timer_at_us) {
+            uint32_t v = random_below(4) != 0 ? first : random_below(VMS);
+            (void)hand_in(guest[random_below(events)], v, now_us);
+        }
+        check(0, now_us - start_us <= total_us);
+    }
+    return now_us - start_us;
+}
+
+static void test_time(void **state)
+{
+    (void)state;
+    static const struct setup *const all[] = {&chain, &fan, &funnel, &triangle, &independent};
+    for (uint32_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct power_config_error e;
+        uint64_t longest_us = 0;
+        setup = all[i];
+        assert_int_equal(power_check_config(setup->config, VMS, POWER_NEVER, &e), ERR_OK);
+        for (uint32_t n = 0; n < 20000; n++) {
+            uint64_t took_us = walk(e.total_us);
+            longest_us = took_us > longest_us ? took_us : longest_us;
+        }
+        printf("walked   %-20s 20000 times, longest %llu of %llu us\n", setup->name,
+               (unsigned long long)longest_us, (unsigned long long)e.total_us);
+        assert_true(longest_us > e.total_us / 2);
+    }
+}
+
+static void test_chain(void **state)
+{
+    (void)state;
+    explore(&chain);
+}
+
+static void test_fan(void **state)
+{
+    (void)state;
+    explore(&fan);
+}
+
+static void test_funnel(void **state)
+{
+    (void)state;
+    explore(&funnel);
+}
+
+static void test_triangle(void **state)
+{
+    (void)state;
+    explore(&triangle);
+}
+
+static void test_independent(void **state)
+{
+    (void)state;
+    explore(&independent);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chain),    cmocka_unit_test(test_fan),
+        cmocka_unit_test(test_funnel),   cmocka_unit_test(test_triangle),
+        cmocka_unit_test(test_independent), cmocka_unit_test(test_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
