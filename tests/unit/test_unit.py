@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The host test programs as pytest sees them: one test a program, `make test-unit` builds them."""
+
+import pathlib
+import subprocess
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+HOST = HERE.parent.parent / "build" / "host"
+SECONDS = 120
+
+
+def programs():
+    for source in sorted(HERE.glob("test_*.c")):
+        yield "unit", source.stem
+        if "/* TSAN */" in source.read_text():
+            yield "tsan", source.stem
+
+
+@pytest.mark.parametrize("flavour,name", programs())
+def test_host(flavour, name):
+    program = HOST / flavour / name
+    assert program.exists(), f"{program} is not built: make unit-build"
+    done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=SECONDS, check=False)
+    print(done.stdout.decode(errors="replace"))
+    assert done.returncode == 0
