@@ -20,21 +20,39 @@ struct vm;
 enum err power_ctl_build(const char **why) MUST_CHECK;
 
 /*
- * PWR calls of a VM (vm NULL: the hypervisor's console or a platform event). Any hart, no lock held.
- * See docs/abi.md for what they mean; txn comes back in *txn.
+ * PWR calls of a VM (vm NULL: the hypervisor's console). Any hart, no lock held. See docs/abi.md for
+ * what they mean; txn comes back in *txn.
  */
-enum err power_ctl_request(struct vm *vm, enum power_kind kind, uint32_t reason, uint32_t flags,
+enum err power_ctl_request(struct vm *vm, enum power_kind kind, uint32_t reason, bool emergency,
                            uint32_t *txn) MUST_CHECK;
 enum err power_ctl_cancel(struct vm *vm, uint32_t txn) MUST_CHECK;
 enum err power_ctl_listen(struct vm *vm, bool on) MUST_CHECK;
-enum err power_ctl_answer(struct vm *vm, uint32_t txn, uint32_t answer, uint64_t arg) MUST_CHECK;
+/* answer is POWER_EV_ACK, _READY, _VETO or _POSTPONE; granted_us is written for POSTPONE. */
+enum err power_ctl_answer(struct vm *vm, uint32_t txn, enum power_event_type answer, uint64_t us,
+                          uint32_t *granted_us) MUST_CHECK;
 
-/* Takes the next pending event of vm, packed as CURIA_PWR_EVENT_*; 0: none. */
-uint64_t power_ctl_next_event(struct vm *vm);
+/* What vm is told; type 0: nothing. A newer notice replaces one that was not taken. */
+struct power_notice_seen {
+    uint8_t type; /* enum power_notice, POWER_ASK_SHUTDOWN or POWER_ASK_RESTART */
+    uint8_t kind;
+    uint16_t reason;
+    uint32_t txn;
+};
+#define POWER_ASK_SHUTDOWN 4u /* this VM alone is to stop ... */
+#define POWER_ASK_RESTART  5u /* ... and will be started again */
 
-/* Packed state of the coordinator as vm may see it, and microseconds left to vm's current wait. */
-uint64_t power_ctl_status(struct vm *vm);
-uint64_t power_ctl_time_left_us(struct vm *vm);
+/* Takes the next pending notice of vm. */
+struct power_notice_seen power_ctl_next_event(struct vm *vm);
+
+/* The coordinator and vm's place in it, now. */
+struct power_status {
+    enum power_phase phase;
+    enum power_kind kind;
+    enum power_vm_state vm;
+    uint32_t txn;
+    uint64_t time_left_us; /* of the wait for vm; 0: nothing is asked of it */
+};
+struct power_status power_ctl_status(struct vm *vm);
 
 /* Graceful stop of one VM outside a transition: posts STOP to it. ERR_NOT_SUPPORTED: nobody listens. */
 enum err power_ctl_ask_stop(struct vm *vm, bool restart) MUST_CHECK;
@@ -53,8 +71,14 @@ enum err power_ctl_vm_starting(struct vm *vm) MUST_CHECK;
 void power_ctl_vm_stopped(struct vm *vm, bool crashed, const enum power_kind *srst);
 void power_ctl_escalate(struct vm *vm);
 
-/* Copies audit records from sequence seq on; returns how many, *lost how many were overwritten. */
-uint32_t power_ctl_audit_read(uint64_t seq, struct audit_record *out, uint32_t max, uint64_t *lost);
+/*
+ * The next audit record from *seq on (0: the oldest); *seq moves behind it, *lost grows by what was
+ * overwritten between. ERR_NOT_FOUND: no more.
+ */
+enum err power_ctl_audit_read(uint64_t *seq, struct audit_record *out, uint64_t *lost) MUST_CHECK;
+
+/* The name of who caused a record or an event: a VM, the console, the platform. */
+const char *power_ctl_name(uint32_t vm);
 
 /* Own hart: HART_WORK_COMMIT was seen. Does not return. */
 _Noreturn void power_ctl_commit_hart(void);

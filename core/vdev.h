@@ -23,12 +23,14 @@
 #define VDEV_APLIC_BASE 0x0d000000ull /* 32 KiB */
 #define VDEV_IMSIC_BASE 0x28000000ull /* interrupt file of vCPU i: base + i * PAGE_SIZE */
 #define VDEV_SOURCES    96u           /* wired sources of a VM: 1 .. 96 */
+#define VDEV_POWER_IRQ  96u           /* the source of PWR events; not the manifest's to give */
 
 struct vm;
 struct vdev;
 
 struct vdev_ops {
-    /* To its power-on state. No vCPU of the VM runs; after the irqchip's reset. */
+    /* To its power-on state, its interrupt line announced anew. No vCPU of the VM runs; after the
+     * irqchip was reset, which forgets all lines. */
     void (*reset)(struct vdev *dev);
 
     /* Writes the device's node under the open node of fdt (the soc node, 2 address and size cells). */

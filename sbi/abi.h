@@ -150,6 +150,8 @@
 #define CURIA_PWR_TIME_LEFT 6 /* () -> microseconds left to answer what is asked; 0: nothing */
 #define CURIA_PWR_AUDIT     7 /* (seq, buffer lo, buffer hi, records) -> records copied */
 
+#define CURIA_PWR_AUDIT_MAX 64 /* records a call */
+
 #define CURIA_PWR_KIND_OFF        0
 #define CURIA_PWR_KIND_RESET_COLD 1
 #define CURIA_PWR_KIND_RESET_WARM 2
@@ -238,14 +240,14 @@ struct curia_vm_info {
 };
 
 struct curia_audit_record {
-    uint64_t seq;
-    uint64_t time_us; /* since this boot of Curia */
+    uint64_t seq;     /* from 1, without holes */
+    uint64_t time_us; /* since that boot of Curia */
+    uint64_t detail;
     uint32_t txn;
-    uint16_t vm; /* 0xffff: none, the machine */
-    uint16_t event;
-    uint16_t old_state;
-    uint16_t new_state;
-    uint32_t detail;
+    uint8_t vm; /* 0xfd: the hypervisor's console, 0xfe: the platform, 0xff: none, the whole */
+    uint8_t event;
+    uint8_t old_state;
+    uint8_t new_state;
 };
 
 #endif
