@@ -24,7 +24,7 @@ static struct sbi_ret request(struct vm *vm, const uint64_t a[6])
     uint32_t txn;
     enum err e;
 
-    if (a[0] >= POWER_KIND_COUNT || a[1] > UINT16_MAX || (a[2] & ~CURIA_PWR_FLAG_EMERGENCY) != 0) {
+    if (a[0] >= POWER_KIND_COUNT || a[1] > UINT16_MAX || (a[2] & ~(uint64_t)CURIA_PWR_FLAG_EMERGENCY) != 0) {
         return sbi_err(SBI_ERR_INVALID_PARAM);
     }
     e = power_ctl_request(vm, (enum power_kind)a[0], (uint32_t)a[1],
