@@ -17,7 +17,8 @@ struct vm;
 struct virqchip;
 
 struct virqchip_ops {
-    /* Everything to its reset state; passed-through sources disabled at the host. No vCPU runs. */
+    /* Everything to its reset state, lines forgotten (the devices are reset next and tell them);
+     * passed-through sources disabled at the host. No vCPU runs. */
     void (*reset)(struct virqchip *chip);
 
     /* The wire of a level source. Any hart, a device's lock may be held. */

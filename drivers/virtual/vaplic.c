@@ -21,14 +21,12 @@
 #include "core/pagepool.h"
 #include "core/vdev.h"
 #include "core/vm.h"
-#include "drivers/virtual/fdt_put.h"
+#include "drivers/virtual/irqchip_fdt.h"
 #include "drivers/virtual/vaplic_word.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stddef.h>
-
-#define VAPLIC_SIZE 0x4000u
 
 /* Register offsets [AIA 4.5]. Bitmaps have 32 words; the same offset + 0xdc is the by-number form. */
 #define DOMAINCFG   0x0000u
@@ -365,44 +363,6 @@ static enum err vaplic_claim(struct virqchip *chip, uint32_t source)
     atomic_store_explicit(&va->words[source], vaplic_rest(va, source), memory_order_relaxed);
     va->claimed[source / 32u] |= 1u << (source % 32u);
     return ERR_OK;
-}
-
-static enum err vaplic_fdt_node(struct virqchip *chip, void *fdt)
-{
-    uint32_t count = chip->vm->vcpu_count;
-    int err = fdt_put_begin(fdt, "interrupt-controller", VDEV_IMSIC_BASE);
-
-    err |= fdt_put_string(fdt, "compatible", "riscv,imsics");
-    err |= fdt_put_reg(fdt, VDEV_IMSIC_BASE, (uint64_t)count * PAGE_SIZE);
-    err |= fdt_put_cpu_irqs(fdt, count);
-    err |= fdt_property(fdt, "interrupt-controller", NULL, 0);
-    err |= fdt_property_u32(fdt, "#interrupt-cells", 0);
-    err |= fdt_property(fdt, "msi-controller", NULL, 0);
-    err |= fdt_property_u32(fdt, "#msi-cells", 0);
-    err |= fdt_property_u32(fdt, "riscv,num-ids", machine.irqchip.guest_ids);
-    err |= fdt_property_u32(fdt, "phandle", VIRQ_MSI_PHANDLE);
-    err |= fdt_end_node(fdt);
-
-    err |= fdt_put_begin(fdt, "interrupt-controller", VDEV_APLIC_BASE);
-    err |= fdt_put_string(fdt, "compatible", "riscv,aplic");
-    err |= fdt_put_reg(fdt, VDEV_APLIC_BASE, VAPLIC_SIZE);
-    err |= fdt_property_u32(fdt, "msi-parent", VIRQ_MSI_PHANDLE);
-    err |= fdt_property(fdt, "interrupt-controller", NULL, 0);
-    err |= fdt_property_u32(fdt, "#interrupt-cells", 2);
-    err |= fdt_property_u32(fdt, "#address-cells", 0);
-    err |= fdt_property_u32(fdt, "riscv,num-sources", chip->source_count);
-    err |= fdt_property_u32(fdt, "phandle", VIRQ_PHANDLE);
-    err |= fdt_end_node(fdt);
-    return fdt_put_result(err);
-}
-
-static enum err vaplic_fdt_interrupts(struct virqchip *chip, void *fdt, uint32_t source)
-{
-    fdt32_t cells[2] = {cpu_to_fdt32(source), cpu_to_fdt32(chip->lines[source].trigger)};
-    int err = fdt_property_u32(fdt, "interrupt-parent", VIRQ_PHANDLE);
-
-    err |= fdt_property(fdt, "interrupts", cells, (int)sizeof(cells));
-    return fdt_put_result(err);
 }
 
 static const struct virqchip_ops vaplic_ops = {

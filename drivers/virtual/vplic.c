@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A platform-level interrupt controller [PLIC 1.0.0] in the register layout of SiFive's. Context i is
+ * supervisor mode of vCPU i; only claimed sources exist, the others are read-only zero.
+ *
+ * Gateway of a source: forwards a request (pending) when the line of a level source is up, or at an
+ * edge; from claim to completion it is closed, and an edge that comes then is latched. Pending
+ * sources are kept in one bitmap per priority with a summary of its words, so a search looks only at
+ * words where something is pending at that priority and something enabled in that context; its cost
+ * does not grow with the number of sources, and an event looks only at contexts that enable the
+ * source. A host source of a level stays masked at the host from its handler to the guest's
+ * completion.
+ *
+ * One lock per chip, below those of the devices that raise its sources.
+ */
+#include "drivers/virtual/vplic.h"
+
+#include "core/machine.h"
+#include "core/pagepool.h"
+#include "core/vdev.h"
+#include "core/vm.h"
+#include "drivers/virtual/irqchip_fdt.h"
+#include "drivers/virtual/source_set.h"
+
+#include <stdalign.h>
+#include <stddef.h>
+#include <string.h>
+
+#define PENDING       0x001000u /* priorities are below */
+#define ENABLE        0x002000u
+#define ENABLE_STRIDE 0x80u
+#define CONTEXT       VPLIC_CONTEXT
+#define CONTEXT_SHIFT VPLIC_CONTEXT_SHIFT
+#define THRESHOLD     0x0u
+#define CLAIM         0x4u
+
+#define PRIORITIES  8u /* 0: never interrupts; WARL: three bits */
+
+struct vplic_context {
+    uint32_t threshold;
+    bool raised; /* the vCPU's external interrupt line */
+    struct source_set enabled;
+};
+
+struct vplic_source {
+    uint64_t contexts; /* bit i: enabled in context i */
+    uint8_t priority;
+    bool pending;
+    bool in_service; /* claimed and not completed */
+    bool line;       /* of a level source; of a host's: masked there until completion */
+    bool latched;    /* an edge came while in service */
+};
+
+struct vplic {
+    struct virqchip chip; /* first */
+    struct mmio_dev dev;
+    struct spinlock lock;
+    uint32_t words;
+    struct vplic_source *sources GUARDED_BY(lock);            /* by number */
+    struct source_set pending[PRIORITIES] GUARDED_BY(lock);    /* by priority */
+    struct vplic_context *contexts GUARDED_BY(lock);          /* by vCPU */
+};
+
+static struct vplic *vplic_of(struct virqchip *chip)
+{
+    return container_of(chip, struct vplic, chip);
+}
+
+/* The source that context would claim: the highest priority above floor, the lowest number. */
+static uint32_t vplic_best(const struct vplic *vp, const struct vplic_context *ctx, uint32_t floor)
+    REQUIRES(vp->lock)
+{
+    for (uint32_t priority = PRIORITIES - 1u; priority > floor; priority--) {
+        uint32_t source = set_first_common(&vp->pending[priority], &ctx->enabled);
+
+        if (source != 0) {
+            return source;
+        }
+    }
+    return 0;
+}
+
+/* Brings the external interrupt line of vCPU index to what the registers say. */
+static void vplic_update(struct vplic *vp, uint32_t index) REQUIRES(vp->lock)
+{
+    struct vplic_context *ctx = &vp->contexts[index];
+    bool raised = vplic_best(vp, ctx, ctx->threshold) != 0;
+
+    if (raised != ctx->raised) {
+        ctx->raised = raised;
+        vcpu_irq_set(vp->chip.vm->vcpus[index], VCPU_IRQ_EXT, raised);
+    }
+}
+
+static void vplic_update_all(struct vplic *vp, uint64_t contexts) REQUIRES(vp->lock)
+{
+    for (uint32_t i = 0; contexts != 0; contexts >>= 1, i++) {
+        if ((contexts & 1u) != 0) {
+            vplic_update(vp, i);
+        }
+    }
+}
+
+static void vplic_set_pending(struct vplic *vp, uint32_t source, bool pending) REQUIRES(vp->lock)
+{
+    struct vplic_source *s = &vp->sources[source];
+
+    s->pending = pending;
+    set_put(&vp->pending[s->priority], source, pending);
+    vplic_update_all(vp, s->contexts);
+}
+
+/* The gateway: forwards a request if there is one and it may. */
+static void vplic_gate(struct vplic *vp, uint32_t source) REQUIRES(vp->lock)
+{
+    struct vplic_source *s = &vp->sources[source];
+
+    if (!s->in_service && !s->pending && (s->line || s->latched)) {
+        s->latched = false;
+        vplic_set_pending(vp, source, true);
+    }
+}
+
+static uint32_t vplic_claim_top(struct vplic *vp, uint32_t index) REQUIRES(vp->lock)
+{
+    uint32_t source = vplic_best(vp, &vp->contexts[index], 0);
+
+    if (source != 0) {
+        vp->sources[source].in_service = true;
+        vplic_set_pending(vp, source, false);
+    }
+    return source;
+}
+
+/* The host's source to complete once the lock is dropped, or NULL. [PLIC 1.0.0 ch. 9] */
+static struct host_irq *vplic_complete(struct vplic *vp, uint32_t index, uint32_t source)
+    REQUIRES(vp->lock)
+{
+    struct virq_line *line = &vp->chip.lines[source];
+    struct vplic_source *s = &vp->sources[source];
+    struct host_irq *irq = NULL;
+
+    if (!set_has(&vp->contexts[index].enabled, source) || !s->in_service) {
+        return NULL; /* not enabled here, or nothing to complete: ignored */
+    }
+    s->in_service = false;
+    if (line->host != NULL && s->line) {
+        s->line = false; /* the host raises it again if it still stands */
+        irq = &line->host->irq;
+    }
+    vplic_gate(vp, source);
+    return irq;
+}
+
+/* ---- registers ------------------------------------------------------------------------------- */
+
+static void vplic_write_priority(struct vplic *vp, uint32_t source, uint32_t value)
+    REQUIRES(vp->lock)
+{
+    struct vplic_source *s = &vp->sources[source];
+
+    if (s->pending) {
+        set_put(&vp->pending[s->priority], source, false);
+        set_put(&vp->pending[value % PRIORITIES], source, true);
+    }
+    s->priority = (uint8_t)(value % PRIORITIES);
+    if (s->pending) {
+        vplic_update_all(vp, s->contexts);
+    }
+}
+
+/* A host source is on at the host while any context enables it. */
+static void vplic_write_enable(struct vplic *vp, uint32_t index, uint32_t source, bool on)
+    REQUIRES(vp->lock)
+{
+    struct vplic_source *s = &vp->sources[source];
+    struct virq_host *host = vp->chip.lines[source].host;
+    bool was = s->contexts != 0;
+
+    set_put(&vp->contexts[index].enabled, source, on);
+    s->contexts = on ? s->contexts | 1ull << index : s->contexts & ~(1ull << index);
+    if (host != NULL && was != (s->contexts != 0)) {
+        if (was) {
+            machine.irqchip.ops->disable(&host->irq);
+        } else {
+            machine.irqchip.ops->enable(&host->irq);
+        }
+    }
+}
+
+/* 32 enable bits, from source first on: those that change and exist. */
+static void vplic_write_enables(struct vplic *vp, uint32_t index, uint32_t first, uint32_t value)
+    REQUIRES(vp->lock)
+{
+    const struct source_set *enabled = &vp->contexts[index].enabled;
+    uint32_t changed = value ^ (uint32_t)(enabled->word[first / 64u] >> (first % 64u));
+
+    for (uint32_t n = 0; changed != 0; changed >>= 1, n++) {
+        if ((changed & 1u) != 0 && virq_claimed(&vp->chip, first + n)) {
+            vplic_write_enable(vp, index, first + n, (value >> n & 1u) != 0);
+        }
+    }
+    vplic_update(vp, index);
+}
+
+/* Pending bits do not depend on the priority they are filed under. */
+static uint32_t vplic_read_pending(const struct vplic *vp, uint32_t first) REQUIRES(vp->lock)
+{
+    uint64_t all = 0;
+
+    for (uint32_t priority = 0; priority < PRIORITIES; priority++) {
+        all |= vp->pending[priority].word[first / 64u];
+    }
+    return (uint32_t)(all >> (first % 64u));
+}
+
+static uint32_t vplic_read_locked(struct vplic *vp, uint32_t at) REQUIRES(vp->lock)
+{
+    if (at >= CONTEXT) {
+        uint32_t index = (at - CONTEXT) >> CONTEXT_SHIFT;
+
+        switch (at & ((1u << CONTEXT_SHIFT) - 1u)) {
+        case THRESHOLD:
+            return vp->contexts[index].threshold;
+        case CLAIM:
+            return vplic_claim_top(vp, index);
+        default:
+            return 0;
+        }
+    }
+    if (at < PENDING) {
+        return virq_claimed(&vp->chip, at / 4u) ? vp->sources[at / 4u].priority : 0;
+    }
+    if (at < ENABLE) {
+        uint32_t first = (at - PENDING) * 8u;
+
+        return first / 64u < vp->words ? vplic_read_pending(vp, first) : 0;
+    }
+    if ((at - ENABLE) / ENABLE_STRIDE < vp->chip.vm->vcpu_count) {
+        uint32_t first = (at - ENABLE) % ENABLE_STRIDE * 8u;
+        const struct source_set *enabled = &vp->contexts[(at - ENABLE) / ENABLE_STRIDE].enabled;
+
+        return first / 64u < vp->words ? (uint32_t)(enabled->word[first / 64u] >> first % 64u) : 0;
+    }
+    return 0;
+}
+
+static struct host_irq *vplic_write_locked(struct vplic *vp, uint32_t at, uint32_t value)
+    REQUIRES(vp->lock)
+{
+    if (at >= CONTEXT) {
+        uint32_t index = (at - CONTEXT) >> CONTEXT_SHIFT;
+
+        switch (at & ((1u << CONTEXT_SHIFT) - 1u)) {
+        case THRESHOLD:
+            vp->contexts[index].threshold = value % PRIORITIES;
+            vplic_update(vp, index);
+            break;
+        case CLAIM:
+            return virq_claimed(&vp->chip, value) ? vplic_complete(vp, index, value) : NULL;
+        default:
+            break;
+        }
+    } else if (at < PENDING) {
+        if (virq_claimed(&vp->chip, at / 4u)) {
+            vplic_write_priority(vp, at / 4u, value);
+        }
+    } else if (at >= ENABLE && (at - ENABLE) / ENABLE_STRIDE < vp->chip.vm->vcpu_count) {
+        uint32_t first = (at - ENABLE) % ENABLE_STRIDE * 8u;
+
+        if (first / 64u < vp->words) {
+            vplic_write_enables(vp, (at - ENABLE) / ENABLE_STRIDE, first, value);
+        }
+    }
+    return NULL;
+}
+
+static enum err vplic_read(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t offset, uint32_t width,
+                           uint64_t *value)
+{
+    struct vplic *vp = container_of(dev, struct vplic, dev);
+
+    (void)vcpu;
+    if (width != 4 || (offset & 3u) != 0) {
+        return ERR_FAULT;
+    }
+    spin_lock(&vp->lock);
+    *value = vplic_read_locked(vp, (uint32_t)offset);
+    spin_unlock(&vp->lock);
+    return ERR_OK;
+}
+
+static enum err vplic_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t offset,
+                            uint32_t width, uint64_t value)
+{
+    struct vplic *vp = container_of(dev, struct vplic, dev);
+    struct host_irq *irq;
+
+    (void)vcpu;
+    if (width != 4 || (offset & 3u) != 0) {
+        return ERR_FAULT;
+    }
+    spin_lock(&vp->lock);
+    irq = vplic_write_locked(vp, (uint32_t)offset, (uint32_t)value);
+    spin_unlock(&vp->lock);
+    if (irq != NULL) {
+        machine.irqchip.ops->complete(irq);
+    }
+    return ERR_OK;
+}
+
+static const struct mmio_ops vplic_mmio_ops = {vplic_read, vplic_write};
+
+/* ---- the chip -------------------------------------------------------------------------------- */
+
+static void vplic_set_level(struct virqchip *chip, uint32_t source, bool level)
+{
+    struct vplic *vp = vplic_of(chip);
+
+    spin_lock(&vp->lock);
+    vp->sources[source].line = level;
+    vplic_gate(vp, source);
+    spin_unlock(&vp->lock);
+}
+
+static void vplic_pulse(struct virqchip *chip, uint32_t source)
+{
+    struct vplic *vp = vplic_of(chip);
+
+    spin_lock(&vp->lock);
+    vp->sources[source].latched = !vp->sources[source].pending;
+    vplic_gate(vp, source);
+    spin_unlock(&vp->lock);
+}
+
+/* A level that waits for the guest's completion at the host would wait for ever: completed here. */
+static void vplic_reset(struct virqchip *chip)
+{
+    struct vplic *vp = vplic_of(chip);
+
+    spin_lock(&vp->lock);
+    for (uint32_t source = 1; source <= chip->source_count; source++) {
+        struct virq_host *host = chip->lines[source].host;
+        bool masked = vp->sources[source].line;
+
+        vp->sources[source] = (struct vplic_source){0};
+        if (host != NULL) {
+            machine.irqchip.ops->disable(&host->irq);
+            if (masked) {
+                machine.irqchip.ops->complete(&host->irq);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < PRIORITIES; i++) {
+        vp->pending[i].summary = 0;
+        memset(vp->pending[i].word, 0, vp->words * sizeof(uint64_t));
+    }
+    for (uint32_t i = 0; i < chip->vm->vcpu_count; i++) {
+        struct vplic_context *ctx = &vp->contexts[i];
+
+        ctx->threshold = 0;
+        ctx->enabled.summary = 0;
+        memset(ctx->enabled.word, 0, vp->words * sizeof(uint64_t));
+        vplic_update(vp, i);
+    }
+    spin_unlock(&vp->lock);
+}
+
+static enum err vplic_claim(struct virqchip *chip, uint32_t source)
+{
+    struct virq_host *host = chip->lines[source].host;
+
+    return host != NULL ? machine.irqchip.ops->attach(&host->irq) : ERR_OK;
+}
+
+static const struct virqchip_ops vplic_ops = {
+    .reset = vplic_reset,
+    .set_level = vplic_set_level,
+    .pulse = vplic_pulse,
+    .claim = vplic_claim,
+    .fdt_node = vplic_fdt_node,
+    .fdt_interrupts = vplic_fdt_interrupts,
+};
+
+static bool vplic_alloc_set(struct source_set *set, uint32_t words)
+{
+    set->word = pool_alloc(words * sizeof(uint64_t), alignof(uint64_t));
+    return set->word != NULL;
+}
+
+/* Storage; nobody else sees the chip yet. */
+static bool vplic_alloc(struct vplic *vp, uint32_t source_count, uint32_t vcpu_count) NO_TSA
+{
+    bool ok = true;
+
+    vp->sources = pool_alloc((source_count + 1u) * sizeof(vp->sources[0]),
+                             alignof(struct vplic_source));
+    vp->contexts = pool_alloc(vcpu_count * sizeof(vp->contexts[0]), alignof(struct vplic_context));
+    if (vp->sources == NULL || vp->contexts == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < PRIORITIES; i++) {
+        ok = ok && vplic_alloc_set(&vp->pending[i], vp->words);
+    }
+    for (uint32_t i = 0; i < vcpu_count; i++) {
+        ok = ok && vplic_alloc_set(&vp->contexts[i].enabled, vp->words);
+    }
+    return ok;
+}
+
+struct virqchip *vplic_create(struct vm *vm, uint32_t source_count)
+{
+    struct vplic *vp = pool_alloc(sizeof(*vp), alignof(struct vplic));
+
+    if (vp == NULL || source_count > 1023u ||
+        virqchip_init(&vp->chip, &vplic_ops, vm, source_count) != ERR_OK) {
+        return NULL;
+    }
+    spinlock_init(&vp->lock);
+    vp->words = source_count / 64u + 1u;
+    vp->dev = (struct mmio_dev){
+        .base = gpa(VDEV_PLIC_BASE),
+        .size = VPLIC_SIZE(vm->vcpu_count),
+        .ops = &vplic_mmio_ops,
+    };
+    if (!vplic_alloc(vp, source_count, vm->vcpu_count) ||
+        mmio_bus_add(&vm->bus, &vp->dev) != ERR_OK) {
+        return NULL;
+    }
+    return &vp->chip;
+}
