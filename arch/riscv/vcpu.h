@@ -48,9 +48,8 @@ struct rv_guest_csrs {
     uint64_t vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp;
     uint64_t vstimecmp;            /* UINT64_MAX: none; unused without Sstc */
     uint64_t vsiselect;            /* with AIA */
-    uint64_t hviprio1, hviprio2;   /* the guest's iprio array, with AIA */
-    uint64_t hvip;                 /* HVIP_VSSIP, taken from the hart at put */
-    uint64_t scounteren, senvcfg, sstateen0; /* not banked: the hypervisor has no use for them */
+    uint64_t vssip;                /* HVIP_VSSIP or 0: the guest clears it by itself */
+    uint64_t scounteren, senvcfg;  /* not banked; Curia itself has no use for them */
 };
 
 struct rv_fp {
@@ -63,11 +62,11 @@ struct rv_vcpu {
     struct rv_hart *hart;  /* trap.S: becomes tp */
     struct rv_trap trap;
     struct rv_guest_csrs csrs;
-    struct rv_fp fp;        /* valid unless the hart's fp_owner is this vCPU */
-    uint64_t irq_soft_seen; /* own hart: the level of VCPU_IRQ_SOFT last taken over */
+    struct rv_fp fp;        /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
     uint64_t deadline;      /* without Sstc: what the guest asked for; UINT64_MAX: none */
     struct timer timer;     /* without Sstc: raises VCPU_IRQ_TIMER; own hart */
-    uint32_t vm_fences;     /* own hart: rv_vm.fences as of the last load */
+    struct rv_hart *last_hart;   /* where it was last loaded */
+    _Atomic uint32_t fences_done; /* rv_vm.fences as carried out for it; written by its own hart */
 
     /* The interrupt file, owned by imsic.c; fixed at boot. */
     uint32_t vgein;          /* number of the hart's guest file; 0: none */
@@ -78,11 +77,8 @@ struct rv_vcpu {
 };
 
 struct rv_vm {
-    struct gstage stage2; /* changed at boot, and while no vCPU runs */
-    uint32_t vmid;
-    uint64_t hgatp;
-    _Atomic uint64_t harts;  /* bit i: hart i has run it, and may hold translations */
-    _Atomic uint32_t fences; /* how often all translations were declared stale: arch_vm_flush() */
+    struct gstage stage2;    /* changed at boot, and while no vCPU runs */
+    _Atomic uint32_t fences; /* how often its translations were declared stale (tlb.h) */
     struct vm core;
 };
 

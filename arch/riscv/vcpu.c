@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A vCPU's state: its reset, and its way onto the hart and off it. Everything that a guest can change
+ * is either in struct rv_vcpu or written by write_csrs(); what is the same for all guests (delegation,
+ * henvcfg ...) is written there too, so that nothing depends on who ran before. Own hart; no lock.
+ */
+#include "arch/riscv/vcpu.h"
+
+#include "arch/riscv/csr.h"
+#include "arch/riscv/fp.h"
+#include "arch/riscv/hart.h"
+#include "arch/riscv/imsic.h"
+#include "arch/riscv/isa.h"
+#include "arch/riscv/tlb.h"
+#include "core/pagepool.h"
+
+#include <string.h>
+
+/* What a guest's own kernel would get if there were no hypervisor. */
+#define HEDELEG_GUEST                                                                              \
+    (HEDELEG_INSN_MISALIGNED | HEDELEG_INSN_ACCESS | HEDELEG_ILLEGAL_INSN | HEDELEG_BREAKPOINT |   \
+     HEDELEG_LOAD_MISALIGNED | HEDELEG_LOAD_ACCESS | HEDELEG_STORE_MISALIGNED |                    \
+     HEDELEG_STORE_ACCESS | HEDELEG_ECALL_U | HEDELEG_INSN_PAGE_FAULT | HEDELEG_LOAD_PAGE_FAULT |  \
+     HEDELEG_STORE_PAGE_FAULT | HEDELEG_SOFTWARE_CHECK | HEDELEG_HARDWARE_ERROR)
+
+/* Counters that are promised as Zicntr. Firmware leaves scounteren open, and Linux counts on it. */
+#define COUNTERS_GUEST (COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR)
+
+/* The guest's interrupt lines as hvip has them; VCPU_IRQ_SOFT is taken as an edge, see below. */
+#define LINE(irq) (1u << (irq))
+
+struct vcpu *arch_vcpu_create(struct vm *vm, uint32_t index, struct hart *hart)
+{
+    struct rv_vcpu *v = pool_alloc(sizeof(*v), _Alignof(struct rv_vcpu));
+
+    if (v == NULL) {
+        return NULL;
+    }
+    v->hart = rv_hart_of(hart);
+    v->deadline = UINT64_MAX;
+    v->csrs.vstimecmp = UINT64_MAX;
+    v->core.vm = vm;
+    v->core.index = index;
+    v->core.hart = hart;
+    return &v->core;
+}
+
+/* ---- CSRs ------------------------------------------------------------------------------------- */
+
+/* With Smstateen, AIA state is there only for a VM that has an interrupt file of its own. */
+static uint64_t hstateen0_for(const struct rv_vcpu *v)
+{
+    uint64_t bits = HSTATEEN0_ENVCFG;
+
+    if (v->vgein != 0) {
+        bits |= HSTATEEN0_IMSIC | HSTATEEN0_AIA | HSTATEEN0_CSRIND;
+    }
+    return bits & rv_features.hstateen0_bits;
+}
+
+/* Memory -> hart; hgatp is the VM's from here on. */
+static void write_csrs(const struct rv_vcpu *v)
+{
+    const struct rv_guest_csrs *c = &v->csrs;
+    const struct rv_vm *vm = rv_vm_of(v->core.vm);
+
+    csr_write(CSR_HGATP, gstage_hgatp(&vm->stage2) | (rv_vm_vmid(vm) << HGATP_VMID_SHIFT));
+    csr_write(CSR_HSTATUS, v->trap.hstatus);
+    csr_write(CSR_HEDELEG, HEDELEG_GUEST);
+    csr_write(CSR_HIDELEG, HIDELEG_MASK);
+    csr_write(CSR_HCOUNTEREN, COUNTERS_GUEST);
+    csr_write(CSR_HTIMEDELTA, 0); /* guest time is host time: peers can compare time stamps */
+    if (rv_features.henvcfg) {
+        csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features));
+        csr_write(CSR_SENVCFG, c->senvcfg);
+    }
+    if (rv_features.smstateen) {
+        csr_write(CSR_HSTATEEN0, hstateen0_for(v));
+    }
+    if (rv_features.sstc) {
+        csr_write(CSR_VSTIMECMP, c->vstimecmp);
+    }
+    if (rv_features.aia) {
+        csr_write(CSR_VSISELECT, c->vsiselect);
+    }
+    csr_write(CSR_HVIP, c->vssip);
+    csr_write(CSR_SCOUNTEREN, c->scounteren);
+    csr_write(CSR_VSSTATUS, c->vsstatus);
+    csr_write(CSR_VSIE, c->vsie);
+    csr_write(CSR_VSTVEC, c->vstvec);
+    csr_write(CSR_VSSCRATCH, c->vsscratch);
+    csr_write(CSR_VSEPC, c->vsepc);
+    csr_write(CSR_VSCAUSE, c->vscause);
+    csr_write(CSR_VSTVAL, c->vstval);
+    csr_write(CSR_VSATP, c->vsatp);
+}
+
+/* Hart -> memory. */
+static void read_csrs(struct rv_guest_csrs *c)
+{
+    c->vsatp = csr_read(CSR_VSATP);
+    c->vstval = csr_read(CSR_VSTVAL);
+    c->vscause = csr_read(CSR_VSCAUSE);
+    c->vsepc = csr_read(CSR_VSEPC);
+    c->vsscratch = csr_read(CSR_VSSCRATCH);
+    c->vstvec = csr_read(CSR_VSTVEC);
+    c->vsie = csr_read(CSR_VSIE);
+    c->vsstatus = csr_read(CSR_VSSTATUS);
+    c->scounteren = csr_read(CSR_SCOUNTEREN);
+    c->vssip = csr_read(CSR_HVIP) & HVIP_VSSIP;
+    if (rv_features.aia) {
+        c->vsiselect = csr_read(CSR_VSISELECT);
+    }
+    if (rv_features.sstc) {
+        c->vstimecmp = csr_read(CSR_VSTIMECMP);
+    }
+    if (rv_features.henvcfg) {
+        c->senvcfg = csr_read(CSR_SENVCFG);
+    }
+}
+
+/* ---- reset ------------------------------------------------------------------------------------ */
+
+/* Where and how it enters the guest next: supervisor mode at pc, nothing enabled. */
+static void set_entry(struct rv_vcpu *v, gpa_t pc, uint64_t opaque)
+{
+    v->frame.x[RV_REG_A0] = v->core.index;
+    v->frame.x[RV_REG_A1] = opaque;
+    v->trap.sepc = pc.v;
+    v->trap.sstatus =
+        SSTATUS_UXL_64 | SSTATUS_SPP | (rv_features.d ? SSTATUS_FS_CLEAN : SSTATUS_FS_OFF);
+    v->trap.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP |
+                      ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
+}
+
+void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
+{
+    struct rv_vcpu *v = rv_vcpu_of(vcpu);
+
+    memset(&v->frame, 0, sizeof(v->frame));
+    memset(&v->trap, 0, sizeof(v->trap));
+    memset(&v->fp, 0, sizeof(v->fp));
+    v->csrs = (struct rv_guest_csrs){
+        .vsstatus = SSTATUS_UXL_64,
+        .vstimecmp = UINT64_MAX,
+        .scounteren = COUNTERS_GUEST,
+    };
+    v->deadline = UINT64_MAX;
+    timer_cancel(&v->timer);
+    /* The external line is the interrupt controller's, and of its state. */
+    atomic_fetch_and_explicit(&vcpu->irq_lines,
+                              ~(LINE(VCPU_IRQ_SOFT) | LINE(VCPU_IRQ_TIMER)), memory_order_relaxed);
+    rv_imsic_file_reset(v->vgein);
+    set_entry(v, pc, opaque);
+    if (vcpu->loaded) {
+        write_csrs(v);
+        if (rv_features.d) {
+            rv_fp_restore(&v->fp);
+        }
+    }
+}
+
+void arch_vcpu_resume(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
+{
+    struct rv_vcpu *v = rv_vcpu_of(vcpu);
+    uint64_t fs = v->trap.sstatus & SSTATUS_FS; /* its registers may still be in the hart only */
+
+    set_entry(v, pc, opaque);
+    v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_FS) | fs;
+    csr_write(CSR_VSATP, 0);
+    csr_clear(CSR_VSSTATUS, SSTATUS_SIE);
+}
+
+/* ---- load and put ----------------------------------------------------------------------------- */
+
+void arch_vcpu_load(struct vcpu *vcpu)
+{
+    struct rv_vcpu *v = rv_vcpu_of(vcpu);
+    struct rv_hart *hart = rv_hart_self();
+
+    write_csrs(v);
+    if (rv_features.d) {
+        rv_fp_restore(&v->fp);
+    }
+    rv_tlb_flush(rv_vm_of(vcpu->vm), v->last_hart != hart || rv_vmids_shared());
+    __asm__ volatile("fence.i" : : : "memory");
+    v->hart = hart;
+    v->last_hart = hart;
+    hart->resident = v;
+}
+
+/*
+ * What stays in the hart is harmless: hgatp is Bare, so nothing is translated (or fetched ahead)
+ * through the VM's tables; no timer or interrupt of the guest can wake the hart; and the next load
+ * writes every CSR and FP register again.
+ */
+void arch_vcpu_put(struct vcpu *vcpu)
+{
+    struct rv_vcpu *v = rv_vcpu_of(vcpu);
+
+    read_csrs(&v->csrs);
+    if ((v->trap.sstatus & SSTATUS_FS) == SSTATUS_FS_DIRTY) {
+        rv_fp_save(&v->fp);
+        v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_FS) | SSTATUS_FS_CLEAN;
+    }
+    csr_write(CSR_VSIE, 0);
+    csr_write(CSR_HVIP, 0);
+    if (rv_features.sstc) {
+        csr_write(CSR_VSTIMECMP, UINT64_MAX);
+    }
+    csr_write(CSR_HGATP, 0);
+    csr_clear(CSR_HSTATUS, HSTATUS_VGEIN);
+}
+
+/* ---- interrupts and time ---------------------------------------------------------------------- */
+
+/*
+ * VSSIP belongs to the guest once it is set: it clears it with its sip.SSIP. So VCPU_IRQ_SOFT is an
+ * edge, handed over once; the other two are levels that the guest cannot change.
+ */
+void arch_vcpu_sync_irqs(struct vcpu *vcpu)
+{
+    uint32_t lines = atomic_load_explicit(&vcpu->irq_lines, memory_order_acquire);
+    uint64_t set = 0;
+
+    if ((lines & LINE(VCPU_IRQ_SOFT)) != 0) {
+        atomic_fetch_and_explicit(&vcpu->irq_lines, ~LINE(VCPU_IRQ_SOFT), memory_order_acquire);
+        set |= HVIP_VSSIP;
+    }
+    if ((lines & LINE(VCPU_IRQ_TIMER)) != 0) {
+        set |= HVIP_VSTIP;
+    }
+    if ((lines & LINE(VCPU_IRQ_EXT)) != 0) {
+        set |= HVIP_VSEIP;
+    }
+    csr_clear(CSR_HVIP, ~set & (HVIP_VSTIP | HVIP_VSEIP));
+    csr_set(CSR_HVIP, set);
+}
+
+/* hip shows vstimecmp's and the guest file's interrupts as well, whether Curia raised them or not. */
+bool arch_vcpu_irq_pending(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return (csr_read(CSR_HIP) & csr_read(CSR_HIE) & HVIP_MASK) != 0;
+}
+
+static void timer_due(struct timer *t)
+{
+    vcpu_irq_set(&container_of(t, struct rv_vcpu, timer)->core, VCPU_IRQ_TIMER, true);
+}
+
+void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
+{
+    struct rv_vcpu *v = rv_vcpu_of(vcpu);
+
+    if (rv_features.sstc) {
+        csr_write(CSR_VSTIMECMP, deadline);
+        return;
+    }
+    v->deadline = deadline;
+    timer_cancel(&v->timer);
+    atomic_fetch_and_explicit(&vcpu->irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
+    csr_clear(CSR_HVIP, HVIP_VSTIP);
+    if (deadline != UINT64_MAX) {
+        timer_arm(&v->timer, vcpu->hart, deadline, timer_due);
+    }
+}
+
+uint64_t arch_vcpu_timer_deadline(const struct vcpu *vcpu)
+{
+    const struct rv_vcpu *v = rv_vcpu_of(vcpu);
+    uint64_t vsie = vcpu->loaded ? csr_read(CSR_VSIE) : v->csrs.vsie;
+
+    if ((vsie & SIE_STIE) == 0) {
+        return UINT64_MAX;
+    }
+    if (!rv_features.sstc) {
+        return v->deadline;
+    }
+    return vcpu->loaded ? csr_read(CSR_VSTIMECMP) : v->csrs.vstimecmp;
+}
+
+uint64_t arch_vcpu_pc(const struct vcpu *vcpu)
+{
+    return rv_vcpu_of(vcpu)->trap.sepc;
+}
