@@ -56,19 +56,26 @@ struct vdev_config {
     enum vdev_kind kind;
     uint64_t gpa;
     uint32_t irq; /* source of the VM's irqchip */
+    int node;     /* for messages */
 };
 
+enum dma_policy {
+    DMA_NONE,    /* the device never accesses memory by itself */
+    DMA_TRUSTED, /* it does, with host addresses, and nothing holds it back */
+};
+
+/* Registers and interrupts keep the host's addresses and numbers in the VM. */
 struct passthrough_config {
     const char *path; /* in the host's FDT */
     const struct board_device *dev; /* found; NULL at a desk without --fdt */
-    bool dma_trusted;
+    enum dma_policy dma;
+    int node; /* for messages */
 };
 
 struct vm_config {
     const char *name;
     uint32_t vcpu_count;
-    const uint32_t *hart_ids_be; /* as in the blob: use vm_config_hart() */
-    uint64_t *harts;             /* hart id of each vCPU */
+    uint64_t *harts; /* hart id of each vCPU */
     uint32_t mem_count;
     struct mem_config *mem;
     const char *kernel, *initrd, *fdt; /* image names in the bundle; NULL: none */
@@ -99,6 +106,7 @@ struct channel_end_config {
 struct channel_config {
     const char *name;
     struct channel_end_config end[2];
+    int node; /* for messages */
 };
 
 struct shmem_end_config {
@@ -112,6 +120,7 @@ struct shmem_config {
     uint64_t size;
     uint32_t end_count;
     struct shmem_end_config *ends;
+    int node; /* for messages */
 };
 
 struct manifest {
@@ -121,7 +130,7 @@ struct manifest {
     struct channel_config *channels;
     uint32_t shmem_count;
     struct shmem_config *shmems;
-    uint64_t deadline_us; /* of a whole transition */
+    uint64_t deadline_us; /* of a whole transition; POWER_NEVER: none */
 };
 
 /* Receives each finding: node path, property (or NULL), what is wrong and how to mend it. */

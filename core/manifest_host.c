@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a manifest asks of the machine it runs on: harts, memory, host devices. At a desk it needs the
+ * machine's FDT (curia-manifest check --fdt).
+ */
+#include "core/manifest_reader.h"
+
+#include "core/pagepool.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Curia's own, or what holds the whole machine. */
+static const char *const kept[] = {
+    "riscv,plic0",   "sifive,plic-1.0.0", "thead,c900-plic", "riscv,aplic",     "riscv,imsics",
+    "riscv,clint0",  "sifive,clint0",     "riscv,iommu",     "sifive,test1",    "arm,smmu-v3",
+};
+
+/* Known to access memory by themselves, whatever the manifest says. */
+static const char *const bus_masters[] = {
+    "virtio,mmio", "pci-host-ecam-generic", "snps,designware-pcie", "snps,dwc3", "generic-ehci",
+    "generic-xhci", "generic-ohci", "qemu,fw-cfg-mmio", "cdns,macb", "snps,dwmac",
+};
+
+static bool is_any(const struct board_device *dev, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (board_is(dev, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_bus_master(const struct board *b, const struct board_device *dev)
+{
+    static const char *const marks[] = {"dma-coherent", "dma-ranges", "dmas", "iommus",
+                                        "iommu-map", "msi-parent", "msi-map"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+        if (fdt_getprop(b->fdt, dev->node, marks[i], NULL) != NULL) {
+            return true;
+        }
+    }
+    return is_any(dev, bus_masters, ARRAY_SIZE(bus_masters));
+}
+
+void manifest_find_devices(struct manifest_reader *r)
+{
+    for (uint32_t v = 0; v < r->m->vm_count; v++) {
+        struct vm_config *vm = &r->m->vms[v];
+
+        for (uint32_t i = 0; i < vm->passthrough_count; i++) {
+            struct passthrough_config *p = &vm->passthrough[i];
+
+            p->dev = p->path[0] != '\0' ? board_by_path(r->board, p->path) : NULL;
+            if (p->dev == NULL && p->path[0] != '\0') {
+                manifest_fault(r, p->node, "host-path",
+                               "%s is no enabled device with registers in this machine's FDT",
+                               p->path);
+            }
+        }
+    }
+}
+
+/* Pages are what isolates: no other device may have registers on those of dev. */
+static void check_neighbours(struct manifest_reader *r, const struct passthrough_config *p)
+{
+    const struct board *b = r->board;
+
+    for (uint32_t i = 0; i < b->device_count; i++) {
+        const struct board_device *other = &b->devices[i];
+
+        for (uint32_t k = 0; other != p->dev && k < other->reg_count * p->dev->reg_count; k++) {
+            const struct board_reg *o = &other->regs[k % other->reg_count];
+            const struct board_reg *d = &p->dev->regs[k / other->reg_count];
+            uint64_t start = align_down(d->start, PAGE_SIZE);
+            uint64_t last = (d->start + (d->size - 1)) | (PAGE_SIZE - 1);
+
+            if (o->start <= last && o->start + (o->size - 1) >= start) {
+                manifest_fault(r, p->node, "host-path",
+                               "%s shares a page of registers with %s: it cannot be given away alone",
+                               p->path, other->path_tail);
+                return;
+            }
+        }
+    }
+}
+
+/* A wired interrupt of the device that another VM's device raises too, or none that can be passed. */
+static void check_lines(struct manifest_reader *r, uint32_t vm, const struct passthrough_config *p)
+{
+    const struct board *b = r->board;
+
+    for (uint32_t k = 0; k < p->dev->irq_count; k++) {
+        const struct board_irq *irq = &p->dev->irqs[k];
+
+        for (uint32_t v = 0; v < vm; v++) {
+            const struct vm_config *other = &r->m->vms[v];
+
+            for (uint32_t i = 0; i < other->passthrough_count; i++) {
+                const struct board_device *dev = other->passthrough[i].dev;
+
+                for (uint32_t n = 0; dev != NULL && dev != p->dev && n < dev->irq_count; n++) {
+                    if (dev->irqs[n].parent == irq->parent && dev->irqs[n].source == irq->source) {
+                        manifest_fault(r, p->node, "host-path",
+                                       "interrupt %u of %s is that of %s in VM %s too: give both to "
+                                       "one VM", irq->source, p->path, other->passthrough[i].path,
+                                       other->name);
+                    }
+                }
+            }
+        }
+        for (uint32_t i = 0; i < b->device_count; i++) {
+            if (b->devices[i].phandle == irq->parent &&
+                !is_any(&b->devices[i], kept, ARRAY_SIZE(kept))) {
+                manifest_fault(r, p->node, "host-path",
+                               "interrupt %u of %s goes to %s, which is not the machine's PLIC or "
+                               "APLIC: Curia cannot pass it on", irq->source, p->path,
+                               b->devices[i].path_tail);
+            }
+        }
+    }
+}
+
+static void check_passthrough(struct manifest_reader *r, uint32_t vm,
+                              const struct passthrough_config *p)
+{
+    const struct board_device *dev = p->dev;
+
+    if (is_any(dev, kept, ARRAY_SIZE(kept)) || dev == r->board->stdout_dev) {
+        manifest_fault(r, p->node, "host-path",
+                       "%s is Curia's own (interrupt controller, IOMMU, reset, console): it cannot be "
+                       "given away", p->path);
+        return;
+    }
+    if (p->dma == DMA_NONE && is_bus_master(r->board, dev)) {
+        manifest_fault(r, p->node, "dma",
+                       "is \"none\", but %s accesses memory by itself, and there is no IOMMU driver: "
+                       "leave it out, or say \"trusted\" and answer for it", p->path);
+    }
+    check_neighbours(r, p);
+    check_lines(r, vm, p);
+}
+
+/* ---- harts and memory -------------------------------------------------------------------------------- */
+
+static void check_harts(struct manifest_reader *r, const struct vm_config *vm)
+{
+    const struct board *b = r->board;
+
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        uint32_t h = 0;
+
+        while (h < b->hart_count && b->harts[h].id != vm->harts[i]) {
+            h++;
+        }
+        if (h == b->hart_count) {
+            manifest_fault(r, vm->node, "harts",
+                           "there is no hart %" PRIu64 ": this machine has %u, from %" PRIu64
+                           " to %" PRIu64, vm->harts[i], b->hart_count, b->harts[0].id,
+                           b->harts[b->hart_count - 1].id);
+        }
+    }
+    if (vm->irqchip == IRQCHIP_AIA) {
+        const struct board_device *dev = NULL;
+        bool files = false;
+
+        while ((dev = board_find(b, "riscv,imsics", dev)) != NULL) {
+            files = files || board_u32(b, dev, "riscv,guest-index-bits", 0) > 0;
+        }
+        if (!files) {
+            manifest_fault(r, vm->node, "irqchip",
+                           "\"aia\", but this machine has no guest interrupt files (IMSIC): say "
+                           "\"best\" or \"plic\"");
+        }
+    }
+}
+
+static void take_identity(struct manifest_reader *r, struct ram *ram, const struct vm_config *vm)
+{
+    for (uint32_t i = 0; i < vm->mem_count; i++) {
+        const struct mem_config *mem = &vm->mem[i];
+
+        if (mem->identity && range_valid(mem->gpa, mem->size) &&
+            ram_alloc_at(ram, hpa(mem->gpa), mem->size) != ERR_OK) {
+            manifest_fault(r, vm->node, "memory-identity",
+                           "0x%" PRIx64 "..0x%" PRIx64 " is not free RAM of this machine, or another "
+                           "VM's: look at the memory nodes of its FDT", mem->gpa,
+                           mem->gpa + (mem->size - 1));
+        }
+    }
+}
+
+static void take(struct manifest_reader *r, struct ram *ram, int node, const char *prop,
+                 uint64_t size)
+{
+    uint64_t align = size >= 2 * MIB ? 2 * MIB : PAGE_SIZE;
+    hpa_t ignored;
+
+    if (size != 0 && is_aligned(size, PAGE_SIZE) && ram_alloc(ram, size, align, &ignored) != ERR_OK) {
+        manifest_fault(r, node, prop,
+                       "%" PRIu64 " KiB more do not fit into this machine's RAM, where %" PRIu64
+                       " KiB are left for them: ask for less", size >> 10, ram_free_bytes(ram) >> 10);
+    }
+}
+
+/* Gives the RAM out on paper: what is fixed first. */
+static void check_memory(struct manifest_reader *r)
+{
+    const struct manifest *m = r->m;
+    struct ram *ram = manifest_storage(r, 0, 1, sizeof(*ram));
+
+    if (ram == NULL) {
+        return;
+    }
+    *ram = r->board->ram;
+    for (uint32_t v = 0; v < m->vm_count; v++) {
+        take_identity(r, ram, &m->vms[v]);
+    }
+    for (uint32_t v = 0; v < m->vm_count; v++) {
+        for (uint32_t i = 0; i < m->vms[v].mem_count; i++) {
+            if (!m->vms[v].mem[i].identity) {
+                take(r, ram, m->vms[v].node, "memory", m->vms[v].mem[i].size);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < m->shmem_count; i++) {
+        take(r, ram, m->shmems[i].node, "size", m->shmems[i].size);
+    }
+}
+
+void manifest_check_host(struct manifest_reader *r)
+{
+    for (uint32_t v = 0; v < r->m->vm_count; v++) {
+        const struct vm_config *vm = &r->m->vms[v];
+
+        check_harts(r, vm);
+        for (uint32_t i = 0; i < vm->passthrough_count; i++) {
+            if (vm->passthrough[i].dev != NULL) {
+                check_passthrough(r, v, &vm->passthrough[i]);
+            }
+        }
+    }
+    check_memory(r);
+}
