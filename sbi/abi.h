@@ -9,6 +9,8 @@
 
 /* ---- standard SBI [SBI 3.0] ----------------------------------------------------------------- */
 
+#ifndef __KERNEL__ /* Linux has names of its own for these */
+
 #define SBI_SPEC_VERSION 0x3000000 /* 3.0: major << 24 | minor */
 
 #define SBI_EXT_LEGACY_SET_TIMER      0x00
@@ -91,6 +93,8 @@
 #define SBI_ERR_TIMEOUT           (-12)
 #define SBI_ERR_IO                (-13)
 #define SBI_ERR_DENIED_LOCKED     (-14)
+
+#endif /* __KERNEL__ */
 
 /* ---- Curia ------------------------------------------------------------------------------------ */
 
