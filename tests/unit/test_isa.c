@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LINK: arch/riscv/isa.c libfdt */
+/*
+ * The guest's ISA: nothing that Curia holds back, nothing that the hart or henvcfg lacks, and the
+ * string and the list say the same.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <libfdt.h>
+#include <string.h>
+
+#include "arch/riscv/csr_bits.h"
+#include "arch/riscv/isa.h"
+#include "core/machine.h"
+#include "core/vm.h"
+
+struct machine machine;
+struct rv_features rv_features;
+
+/* A stand-in for features.c, which is not for the host: the test's FDTs have lists only. */
+bool rv_isa_has(const struct board_hart *hart, const char *name)
+{
+    for (uint32_t i = 0; i < hart->isa_len; i += (uint32_t)strlen(hart->isa + i) + 1) {
+        if (strcmp(hart->isa + i, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char rich[] = "i\0m\0a\0f\0d\0c\0h\0v\0zic64b\0zicbom\0zicbop\0zicboz\0zicntr\0zicsr\0"
+                           "zifencei\0zihpm\0zawrs\0zkr\0zba\0zbb\0zbs\0sdtrig\0smaia\0smstateen\0"
+                           "ssaia\0sscofpmf\0sstc\0svade\0svadu\0svinval\0svnapot\0svpbmt";
+static const char poor[] = "i\0m\0a\0c\0zicbom\0zicboz\0svpbmt\0sstc";
+
+#define ENV_ALL                                                                                    \
+    (HENVCFG_FIOM | HENVCFG_CBIE | HENVCFG_CBCFE | HENVCFG_CBZE | HENVCFG_PBMTE | HENVCFG_ADUE |   \
+     HENVCFG_STCE | HENVCFG_DTE | HENVCFG_LPE | HENVCFG_SSE | HENVCFG_PMM)
+
+static char host_blob[1024], blob[4096];
+static struct board_hart hart_of_board;
+static struct rv_hart hart;
+static struct vcpu vcpus[2];
+static struct vcpu *vcpu_table[2] = {&vcpus[0], &vcpus[1]};
+static struct vm vm;
+
+static void make(const char *isa, size_t isa_len, uint64_t env, bool imsic)
+{
+    memset(&rv_features, 0, sizeof(rv_features));
+    hart_of_board =
+        (struct board_hart){.isa = isa, .isa_len = (uint32_t)isa_len, .isa_is_list = true};
+    hart.board = &hart_of_board;
+    rv_features.d = rv_isa_has(&hart_of_board, "d");
+    rv_features.zicbom = rv_isa_has(&hart_of_board, "zicbom");
+    rv_features.zicboz = rv_isa_has(&hart_of_board, "zicboz");
+    rv_features.svpbmt = rv_isa_has(&hart_of_board, "svpbmt");
+    rv_features.svadu = rv_isa_has(&hart_of_board, "svadu");
+    rv_features.sstc = rv_isa_has(&hart_of_board, "sstc") && (env & HENVCFG_STCE) != 0;
+    rv_features.aia = rv_isa_has(&hart_of_board, "ssaia");
+    rv_features.henvcfg = env != 0;
+    rv_features.henvcfg_bits = env;
+
+    assert_int_equal(fdt_create(host_blob, sizeof(host_blob)), 0);
+    assert_int_equal(fdt_finish_reservemap(host_blob), 0);
+    assert_int_equal(fdt_begin_node(host_blob, ""), 0);
+    assert_int_equal(fdt_property_u32(host_blob, "riscv,cbom-block-size", 64), 0);
+    assert_int_equal(fdt_property_u32(host_blob, "riscv,cboz-block-size", 128), 0);
+    assert_int_equal(fdt_end_node(host_blob), 0);
+    assert_int_equal(fdt_finish(host_blob), 0);
+    hart_of_board.node = fdt_path_offset(host_blob, "/");
+    machine.board.fdt = host_blob;
+    machine.timebase_hz = 10000000;
+
+    vm = (struct vm){.vcpu_count = 2, .vcpus = vcpu_table, .has_imsic = imsic};
+    for (uint32_t i = 0; i < 2; i++) {
+        vcpus[i] = (struct vcpu){.vm = &vm, .index = i, .hart = &hart.core};
+    }
+    assert_int_equal(fdt_create(blob, sizeof(blob)), 0);
+    assert_int_equal(fdt_finish_reservemap(blob), 0);
+    assert_int_equal(fdt_begin_node(blob, ""), 0);
+    assert_int_equal(arch_fdt_cpus(&vm, blob), ERR_OK);
+    assert_int_equal(fdt_end_node(blob), 0);
+    assert_int_equal(fdt_finish(blob), 0);
+    assert_int_equal(fdt_check_header(blob), 0);
+}
+
+static const char *prop(const char *path, const char *name, int *len)
+{
+    int node = fdt_path_offset(blob, path);
+
+    assert_true(node >= 0);
+    return fdt_getprop(blob, node, name, len);
+}
+
+static uint32_t cell(const char *path, const char *name)
+{
+    int len;
+    const char *value = prop(path, name, &len);
+
+    assert_non_null(value);
+    assert_int_equal(len, 4);
+    return fdt32_ld((const fdt32_t *)(const void *)value);
+}
+
+static void expect_isa(const char *isa)
+{
+    int len, list_len;
+    const char *have = prop("/cpus/cpu@1", "riscv,isa", &len);
+    const char *list = prop("/cpus/cpu@1", "riscv,isa-extensions", &list_len);
+    char joined[512] = "rv64";
+
+    assert_string_equal(have, isa);
+    assert_int_equal(len, (int)strlen(isa) + 1);
+    assert_int_equal(list[list_len - 1], 0);
+    for (const char *s = list; s < list + list_len; s += strlen(s) + 1) {
+        strcat(joined, strlen(s) > 1 ? "_" : "");
+        strcat(joined, s);
+    }
+    assert_string_equal(joined, isa);
+    assert_string_equal(prop("/cpus/cpu@1", "riscv,isa-base", &len), "rv64i");
+}
+
+static void rich_hart(void **state)
+{
+    (void)state;
+    make(rich, sizeof(rich), ENV_ALL, true);
+    expect_isa("rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zawrs_zba_zbb_zbs_ssaia_sstc_"
+               "svadu_svinval_svnapot_svpbmt");
+    assert_int_equal(cell("/cpus/cpu@1", "riscv,cbom-block-size"), 64);
+    assert_int_equal(cell("/cpus/cpu@1", "riscv,cboz-block-size"), 128);
+    assert_int_equal(rv_isa_henvcfg(&rv_features),
+                     HENVCFG_FIOM | HENVCFG_CBIE_FLUSH | HENVCFG_CBCFE | HENVCFG_CBZE |
+                         HENVCFG_PBMTE | HENVCFG_ADUE | HENVCFG_STCE);
+}
+
+static void no_interrupt_file(void **state)
+{
+    (void)state;
+    make(rich, sizeof(rich), ENV_ALL & ~HENVCFG_ADUE, false);
+    expect_isa("rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zawrs_zba_zbb_zbs_sstc_svade_"
+               "svinval_svnapot_svpbmt");
+}
+
+static void no_henvcfg(void **state)
+{
+    int len;
+
+    (void)state;
+    make(poor, sizeof(poor), 0, true);
+    expect_isa("rv64imac_zicsr_zifencei");
+    assert_int_equal(rv_isa_henvcfg(&rv_features), 0);
+    assert_null(prop("/cpus/cpu@1", "riscv,cbom-block-size", &len));
+    assert_null(prop("/cpus/cpu@1", "riscv,cboz-block-size", &len));
+}
+
+static void nodes(void **state)
+{
+    int len;
+
+    (void)state;
+    make(rich, sizeof(rich), ENV_ALL, true);
+    assert_int_equal(cell("/cpus", "timebase-frequency"), 10000000);
+    assert_int_equal(cell("/cpus", "#address-cells"), 1);
+    assert_int_equal(cell("/cpus", "#size-cells"), 0);
+    assert_int_equal(cell("/cpus/cpu@0", "reg"), 0);
+    assert_int_equal(cell("/cpus/cpu@1", "reg"), 1);
+    assert_string_equal(prop("/cpus/cpu@0", "mmu-type", &len), "riscv,sv39");
+    assert_string_equal(prop("/cpus/cpu@0", "status", &len), "okay");
+    assert_string_equal(prop("/cpus/cpu@0", "device_type", &len), "cpu");
+    assert_int_equal(cell("/cpus/cpu@0/interrupt-controller", "phandle"), arch_fdt_cpu_intc(0));
+    assert_int_equal(cell("/cpus/cpu@1/interrupt-controller", "phandle"), arch_fdt_cpu_intc(1));
+    assert_int_not_equal(arch_fdt_cpu_intc(0), arch_fdt_cpu_intc(1));
+}
+
+/* Whatever the size of the buffer: an error, or a whole tree. */
+static void no_room(void **state)
+{
+    static char small[4096];
+
+    (void)state;
+    make(rich, sizeof(rich), ENV_ALL, true);
+    for (int size = 64; size < 2048; size += 8) {
+        enum err e;
+
+        assert_int_equal(fdt_create(small, size), 0);
+        assert_int_equal(fdt_finish_reservemap(small), 0);
+        if (fdt_begin_node(small, "") == 0) {
+            e = arch_fdt_cpus(&vm, small);
+            assert_true(e == ERR_OK || e == ERR_RANGE);
+            assert_true(e == ERR_RANGE || size > 512);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rich_hart), cmocka_unit_test(no_interrupt_file),
+        cmocka_unit_test(no_henvcfg), cmocka_unit_test(nodes), cmocka_unit_test(no_room),
+    };
+
+    return cmocka_run_group_tests_name("isa", tests, NULL, NULL);
+}
