@@ -229,7 +229,7 @@ static void advance(struct power *p)
     }
 }
 
-/* In PREPARE only. by: who ended it. */
+/* In PREPARE, and not with no_abort (nor, thus, emergency). by: who ended it. */
 static void abort_transition(struct power *p, uint32_t by)
 {
     for (uint32_t v = 0; v < p->count; v++) {
@@ -245,8 +245,6 @@ static void abort_transition(struct power *p, uint32_t by)
     enter_phase(p, POWER_RUN, AUDIT_ABORT, 0);
     act(p, POWER_ACT_RELEASE_RESTARTS, POWER_NOBODY);
     p->initiator = POWER_NOBODY;
-    p->emergency = false;
-    p->no_abort = false;
 }
 
 /* A new transaction: everybody who runs is asked, or asked again. */
@@ -532,7 +530,7 @@ static void on_timer(struct power *p, const struct power_event *ev)
     } else if (n->state == POWER_VM_KEYED) {
         force(p, vm);
     } else {
-        enter(p, vm, POWER_VM_FORCED, AUDIT_FREEZE_LATE);
+        take_down(p, vm, AUDIT_FREEZE_LATE);
     }
     advance(p);
 }

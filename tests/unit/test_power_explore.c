@@ -208,7 +208,7 @@ static void unpack(uint64_t key, struct world *s)
 
 /* --- The table of states: open addressing, and the states in order of discovery --- */
 
-#define TABLE_BITS 22u
+#define TABLE_BITS 20u
 #define STATES_MAX (3u << (TABLE_BITS - 2))
 
 struct state {
@@ -392,10 +392,13 @@ static void check_causes(const struct world *from, const struct world *to,
         bool own = ev->vm == v;
         check(v, (to->vm[v].runs == DOWN) == is_down(n));
         check(v, (to->vm[v].runs == FREEZING) == (n == POWER_VM_FORCING));
+        check(v, !is_down(n) || (!to->nodes[v].listener && !to->nodes[v].paused));
+        check(v, !is_in(n, POWER_VM_NOTIFIED, POWER_VM_PREPARING) || to->nodes[v].listener);
         if (n == o) {
             continue;
         }
-        if (n == POWER_VM_READY) {
+        if (is_in(o, POWER_VM_UP, POWER_VM_PREPARING) &&
+            (n == POWER_VM_READY || is_in(n, POWER_VM_STOPPING, POWER_VM_KEYED))) {
             check(v, (own && ev->type == POWER_EV_READY && ev->txn == TXN) ||
                          !to->nodes[v].listener || to->p.emergency);
         }
@@ -435,6 +438,9 @@ static void check_phases(const struct world *from, const struct world *to,
 {
     enum power_phase was = from->p.phase, is = to->p.phase;
     check(0, to->held == (is != POWER_RUN));
+    check(0, !from->p.no_abort || to->p.no_abort);
+    check(0, !to->p.emergency || to->p.no_abort);
+    check(0, is != POWER_RUN || !to->p.no_abort);
     check(0, was != POWER_COMMIT || is == POWER_COMMIT);
     check(0, was != POWER_STOP || is == POWER_STOP || is == POWER_COMMIT);
     check(0, is == POWER_RUN || is == POWER_PREPARE || is == POWER_STOP || is == POWER_COMMIT);
@@ -475,6 +481,8 @@ static void check_rights(const struct world *from, const struct world *to,
     bool requested = ev->type == POWER_EV_REQUEST ||
                      (ev->type == POWER_EV_VM_SRST && reply->outcome != POWER_NOTHING);
     if (requested) {
+        check(ev->vm, ev->kind != POWER_SUSPEND);
+        check(ev->vm, ev->type != POWER_EV_VM_SRST || from->p.phase <= POWER_PREPARE);
         check(ev->vm, from->p.phase != POWER_COMMIT && reply->txn != 0 && reply->outcome != 0);
         check(ev->vm, reply->txn == TXN || reply->txn == TXN + 1);
         if (by_vm && ev->type == POWER_EV_REQUEST) {
@@ -606,7 +614,7 @@ static void step_vm(uint32_t from, uint32_t vm)
     static const enum power_event_type facts[] = {
         POWER_EV_VM_STOPPED, POWER_EV_VM_CRASHED, POWER_EV_VM_RESUMED,
         POWER_EV_VM_LOADING, POWER_EV_VM_STARTED, POWER_EV_VM_PAUSED};
-    struct power_event ev = {.vm = (uint8_t)vm, .us = QUANTUM_US};
+    struct power_event ev = {.vm = (uint8_t)vm, .us = QUANTUM_US + 1};
 
     for (uint32_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         ev.type = answers[i];
