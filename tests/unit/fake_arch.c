@@ -387,6 +387,11 @@ void *arch_map_device(hpa_t base, uint64_t size)
     return phys_of(base.v, size) != NULL ? fake_phys(base.v, size) : fake_phys_add(base.v, size);
 }
 
+const void *arch_bundle(void)
+{
+    return fake.bundle;
+}
+
 /* ---- memory ------------------------------------------------------------------------------------- */
 
 void arch_phys_read(void *dst, hpa_t src, size_t len)
@@ -591,9 +596,20 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     f->reset_opaque = opaque;
     f->pc = pc.v;
     f->timer = UINT64_MAX;
+    f->soft_pending = false;
     for (uint32_t i = 0; i < ARRAY_SIZE(f->msi_pending); i++) {
         atomic_store(&f->msi_pending[i], 0);
     }
+}
+
+void arch_vcpu_resume(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
+{
+    struct fake_vcpu *f = own_loaded(vcpu);
+
+    f->resumes++;
+    f->reset_pc = pc;
+    f->reset_opaque = opaque;
+    f->pc = pc.v;
 }
 
 void arch_vcpu_load(struct vcpu *vcpu)
@@ -617,13 +633,22 @@ void arch_vcpu_put(struct vcpu *vcpu)
 
 void arch_vcpu_sync_irqs(struct vcpu *vcpu)
 {
-    own_loaded(vcpu)->irq_synced = atomic_load(&vcpu->irq_lines);
+    struct fake_vcpu *f = own_loaded(vcpu);
+    uint32_t soft = 1u << VCPU_IRQ_SOFT;
+    uint32_t lines = atomic_fetch_and(&vcpu->irq_lines, ~soft);
+
+    f->irq_synced = lines & ~soft;
+    if ((lines & soft) != 0) {
+        f->soft_pending = true;
+        f->softs++;
+    }
 }
 
 bool arch_vcpu_irq_pending(const struct vcpu *vcpu)
 {
     const struct fake_vcpu *f = (const struct fake_vcpu *)(const void *)vcpu;
-    bool pending = (atomic_load(&vcpu->irq_lines) & f->irq_enabled) != 0 ||
+    uint32_t lines = atomic_load(&vcpu->irq_lines) | (f->soft_pending ? 1u << VCPU_IRQ_SOFT : 0);
+    bool pending = (lines & f->irq_enabled) != 0 ||
                    (f->timer_enabled && f->timer <= atomic_load(&fake.now));
 
     for (uint32_t i = 0; i < ARRAY_SIZE(f->msi_pending); i++) {

@@ -43,13 +43,15 @@ struct fake_vcpu {
     struct vcpu core;
     bool resident;
     uint32_t loads, puts;
-    uint32_t resets;
-    gpa_t reset_pc;
+    uint32_t resets, resumes;
+    gpa_t reset_pc; /* of the last reset or resume */
     uint64_t reset_opaque;
     uint64_t timer; /* guest time; UINT64_MAX: none */
     bool timer_enabled;
     uint32_t set_timers;
-    uint32_t irq_synced;  /* irq_lines when they were last brought to the hart */
+    uint32_t irq_synced;  /* irq_lines when they were last brought to the hart, SOFT apart */
+    bool soft_pending;    /* SOFT was taken from irq_lines; the guest clears it */
+    uint32_t softs;       /* taken, ever */
     uint32_t irq_enabled; /* 1 << enum vcpu_irq: lines that end a WFI; all by default */
     uint32_t fence_total; /* the first FAKE_FENCES of them are kept */
     struct fence fences_seen[FAKE_FENCES];
@@ -91,6 +93,7 @@ struct fake {
     enum arch_reset reset_kind;
     bool reset_failed;
     struct arch_ids ids;
+    const void *bundle; /* what arch_bundle() answers */
     uint32_t map_budget;    /* arch_vm_map() fails with ERR_NO_MEMORY after so many more */
     uint32_t share_budget;  /* standing mappings left */
     uint32_t shares;        /* open */
