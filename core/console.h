@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One terminal for the machine: each VM's output in lines prefixed and coloured by its name, an
- * escape key (Ctrl-A, as in QEMU it would clash: Ctrl-] is used) that gives the keyboard to a VM or
+ * escape key (Ctrl-], since Ctrl-A is QEMU's) that gives the keyboard to a VM or
  * to the hypervisor's own small shell.
  *
  * Locking: console lock guards the terminal and every VM's line buffer; it is below all but log.
@@ -18,9 +18,10 @@ struct console;
 
 /* A physical UART as the console needs it; filled by drivers/uart_*.c or the port's SBI DBCN. */
 struct uart_ops {
-    void (*putc)(char c);       /* waits while the transmitter is full */
-    int (*getc)(void);          /* -1: nothing there */
+    void (*put)(char c);         /* waits while the transmitter is full */
+    int (*get)(void);            /* -1: nothing there */
     void (*enable_rx_irq)(void); /* NULL: input is polled on a timer */
+    void (*flush)(void);         /* waits (bounded) until all is sent; NULL: put has sent it */
 };
 
 /* The machine's terminal. At boot, before the first log line; again when a better one is found. */
@@ -36,6 +37,12 @@ struct console *console_create(struct vm *vm);
 void console_write(struct console *c, const char *data, size_t len);
 size_t console_read(struct console *c, char *data, size_t len);
 bool console_has_input(struct console *c);
+
+/* Input bytes lost because the guest did not read them, since boot. */
+uint32_t console_input_lost(struct console *c);
+
+/* Text of the hypervisor's shell (core/shell.c); lines end with '\n'. */
+void console_shell_write(const char *data, size_t len);
 
 /* Forgets input and ends an unfinished line; at VM reset. */
 void console_reset(struct console *c);

@@ -7,6 +7,7 @@
 #define CORE_LOG_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_level {
@@ -28,6 +29,14 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
  * stops every hart for good.
  */
 _Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * From now on the machine is panicking: lines are written without the console's lock, which the hart
+ * that failed may hold, and other harts park at their next interrupt. panic() begins with this; for
+ * what reports before it.
+ */
+void panic_enter(void);
+bool panicked(void);
 
 /* Ends the boot with a message that says what is wrong and how to mend it, then halts. */
 _Noreturn void boot_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -35,13 +35,21 @@ static bool token_is(const char *token, size_t len, const char *name, size_t nam
     return true;
 }
 
+/* Up to the first NUL in s[0 .. max). */
+static size_t bounded_len(const char *s, size_t max)
+{
+    const char *nul = memchr(s, '\0', max);
+
+    return nul != NULL ? (size_t)(nul - s) : max;
+}
+
 static bool list_has(const struct board_hart *hart, const char *name)
 {
     const char *end = hart->isa + hart->isa_len;
     size_t len;
 
     for (const char *s = hart->isa; s < end; s += len + 1) {
-        len = strnlen(s, (size_t)(end - s));
+        len = bounded_len(s, (size_t)(end - s));
         if (token_is(s, len, name, strlen(name))) {
             return true;
         }
@@ -53,7 +61,7 @@ static bool list_has(const struct board_hart *hart, const char *name)
 static bool string_has(const struct board_hart *hart, const char *name)
 {
     size_t name_len = strlen(name);
-    size_t len = strnlen(hart->isa, hart->isa_len);
+    size_t len = bounded_len(hart->isa, hart->isa_len);
     size_t i = 4;
 
     for (; i < len && strchr("_zsx", lower(hart->isa[i])) == NULL; i++) {
@@ -83,17 +91,17 @@ bool rv_isa_has(const struct board_hart *hart, const char *name)
     return hart->isa_is_list ? list_has(hart, name) : string_has(hart, name);
 }
 
-static bool all_have(struct rv_hart *const *harts, uint32_t count, const char *name)
+static bool all_have(struct hart *const *harts, uint32_t count, const char *name)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (!rv_isa_has(harts[i]->board, name)) {
+        if (!rv_isa_has(rv_hart_of(harts[i])->board, name)) {
             return false;
         }
     }
     return true;
 }
 
-static void read_fdt(struct rv_hart *const *harts, uint32_t count)
+static void read_fdt(struct hart *const *harts, uint32_t count)
 {
     const struct {
         const char *name;
@@ -146,13 +154,13 @@ static void probe_hgatp(void)
 }
 
 /* Curia clears by cbo.zero if all harts have one block size and the firmware lets it. */
-static void probe_zicboz(struct rv_hart *const *harts, uint32_t count)
+static void probe_zicboz(struct hart *const *harts, uint32_t count)
 {
     static char block[256] __attribute__((aligned(256)));
-    uint32_t bytes = harts[0]->board->cboz_block;
+    uint32_t bytes = rv_hart_of(harts[0])->board->cboz_block;
 
     for (uint32_t i = 1; i < count; i++) {
-        if (harts[i]->board->cboz_block != bytes) {
+        if (rv_hart_of(harts[i])->board->cboz_block != bytes) {
             return;
         }
     }
@@ -162,7 +170,7 @@ static void probe_zicboz(struct rv_hart *const *harts, uint32_t count)
     }
 }
 
-void rv_features_read(struct rv_hart *const *harts, uint32_t count)
+void rv_features_read(struct hart *const *harts, uint32_t count)
 {
     struct rv_features *f = &rv_features;
 

@@ -104,7 +104,7 @@ bool rv_isa_has(const struct board_hart *hart, const char *name);
  * Tells the features: reads rv_features' FDT half from the harts in use and probes the rest on this
  * hart. Boot hart, before any other hart runs.
  */
-void rv_features_read(struct rv_hart *const *harts, uint32_t count);
+void rv_features_read(struct hart *const *harts, uint32_t count);
 
 /* Brings every CSR of HS and VS level that matters to a safe value: a warm reset keeps them. Own
  * hart, at its start. */
@@ -128,10 +128,6 @@ void rv_hyp_trap(void);
 
 /* trap.S: runs vCPUs on this hart, for good. tp = hart; the stack is reset to hart->stack_top. */
 _Noreturn void rv_run(struct rv_hart *hart);
-
-/* platforms/: finds irqchip and UART in machine.board and wires their drivers. Boot hart; pool,
- * board, harts and arch_map_device() are there, no other hart runs yet. */
-void platform_init(void);
 
 #endif /* !__ASSEMBLER__ */
 #endif

@@ -54,6 +54,7 @@ _Noreturn void rv_hyp_trap_report(struct rv_hart *hart)
     uint64_t cause = csr_read(CSR_SCAUSE);
     uint64_t stval = csr_read(CSR_STVAL);
 
+    panic_enter();
     log_error("hart %llu: trap in the hypervisor: scause %llx sepc %llx stval %llx",
               (unsigned long long)hart->core.id, (unsigned long long)cause,
               (unsigned long long)csr_read(CSR_SEPC), (unsigned long long)stval);
