@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The IMSIC. Identity 1 of a hart's own file is the kick; others are given to wired sources, in
+ * whose name an APLIC sends them. Guest file g of a hart is the page g behind its own.
+ *
+ * No lock: the tables are written by the boot hart while the machine is built. An identity's handler
+ * is entered before its source is enabled, which is a device access behind a fence; so whoever sees
+ * the MSI sees the handler.
+ */
+#include "arch/riscv/imsic.h"
+
+#include "arch/riscv/csr.h"
+#include "arch/riscv/hart.h"
+#include "arch/riscv/vcpu.h"
+#include "core/arch.h"
+#include "core/io.h"
+#include "core/machine.h"
+#include "core/pagepool.h"
+
+#include <stdalign.h>
+
+#define ID_KICK  1u
+#define ID_COUNT 64u /* identities that Curia uses of its own files: one eie register */
+
+#define SETEIPNUM_LE 0u /* of a file's page */
+
+/* Claims in one go; more wait for the next, so a storm of MSIs does not hold the hart for ever. */
+#define CLAIMS_MAX (2u * ID_COUNT)
+
+struct imsic_hart {
+    volatile char *regs; /* own page, guest pages behind it */
+    hpa_t file;
+    uint32_t index;       /* as an APLIC names the hart */
+    uint32_t guests_used; /* guest files given away */
+    uint32_t ids_used;    /* identities 1 .. ids_used are given away */
+    struct host_irq **irqs; /* by identity, ID_COUNT of them; NULL while none is wanted */
+};
+
+static struct {
+    struct imsic_hart *harts; /* by hart index; NULL: no IMSIC */
+    uint32_t id_count;
+} imsic;
+
+bool rv_imsic_present(void)
+{
+    return imsic.harts != NULL;
+}
+
+static struct imsic_hart *imsic_of(const struct hart *hart)
+{
+    return &imsic.harts[hart->index];
+}
+
+/* How APLICs number the hart whose file is at page: the bits that tell the files apart. */
+static uint32_t hart_index(const struct rv_imsic_config *c, hpa_t page)
+{
+    uint64_t hart = page.v >> (PAGE_SHIFT + c->guest_index_bits);
+    uint64_t group = page.v >> c->group_index_shift & ((1ull << c->group_index_bits) - 1u);
+
+    hart &= (1ull << c->hart_index_bits) - 1u;
+    return (uint32_t)(group << c->hart_index_bits | hart);
+}
+
+/* Guest files of every hart: those that hgeie has a bit for and the address map a page. */
+static uint32_t guest_files(const struct rv_imsic_config *c)
+{
+    uint64_t bits = rv_features.hgeie_bits >> 1;
+    uint32_t pages = (1u << c->guest_index_bits) - 1u;
+    uint32_t n = 0;
+
+    for (; (bits & 1u) != 0 && n < pages; bits >>= 1) {
+        n++;
+    }
+    return n;
+}
+
+enum err rv_imsic_init(const struct rv_imsic_config *c)
+{
+    uint32_t guests = guest_files(c);
+    struct imsic_hart *harts = pool_alloc(machine.hart_count * sizeof(*harts),
+                                          alignof(struct imsic_hart));
+
+    if (harts == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        struct imsic_hart *h = &harts[i];
+
+        if (c->file[i].v == 0) {
+            return ERR_INVALID;
+        }
+        h->file = c->file[i];
+        h->index = hart_index(c, h->file);
+        h->ids_used = ID_KICK;
+        h->regs = arch_map_device(h->file, (uint64_t)(guests + 1u) * PAGE_SIZE);
+        if (h->regs == NULL) {
+            return ERR_NO_MEMORY;
+        }
+    }
+    imsic.harts = harts;
+    imsic.id_count = c->id_count;
+    machine.irqchip.guest_files = guests;
+    machine.irqchip.guest_ids = c->guest_id_count;
+    return ERR_OK;
+}
+
+/* ---- the files' registers, through the own hart's CSRs -------------------------------------- */
+
+static void own_write(uint64_t select, uint64_t value)
+{
+    csr_write(CSR_SISELECT, select);
+    csr_write(CSR_SIREG, value);
+}
+
+static void file_write(uint64_t select, uint64_t value)
+{
+    csr_write(CSR_VSISELECT, select);
+    csr_write(CSR_VSIREG, value);
+}
+
+/* On RV64 the even numbers hold 64 identities each. */
+static uint64_t last_register(uint32_t id_count)
+{
+    return id_count / 64u * 2u;
+}
+
+void rv_imsic_file_reset(uint32_t vgein)
+{
+    uint64_t hstatus = csr_read(CSR_HSTATUS);
+    uint64_t select;
+
+    if (vgein == 0) {
+        return;
+    }
+    csr_write(CSR_HSTATUS, (hstatus & ~HSTATUS_VGEIN) | (uint64_t)vgein << HSTATUS_VGEIN_SHIFT);
+    select = csr_read(CSR_VSISELECT);
+    file_write(ISELECT_EIDELIVERY, EIDELIVERY_OFF);
+    file_write(ISELECT_EITHRESHOLD, 0);
+    for (uint64_t n = 0; n <= last_register(machine.irqchip.guest_ids); n += 2) {
+        file_write(ISELECT_EIE0 + n, 0);
+        file_write(ISELECT_EIP0 + n, 0);
+    }
+    csr_write(CSR_VSISELECT, select);
+    csr_write(CSR_HSTATUS, hstatus);
+}
+
+void rv_imsic_hart_init(struct hart *hart)
+{
+    if (!rv_imsic_present()) {
+        return;
+    }
+    (void)hart;
+    own_write(ISELECT_EIDELIVERY, EIDELIVERY_OFF);
+    for (uint64_t n = 0; n <= last_register(imsic.id_count); n += 2) {
+        own_write(ISELECT_EIE0 + n, 0);
+        own_write(ISELECT_EIP0 + n, 0);
+    }
+    for (uint32_t g = 1; g <= machine.irqchip.guest_files; g++) {
+        rv_imsic_file_reset(g);
+    }
+    /* All identities in use now or later: nobody but Curia and its APLIC reaches this page. */
+    own_write(ISELECT_EIE0, ~1ull);
+    own_write(ISELECT_EITHRESHOLD, 0);
+    own_write(ISELECT_EIDELIVERY, EIDELIVERY_ON);
+}
+
+void rv_imsic_handle(struct hart *hart)
+{
+    struct imsic_hart *h = imsic_of(hart);
+
+    for (uint32_t n = 0; n < CLAIMS_MAX; n++) {
+        uint64_t id = (csr_swap(CSR_STOPEI, 0) & STOPEI_ID) >> STOPEI_ID_SHIFT;
+
+        if (id == 0) {
+            return;
+        }
+        if (id != ID_KICK && id < ID_COUNT && h->irqs != NULL && h->irqs[id] != NULL) {
+            h->irqs[id]->handler(h->irqs[id]);
+        }
+    }
+}
+
+void rv_imsic_kick(const struct hart *hart)
+{
+    arch_io_fence();
+    io_write32(imsic_of(hart)->regs, SETEIPNUM_LE, ID_KICK);
+}
+
+enum err rv_imsic_attach(struct host_irq *irq, uint32_t *eiid)
+{
+    struct imsic_hart *h = imsic_of(irq->hart);
+
+    if (h->irqs == NULL) {
+        h->irqs = pool_alloc(ID_COUNT * sizeof(*h->irqs), alignof(struct host_irq *));
+    }
+    if (h->irqs == NULL || h->ids_used + 1u >= ID_COUNT || h->ids_used >= imsic.id_count) {
+        return ERR_NO_MEMORY;
+    }
+    *eiid = ++h->ids_used;
+    h->irqs[*eiid] = irq;
+    return ERR_OK;
+}
+
+uint32_t rv_imsic_hart_index(const struct hart *hart)
+{
+    return imsic_of(hart)->index;
+}
+
+uint32_t rv_imsic_guest_index(const struct vcpu *vcpu)
+{
+    return rv_vcpu_of(vcpu)->vgein;
+}
+
+/* ---- the port ------------------------------------------------------------------------------- */
+
+enum err arch_vcpu_msi_page(struct vcpu *vcpu, hpa_t *page)
+{
+    struct rv_vcpu *v = rv_vcpu_of(vcpu);
+    struct imsic_hart *h = rv_imsic_present() ? imsic_of(vcpu->hart) : NULL;
+
+    if (v->vgein == 0) {
+        if (h == NULL || h->guests_used >= machine.irqchip.guest_files) {
+            return ERR_NO_MEMORY;
+        }
+        v->vgein = ++h->guests_used;
+        v->msi_page = hpa_add(h->file, (uint64_t)v->vgein * PAGE_SIZE);
+        v->msi_regs = h->regs + (uint64_t)v->vgein * PAGE_SIZE;
+    }
+    *page = v->msi_page;
+    return ERR_OK;
+}
+
+/* An identity that the file does not have is ignored by it [AIA 3.5]. */
+void arch_vcpu_msi(struct vcpu *vcpu, uint32_t eiid)
+{
+    arch_io_fence();
+    io_write32(rv_vcpu_of(vcpu)->msi_regs, SETEIPNUM_LE, eiid);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine's PLIC. A source is enabled in its hart's context from attach on, and masked by
+ * priority 0: a completion is ignored where the source is not enabled, so a source disabled between
+ * claim and completion would be lost for good. All priorities are 1, all thresholds 0. A claimed
+ * level source is silent until it is completed, which any hart may do.
+ *
+ * lock guards the enable registers, which sources share; all else is one access a source.
+ */
+#include "drivers/plic.h"
+
+#include "core/arch.h"
+#include "core/hart.h"
+#include "core/io.h"
+#include "core/machine.h"
+#include "core/pagepool.h"
+#include "core/spinlock.h"
+
+#include <stdalign.h>
+#include <stddef.h>
+
+#define PRIORITY(source)         ((source) * 4ull)
+#define ENABLE(context, source)  (0x2000ull + (context) * 0x80ull + (source) / 32u * 4ull)
+#define THRESHOLD(context)       (0x200000ull + (context) * 0x1000ull)
+#define CLAIM(context)           (THRESHOLD(context) + 4u)
+
+/* Claims in one go, so that a storm does not hold the hart for ever. */
+#define CLAIMS_MAX 64u
+
+static struct {
+    struct spinlock lock;
+    volatile char *regs;
+    uint32_t source_count;
+    const uint32_t *context;
+    struct host_irq **irqs; /* by source; entered at boot, before the source is enabled */
+} plic;
+
+static uint32_t plic_context(const struct host_irq *irq)
+{
+    return plic.context[irq->hart->index];
+}
+
+static void plic_complete(struct host_irq *irq)
+{
+    io_write32(plic.regs, CLAIM(plic_context(irq)), irq->source);
+}
+
+static void plic_handle(struct hart *hart)
+{
+    uint32_t context = plic.context[hart->index];
+
+    for (uint32_t n = 0; context != PLIC_NO_CONTEXT && n < CLAIMS_MAX; n++) {
+        uint32_t source = io_read32(plic.regs, CLAIM(context));
+        struct host_irq *irq = source <= plic.source_count ? plic.irqs[source] : NULL;
+
+        if (source == 0) {
+            return;
+        }
+        if (irq == NULL) { /* nobody's: stays claimed, and so silent */
+            continue;
+        }
+        irq->handler(irq);
+        if (!irq_is_level(irq->trigger)) {
+            plic_complete(irq);
+        }
+    }
+}
+
+static void plic_enable(struct host_irq *irq)
+{
+    arch_io_fence();
+    io_write32(plic.regs, PRIORITY(irq->source), 1);
+}
+
+static void plic_disable(struct host_irq *irq)
+{
+    io_write32(plic.regs, PRIORITY(irq->source), 0);
+}
+
+static enum err plic_attach(struct host_irq *irq)
+{
+    uint32_t context = plic_context(irq);
+    uint64_t reg = ENABLE(context, irq->source);
+
+    if (irq->source == 0 || irq->source > plic.source_count) {
+        return ERR_RANGE;
+    }
+    if (plic.irqs[irq->source] != NULL) {
+        return ERR_EXISTS;
+    }
+    if (context == PLIC_NO_CONTEXT) {
+        return ERR_NOT_SUPPORTED;
+    }
+    plic.irqs[irq->source] = irq;
+    spin_lock(&plic.lock);
+    io_write32(plic.regs, reg, io_read32(plic.regs, reg) | 1u << (irq->source % 32u));
+    spin_unlock(&plic.lock);
+    plic_complete(irq); /* an earlier boot may have left it claimed */
+    return ERR_OK;
+}
+
+static const struct irqchip_ops plic_ops = {
+    .handle = plic_handle,
+    .attach = plic_attach,
+    .enable = plic_enable,
+    .disable = plic_disable,
+    .complete = plic_complete,
+};
+
+/* Reset leaves everything undefined, and an earlier boot its own. */
+static void plic_clear(uint32_t context)
+{
+    for (uint32_t source = 0; source <= plic.source_count; source += 32u) {
+        io_write32(plic.regs, ENABLE(context, source), 0);
+    }
+    io_write32(plic.regs, THRESHOLD(context), 0);
+}
+
+enum err plic_init(const struct plic_config *config, struct irqchip *chip)
+{
+    spinlock_init(&plic.lock);
+    plic.source_count = config->source_count;
+    plic.context = config->context;
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        if (plic.context[i] != PLIC_NO_CONTEXT && CLAIM(plic.context[i]) + 4u > config->size) {
+            return ERR_RANGE;
+        }
+    }
+    plic.irqs = pool_alloc((plic.source_count + 1u) * sizeof(*plic.irqs),
+                           alignof(struct host_irq *));
+    plic.regs = arch_map_device(config->base, config->size);
+    if (plic.irqs == NULL || plic.regs == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (uint32_t source = 1; source <= plic.source_count; source++) {
+        io_write32(plic.regs, PRIORITY(source), 0);
+    }
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        if (plic.context[i] != PLIC_NO_CONTEXT) {
+            plic_clear(plic.context[i]);
+        }
+    }
+    chip->ops = &plic_ops;
+    chip->source_count = plic.source_count;
+    return ERR_OK;
+}
