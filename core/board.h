@@ -60,6 +60,8 @@ struct board {
     struct ram ram; /* memory nodes less reserved-memory and /memreserve/ */
     struct board_reg bundle; /* /chosen linux,initrd-start .. end; size 0: none */
     const char *bootargs;    /* /chosen bootargs or NULL */
+    const void *rng_seed;    /* /chosen rng-seed, or NULL */
+    uint32_t rng_seed_len;
     const struct board_device *stdout_dev; /* /chosen stdout-path, NULL: none or unknown */
 };
 

@@ -27,6 +27,7 @@ static const char *const prop_names[PROP_COUNT] = {
     [P_PHANDLE] = "phandle",
     [P_RANGES] = "ranges",
     [P_REG] = "reg",
+    [P_RNG_SEED] = "rng-seed",
     [P_CBOM_SIZE] = "riscv,cbom-block-size",
     [P_CBOZ_SIZE] = "riscv,cboz-block-size",
     [P_ISA] = "riscv,isa",
@@ -206,6 +207,8 @@ static void take_chosen(struct walk *w)
     uint64_t end = value_u64(&p[P_INITRD_END], 0);
 
     w->board->bootargs = value_string(&p[P_BOOTARGS]);
+    w->board->rng_seed = p[P_RNG_SEED].data;
+    w->board->rng_seed_len = (uint32_t)p[P_RNG_SEED].len;
     w->stdout_path = p[P_STDOUT_PATH];
     if (end > start) {
         w->board->bundle = (struct board_reg){start, end - start};

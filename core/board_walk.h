@@ -29,6 +29,7 @@ enum prop {
     P_PHANDLE,
     P_RANGES,
     P_REG,
+    P_RNG_SEED,
     P_CBOM_SIZE,
     P_CBOZ_SIZE,
     P_ISA,

@@ -92,7 +92,6 @@ struct vm_config {
     uint64_t restart_window_us;  /* ... within this time; then off */
     uint64_t restart_backoff_us; /* before the first; doubles */
     uint32_t privileges;         /* PRIV_* */
-    uint32_t power_irq;          /* source of the VM's irqchip for PWR events */
     bool autostart;
     int node; /* for messages */
 };

@@ -169,9 +169,10 @@ static uint32_t claim_free(struct manifest_reader *r, struct sources *s, int nod
 static void check_irqs(struct manifest_reader *r, uint32_t index)
 {
     struct manifest *m = r->m;
-    struct vm_config *vm = &m->vms[index];
+    const struct vm_config *vm = &m->vms[index];
     struct sources s = {{0, 0}};
 
+    claim(r, &s, VDEV_POWER_IRQ, vm->node, NULL, vm->name);
     for (uint32_t i = 0; i < vm->vdev_count; i++) {
         if (vm->vdevs[i].irq != 0) {
             claim(r, &s, vm->vdevs[i].irq, vm->vdevs[i].node, "interrupt", vm->name);
@@ -200,7 +201,6 @@ static void check_irqs(struct manifest_reader *r, uint32_t index)
             }
         }
     }
-    vm->power_irq = claim_free(r, &s, vm->node, vm->name);
 }
 
 /* ---- names, harts, devices between VMs ------------------------------------------------------------- */
