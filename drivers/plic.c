@@ -21,15 +21,17 @@
 
 #define PRIORITY(source)         ((source) * 4ull)
 #define ENABLE(context, source)  (0x2000ull + (context) * 0x80ull + (source) / 32u * 4ull)
-#define THRESHOLD(context)       (0x200000ull + (context) * 0x1000ull)
-#define CLAIM(context)           (THRESHOLD(context) + 4u)
+#define CONTEXTS                 0x200000ull
+#define THRESHOLD(context)       ((context) * 0x1000ull) /* these from CONTEXTS */
+#define CLAIM(context)           ((context) * 0x1000ull + 4u)
 
 /* Claims in one go, so that a storm does not hold the hart for ever. */
 #define CLAIMS_MAX 64u
 
 static struct {
     struct spinlock lock;
-    volatile char *regs;
+    volatile char *regs;     /* priorities and enables; between them and the contexts is a hole */
+    volatile char *contexts; /* thresholds and claims */
     uint32_t source_count;
     const uint32_t *context;
     struct host_irq **irqs; /* by source; entered at boot, before the source is enabled */
@@ -42,7 +44,7 @@ static uint32_t plic_context(const struct host_irq *irq)
 
 static void plic_complete(struct host_irq *irq)
 {
-    io_write32(plic.regs, CLAIM(plic_context(irq)), irq->source);
+    io_write32(plic.contexts, CLAIM(plic_context(irq)), irq->source);
 }
 
 static void plic_handle(struct hart *hart)
@@ -50,7 +52,7 @@ static void plic_handle(struct hart *hart)
     uint32_t context = plic.context[hart->index];
 
     for (uint32_t n = 0; context != PLIC_NO_CONTEXT && n < CLAIMS_MAX; n++) {
-        uint32_t source = io_read32(plic.regs, CLAIM(context));
+        uint32_t source = io_read32(plic.contexts, CLAIM(context));
         struct host_irq *irq = source <= plic.source_count ? plic.irqs[source] : NULL;
 
         if (source == 0) {
@@ -113,23 +115,30 @@ static void plic_clear(uint32_t context)
     for (uint32_t source = 0; source <= plic.source_count; source += 32u) {
         io_write32(plic.regs, ENABLE(context, source), 0);
     }
-    io_write32(plic.regs, THRESHOLD(context), 0);
+    io_write32(plic.contexts, THRESHOLD(context), 0);
 }
 
 enum err plic_init(const struct plic_config *config, struct irqchip *chip)
 {
+    uint64_t context_count = 0;
+
     spinlock_init(&plic.lock);
     plic.source_count = config->source_count;
     plic.context = config->context;
     for (uint32_t i = 0; i < machine.hart_count; i++) {
-        if (plic.context[i] != PLIC_NO_CONTEXT && CLAIM(plic.context[i]) + 4u > config->size) {
-            return ERR_RANGE;
+        if (plic.context[i] != PLIC_NO_CONTEXT && plic.context[i] >= context_count) {
+            context_count = plic.context[i] + 1ull;
         }
+    }
+    if (plic.source_count > 1023u || ENABLE(context_count, 0) > CONTEXTS ||
+        CONTEXTS + THRESHOLD(context_count) > config->size) {
+        return ERR_RANGE;
     }
     plic.irqs = pool_alloc((plic.source_count + 1u) * sizeof(*plic.irqs),
                            alignof(struct host_irq *));
-    plic.regs = arch_map_device(config->base, config->size);
-    if (plic.irqs == NULL || plic.regs == NULL) {
+    plic.regs = arch_map_device(config->base, align_up(ENABLE(context_count, 0), PAGE_SIZE));
+    plic.contexts = arch_map_device(hpa_add(config->base, CONTEXTS), THRESHOLD(context_count));
+    if (plic.irqs == NULL || plic.regs == NULL || plic.contexts == NULL) {
         return ERR_NO_MEMORY;
     }
     for (uint32_t source = 1; source <= plic.source_count; source++) {

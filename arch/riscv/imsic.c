@@ -80,6 +80,9 @@ enum err rv_imsic_init(const struct rv_imsic_config *c)
     struct imsic_hart *harts = pool_alloc(machine.hart_count * sizeof(*harts),
                                           alignof(struct imsic_hart));
 
+    if (!rv_features.aia) {
+        return ERR_NOT_SUPPORTED;
+    }
     if (harts == NULL) {
         return ERR_NO_MEMORY;
     }

@@ -30,7 +30,8 @@ struct rv_imsic_config {
 
 /*
  * Takes the machine's IMSICs over: maps the files, sets machine.irqchip.guest_*. Boot hart, before
- * any other hart starts. Once. ERR_NO_MEMORY; ERR_INVALID: a hart has no file.
+ * any other hart starts. Once. ERR_NO_MEMORY; ERR_INVALID: a hart has no file; ERR_NOT_SUPPORTED:
+ * the harts have no Ssaia.
  */
 enum err rv_imsic_init(const struct rv_imsic_config *config) MUST_CHECK;
 

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Interrupt controllers from the FDT: the supervisor-level IMSICs, then the APLIC domain that sends
+ * to them or, without them, to the harts' supervisor external interrupt; else a PLIC. Those of
+ * machine level are the firmware's. Bindings: riscv,imsics, riscv,aplic, sifive,plic-1.0.0.
+ */
+#include "platforms/platform.h"
+
+#include "arch/riscv/imsic.h"
+#include "core/fdt.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/pagepool.h"
+#include "drivers/aplic.h"
+#include "drivers/plic.h"
+
+#include <stdalign.h>
+#include <stddef.h>
+
+#define NOT_THERE UINT32_MAX
+
+static uint32_t hart_of_intc(uint32_t phandle)
+{
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        for (uint32_t n = 0; n < machine.board.hart_count; n++) {
+            const struct board_hart *h = &machine.board.harts[n];
+
+            if (h->id == machine.harts[i]->id && h->intc_phandle == phandle) {
+                return i;
+            }
+        }
+    }
+    return NOT_THERE;
+}
+
+uint32_t platform_hart_places(const struct board_device *dev, uint32_t *places)
+{
+    int len = 0;
+    const char *cells = fdt_getprop(machine.board.fdt, dev->node, "interrupts-extended", &len);
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        places[i] = NOT_THERE;
+    }
+    for (uint32_t n = 0; cells != NULL && n < (uint32_t)len / 8u; n++) {
+        uint32_t hart = hart_of_intc((uint32_t)fdt_cells(cells + n * 8u, 1));
+
+        if (hart != NOT_THERE && fdt_cells(cells + n * 8u + 4u, 1) == CPU_IRQ_S_EXTERNAL &&
+            places[hart] == NOT_THERE) {
+            places[hart] = n;
+            found++;
+        }
+    }
+    return found;
+}
+
+/* ---- IMSIC ------------------------------------------------------------------------------------ */
+
+/* The page of the file at place n: the reg ranges are one behind the other, as files go. */
+static hpa_t imsic_file(const struct board_device *dev, const struct rv_imsic_config *c,
+                        uint32_t n)
+{
+    uint64_t stride = (uint64_t)PAGE_SIZE << c->guest_index_bits;
+    uint64_t offset = n * stride;
+
+    for (uint32_t r = 0; r < dev->reg_count; r++) {
+        if (offset < dev->regs[r].size) {
+            return hpa(dev->regs[r].start + offset);
+        }
+        offset -= align_up(dev->regs[r].size, stride);
+    }
+    return hpa(0);
+}
+
+/* The defaults are those of the binding. */
+static void imsic_read(const struct board_device *dev, struct rv_imsic_config *c)
+{
+    const struct board *b = &machine.board;
+    int len = 0;
+    uint32_t parents, bits = 0;
+
+    (void)fdt_getprop(b->fdt, dev->node, "interrupts-extended", &len);
+    parents = len > 0 ? (uint32_t)len / 8u : 0;
+    while (1u << bits < parents) {
+        bits++;
+    }
+    c->id_count = board_u32(b, dev, "riscv,num-ids", 0);
+    c->guest_id_count = board_u32(b, dev, "riscv,num-guest-ids", c->id_count);
+    c->guest_index_bits = board_u32(b, dev, "riscv,guest-index-bits", 0);
+    c->hart_index_bits = board_u32(b, dev, "riscv,hart-index-bits", bits);
+    c->group_index_bits = board_u32(b, dev, "riscv,group-index-bits", 0);
+    c->group_index_shift = board_u32(b, dev, "riscv,group-index-shift", 24);
+}
+
+static bool imsic_sane(const struct rv_imsic_config *c)
+{
+    return c->id_count >= 63 && c->id_count <= 2047 && c->guest_id_count >= 63 &&
+           c->guest_id_count <= 2047 && c->guest_index_bits <= 6 && c->hart_index_bits <= 14 &&
+           c->group_index_bits <= 7 && c->group_index_shift < 64;
+}
+
+/* places: scratch, and on return those of the harts. */
+static enum err find_imsic(uint32_t *places, const struct board_device **found, const char **why)
+{
+    const struct board_device *dev = NULL;
+    struct rv_imsic_config config = {0};
+    hpa_t *files;
+    enum err err;
+
+    *found = NULL;
+    while ((dev = board_find(&machine.board, "riscv,imsics", dev)) != NULL) {
+        if (platform_hart_places(dev, places) > 0) {
+            break;
+        }
+    }
+    if (dev == NULL) {
+        return ERR_OK;
+    }
+    files = pool_alloc(machine.hart_count * sizeof(*files), alignof(hpa_t));
+    imsic_read(dev, &config);
+    if (files == NULL || !imsic_sane(&config)) {
+        *why = "the FDT's riscv,imsics node has numbers that cannot be";
+        return ERR_INVALID;
+    }
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        files[i] = places[i] != NOT_THERE ? imsic_file(dev, &config, places[i]) : hpa(0);
+    }
+    config.file = files;
+    err = rv_imsic_init(&config);
+    if (err == ERR_NOT_SUPPORTED) {
+        log_warn("the FDT names IMSICs, but the harts have no Ssaia: left alone");
+        return ERR_OK;
+    }
+    if (err != ERR_OK) {
+        *why = "the FDT's riscv,imsics node has no interrupt file for one of the harts";
+        return ERR_INVALID;
+    }
+    *found = dev;
+    return ERR_OK;
+}
+
+/* ---- APLIC, PLIC ------------------------------------------------------------------------------ */
+
+static const struct aplic_msi_ops aplic_msi_ops = {
+    .attach = rv_imsic_attach,
+    .hart_index = rv_imsic_hart_index,
+    .guest_index = rv_imsic_guest_index,
+};
+
+/* idc: kept by the driver. Direct mode names harts by their place, which is the hart index. */
+static enum err find_aplic(uint32_t *idc, const struct board_device *imsic, bool *found,
+                           const char **why)
+{
+    const struct board *b = &machine.board;
+    const struct board_device *dev = NULL;
+
+    *found = false;
+    while ((dev = board_find(b, "riscv,aplic", dev)) != NULL) {
+        bool msi = imsic != NULL && board_u32(b, dev, "msi-parent", 0) == imsic->phandle;
+
+        if (!msi && platform_hart_places(dev, idc) == 0) {
+            continue;
+        }
+        struct aplic_config config = {
+            .base = hpa(dev->regs[0].start),
+            .size = dev->regs[0].size,
+            .source_count = board_u32(b, dev, "riscv,num-sources", 0),
+            .msi = msi ? &aplic_msi_ops : NULL,
+            .idc = idc,
+        };
+
+        *found = true;
+        machine.irqchip.phandle = dev->phandle;
+        *why = "the APLIC named by the FDT (riscv,aplic) cannot be used";
+        return aplic_init(&config, &machine.irqchip);
+    }
+    return ERR_OK;
+}
+
+static enum err find_plic(uint32_t *context, bool *found, const char **why)
+{
+    const struct board *b = &machine.board;
+    const struct board_device *dev = board_find(b, "sifive,plic-1.0.0", NULL);
+
+    if (dev == NULL) {
+        dev = board_find(b, "riscv,plic0", NULL);
+    }
+    *found = dev != NULL && platform_hart_places(dev, context) > 0;
+    if (!*found) {
+        return ERR_OK;
+    }
+    struct plic_config config = {
+        .base = hpa(dev->regs[0].start),
+        .size = dev->regs[0].size,
+        .source_count = board_u32(b, dev, "riscv,ndev", 0),
+        .context = context,
+    };
+
+    machine.irqchip.phandle = dev->phandle;
+    *why = "the PLIC named by the FDT (sifive,plic-1.0.0) cannot be used";
+    return plic_init(&config, &machine.irqchip);
+}
+
+enum err platform_find_irqchip(const char **why)
+{
+    uint32_t *places = pool_alloc(machine.hart_count * sizeof(*places), alignof(uint32_t));
+    const struct board_device *imsic = NULL;
+    bool found = false;
+    enum err err;
+
+    *why = "the arena is too small for the interrupt controllers";
+    if (places == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    err = find_imsic(places, &imsic, why);
+    if (err == ERR_OK) {
+        err = find_aplic(places, imsic, &found, why);
+    }
+    if (err == ERR_OK && !found) {
+        err = find_plic(places, &found, why);
+    }
+    if (err == ERR_OK && !found) {
+        log_warn("the FDT names no APLIC or PLIC with supervisor interrupts: no wired interrupts");
+    }
+    return err;
+}
