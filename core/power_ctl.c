@@ -422,24 +422,18 @@ enum err power_ctl_build(const char **why)
 
 enum err power_ctl_fdt(const struct vm *vm, void *fdt)
 {
+    static const char compatible[] = "curia,power";
     const struct vm_config *c = vm->config;
-    int bad = fdt_begin_node(fdt, "power");
-    enum err e = ERR_OK;
+    bool bad = fdt_begin_node(fdt, "power") != 0;
 
-    if (bad == 0) {
-        bad = fdt_property_string(fdt, "compatible", "curia,power");
+    bad |= fdt_property(fdt, "compatible", compatible, (int)sizeof(compatible)) != 0;
+    bad |= vm->irqchip->ops->fdt_interrupts(vm->irqchip, fdt, VDEV_POWER_IRQ) != ERR_OK;
+    if (c->power.may_initiate != 0) {
+        bad |= fdt_property(fdt, "may-initiate", NULL, 0) != 0;
     }
-    if (bad == 0) {
-        e = vm->irqchip->ops->fdt_interrupts(vm->irqchip, fdt, VDEV_POWER_IRQ);
+    if (c->srst_reset == SRST_PLATFORM) {
+        bad |= fdt_property(fdt, "reset-is-platform", NULL, 0) != 0;
     }
-    if (bad == 0 && c->power.may_initiate != 0) {
-        bad = fdt_property(fdt, "may-initiate", NULL, 0);
-    }
-    if (bad == 0 && c->srst_reset == SRST_PLATFORM) {
-        bad = fdt_property(fdt, "reset-is-platform", NULL, 0);
-    }
-    if (bad == 0) {
-        bad = fdt_end_node(fdt);
-    }
-    return bad != 0 ? ERR_RANGE : e;
+    bad |= fdt_end_node(fdt) != 0;
+    return bad ? ERR_RANGE : ERR_OK;
 }
