@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* LINK: arch/riscv/insn.c arch/riscv/inject.c */
 /*
  * libFuzzer target for the instruction decoders and the injection that follows them.
  *
