@@ -295,7 +295,13 @@ enum err manifest_read(struct manifest *m, const void *blob, size_t size, const 
                                 .report_arg = report_arg};
 
     *m = (struct manifest){.deadline_us = POWER_NEVER};
-    if (size < FDT_V17_SIZE || fdt_check_full(blob, size) != 0) {
+    if (!is_aligned((uintptr_t)blob, 8) && size >= FDT_V17_SIZE) {
+        /* As data within a FIT it has 4-byte alignment; libfdt wants 8. */
+        void *copy = pool_alloc(size, 8);
+
+        r.blob = copy != NULL ? memcpy(copy, blob, size) : blob;
+    }
+    if (size < FDT_V17_SIZE || fdt_check_full(r.blob, size) != 0) {
         if (report != NULL) {
             report(report_arg, "/", NULL, "is no device tree blob, or a damaged one: compile the "
                                           "manifest with dtc");
@@ -305,7 +311,7 @@ enum err manifest_read(struct manifest *m, const void *blob, size_t size, const 
     if (!is_compatible(&r, 0, "curia,manifest")) {
         manifest_fault(&r, 0, "compatible", "must be \"curia,manifest\"");
     }
-    if (fdt_prop_u32(blob, 0, "version", 0) != VERSION) {
+    if (fdt_prop_u32(r.blob, 0, "version", 0) != VERSION) {
         manifest_fault(&r, 0, "version", "must be <%u>, the one this Curia reads", VERSION);
     }
     manifest_props(&r, 0, root_props, ARRAY_SIZE(root_props), m);
