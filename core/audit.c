@@ -211,17 +211,17 @@ static void format_detail(const struct audit_record *r, char *text, size_t size)
     case AUDIT_JOIN:
     case AUDIT_REPLACE:
     case AUDIT_COMMIT:
-        snprintf(text, size, " %s%s%s reason 0x%x", kind_name((uint32_t)(r->detail & 0xffu)),
-                 (r->detail & AUDIT_DETAIL_EMERGENCY) != 0 ? " emergency" : "",
-                 (r->detail & AUDIT_DETAIL_SRST) != 0 ? " srst" : "",
-                 (unsigned int)(r->detail >> 32));
+        (void)snprintf(text, size, " %s%s%s reason 0x%x", kind_name((uint32_t)(r->detail & 0xffu)),
+                       (r->detail & AUDIT_DETAIL_EMERGENCY) != 0 ? " emergency" : "",
+                       (r->detail & AUDIT_DETAIL_SRST) != 0 ? " srst" : "",
+                       (unsigned int)(r->detail >> 32));
         break;
     case AUDIT_POSTPONE:
-        snprintf(text, size, " +%" PRIu64 " us", r->detail);
+        (void)snprintf(text, size, " +%" PRIu64 " us", r->detail);
         break;
     case AUDIT_SRST_ORDER:
     case AUDIT_FROZEN_AT:
-        snprintf(text, size, " 0x%" PRIx64, r->detail);
+        (void)snprintf(text, size, " 0x%" PRIx64, r->detail);
         break;
     case AUDIT_NONE:
     case AUDIT_BOOT:
@@ -255,7 +255,8 @@ int audit_format(const struct audit_record *r, const char *vm_name, char *text, 
     char detail[56];
     bool moved = r->old_state != r->new_state;
     format_detail(r, detail, sizeof(detail));
-    return snprintf(text, size, "audit %05" PRIu64 " [%4" PRIu64 ".%06" PRIu64 "] txn %u %s %s %s%s%s%s",
+    return snprintf(text, size,
+                    "audit %05" PRIu64 " [%4" PRIu64 ".%06" PRIu64 "] txn %u %s %s %s%s%s%s",
                     r->seq, r->time_us / 1000000u, r->time_us % 1000000u, (unsigned int)r->txn,
                     vm_name != NULL ? vm_name : nobody_name(r->vm), audit_event_name(r->event),
                     audit_state_name(r->old_state), moved ? " -> " : "",

@@ -17,50 +17,49 @@
 
 #include "core/err.h"
 
-#define AUDIT_NO_VM 0xffu  /* a record about the whole */
-#define AUDIT_LINE_MAX 208u /* audit_format() needs no more, with VM names up to 32 characters */
+#define AUDIT_NO_VM    0xffu /* a record about the whole */
+#define AUDIT_LINE_MAX 208u  /* audit_format() needs no more, with VM names up to 32 characters */
 
 /* Part of the ABI of the PWR extension: numbers are never reused. */
 enum audit_event {
     AUDIT_NONE = 0,
-    AUDIT_BOOT,              /* the hypervisor started; what precedes is an earlier boot's */
-    AUDIT_REQUEST,           /* vm: initiator; detail: see AUDIT_DETAIL_REQUEST */
-    AUDIT_JOIN,              /* vm asked for what is already under way; detail as REQUEST */
-    AUDIT_REPLACE,           /* vm's stronger request took over; detail as REQUEST */
-    AUDIT_EMERGENCY,         /* PREPARE is cut short */
-    AUDIT_CANCEL,            /* by vm */
-    AUDIT_PREPARE_SENT,
-    AUDIT_NO_LISTENER,       /* nobody to tell: ready at once */
-    AUDIT_ALL_READY,         /* the first STOP is next: no way back */
-    AUDIT_ACK,
-    AUDIT_READY,
-    AUDIT_VETO,
-    AUDIT_POSTPONE,          /* detail: us granted */
-    AUDIT_TIMEOUT,           /* a wait ran out */
-    AUDIT_PAUSED_RESUMED,    /* resumed for its turn */
-    AUDIT_STOP_SENT,
-    AUDIT_STOP_REPEATED,
-    AUDIT_KEY_PRESSED,
-    AUDIT_FORCE,             /* freeze ordered */
-    AUDIT_FORCED,            /* frozen; detail: 0 */
-    AUDIT_FREEZE_LATE,       /* the freeze was not confirmed in time; counts as frozen */
-    AUDIT_STOPPED,
-    AUDIT_CRASHED,
-    AUDIT_RESTART_CANCELLED,
-    AUDIT_SRST_ORDER,        /* exception: vm went down before detail (mask), its subordinates */
-    AUDIT_ABORT,             /* over; all go on */
-    AUDIT_COMMIT,            /* detail as REQUEST */
-    AUDIT_FROZEN_AT,         /* for the wrapper; detail: last pc of a frozen vm */
+    AUDIT_BOOT = 1,      /* the hypervisor started; what precedes is an earlier boot's */
+    AUDIT_REQUEST = 2,   /* vm: initiator; detail: see AUDIT_DETAIL_REQUEST */
+    AUDIT_JOIN = 3,      /* vm asked for what is already under way; detail as REQUEST */
+    AUDIT_REPLACE = 4,   /* vm's stronger request took over; detail as REQUEST */
+    AUDIT_EMERGENCY = 5, /* PREPARE is cut short */
+    AUDIT_CANCEL = 6,    /* by vm */
+    AUDIT_PREPARE_SENT = 7,
+    AUDIT_NO_LISTENER = 8, /* nobody to tell: ready at once */
+    AUDIT_ALL_READY = 9,   /* the first STOP is next: no way back */
+    AUDIT_ACK = 10,
+    AUDIT_READY = 11,
+    AUDIT_VETO = 12,
+    AUDIT_POSTPONE = 13,       /* detail: us granted */
+    AUDIT_TIMEOUT = 14,        /* a wait ran out */
+    AUDIT_PAUSED_RESUMED = 15, /* resumed for its turn */
+    AUDIT_STOP_SENT = 16,
+    AUDIT_STOP_REPEATED = 17,
+    AUDIT_KEY_PRESSED = 18,
+    AUDIT_FORCE = 19,       /* freeze ordered */
+    AUDIT_FORCED = 20,      /* frozen */
+    AUDIT_FREEZE_LATE = 21, /* the freeze was not confirmed in time; counts as frozen */
+    AUDIT_STOPPED = 22,
+    AUDIT_CRASHED = 23,
+    AUDIT_RESTART_CANCELLED = 24,
+    AUDIT_SRST_ORDER = 25, /* exception: vm went down before detail (mask), its subordinates */
+    AUDIT_ABORT = 26,      /* over; all go on */
+    AUDIT_COMMIT = 27,     /* detail as REQUEST */
+    AUDIT_FROZEN_AT = 28,  /* for the wrapper; detail: last pc of a frozen vm */
     AUDIT_EVENT_COUNT,
 };
 
 /* detail of REQUEST, JOIN, REPLACE and COMMIT: [7:0] enum power_kind, flags, [63:32] reason. */
 #define AUDIT_DETAIL_EMERGENCY (UINT64_C(1) << 8)
-#define AUDIT_DETAIL_SRST (UINT64_C(1) << 9)
+#define AUDIT_DETAIL_SRST      (UINT64_C(1) << 9)
 #define AUDIT_DETAIL_REQUEST(kind, emergency, srst, reason)                                        \
     ((uint64_t)(kind) | ((emergency) ? AUDIT_DETAIL_EMERGENCY : 0) |                               \
-     ((srst) ? AUDIT_DETAIL_SRST : 0) |                                                            \
-     ((uint64_t)(reason) << 32))
+     ((srst) ? AUDIT_DETAIL_SRST : 0) | ((uint64_t)(reason) << 32))
 
 /* As it lies in memory, and as guests read it through PWR. */
 struct audit_record {
@@ -105,9 +104,10 @@ MUST_CHECK enum err audit_adopt(struct audit *audit, void *memory, size_t size);
 void audit_put(struct audit *audit, const struct audit_record *record);
 
 /*
- * Reads the record *seq, or the oldest one still there after it, adds to *lost how many between were
- * overwritten or damaged, and moves *seq behind the one read. Start with *seq = 0 for the oldest
- * (what was overwritten before is not counted then). ERR_NOT_FOUND: none yet; *seq stays, to be tried again.
+ * Reads the record *seq, or the oldest one still there after it, adds to *lost how many between
+ * were overwritten or damaged, and moves *seq behind the one read. Start with *seq = 0 for the
+ * oldest (what was overwritten before is not counted then). ERR_NOT_FOUND: none yet; *seq stays, to
+ * be tried again.
  */
 MUST_CHECK enum err audit_read(const struct audit *audit, uint64_t *seq,
                                struct audit_record *record, uint64_t *lost);

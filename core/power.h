@@ -6,10 +6,10 @@
  * and touches no hardware; the caller serialises the calls and passes the time in each event
  * (microseconds since boot, never going backwards). docs/power.md draws the states.
  *
- * power_handle() first decides; if it returns an error, nothing has changed and nothing was emitted.
- * Then it emits actions, in the order in which they are to be done, through power_emit_fn. That
- * second half cannot fail. The emit function must not call back into the coordinator: what an action
- * causes (a VM seen stopped, say) is handed in as an event of its own afterwards.
+ * power_handle() first decides; if it returns an error, nothing has changed and nothing was
+ * emitted. Then it emits actions, in the order in which they are to be done, through power_emit_fn.
+ * That second half cannot fail. The emit function must not call back into the coordinator: what an
+ * action causes (a VM seen stopped, say) is handed in as an event of its own afterwards.
  */
 #ifndef CORE_POWER_H
 #define CORE_POWER_H
@@ -20,15 +20,15 @@
 #include "core/audit.h"
 #include "core/err.h"
 
-#define POWER_VM_MAX 64u                 /* VMs are bits of a uint64_t */
-#define POWER_NEVER UINT64_MAX           /* no timer, no deadline */
-#define POWER_FREEZE_US 100000u          /* a forced VM's harts have left the guest by then */
-#define POWER_POSTPONE_MIN_US 100000u    /* a smaller postponement is granted (and charged) as this */
+#define POWER_VM_MAX          64u        /* VMs are bits of a uint64_t */
+#define POWER_NEVER           UINT64_MAX /* no timer, no deadline */
+#define POWER_FREEZE_US       100000u    /* a forced VM's harts have left the guest by then */
+#define POWER_POSTPONE_MIN_US 100000u    /* less is granted, and charged, as this */
 
 /* Whoever is not a VM, in power_event.vm and as initiator. */
-#define POWER_BY_CONSOLE 0xfdu  /* the hypervisor's own console: superior of all */
+#define POWER_BY_CONSOLE  0xfdu /* the hypervisor's own console: superior of all */
 #define POWER_BY_PLATFORM 0xfeu /* thermal, undervoltage, power button, crash policy */
-#define POWER_NOBODY AUDIT_NO_VM
+#define POWER_NOBODY      AUDIT_NO_VM
 
 /*
  * Strongest first: a stronger request replaces a weaker one. The numbers are those of the PWR
@@ -43,7 +43,7 @@ enum power_kind {
 #define POWER_KIND_COUNT 4u
 
 /* power_vm_config.may_initiate: a bit per kind, and one for EMERGENCY requests of those kinds. */
-#define POWER_MAY(kind) ((uint8_t)(1u << (kind)))
+#define POWER_MAY(kind)     ((uint8_t)(1u << (kind)))
 #define POWER_MAY_EMERGENCY ((uint8_t)(1u << POWER_KIND_COUNT))
 
 enum power_on_timeout {
@@ -72,7 +72,7 @@ enum power_config_fault {
     POWER_CONFIG_WAIT,     /* vm: ack, prepare or stop time is 0 */
     POWER_CONFIG_POSTPONE, /* vm: quantum > budget, or a budget with quantum 0 */
     POWER_CONFIG_KIND,     /* vm: may_initiate holds an unknown bit */
-    POWER_CONFIG_DEADLINE, /* total_us > deadline; vm, other: ends of the longest PREPARE and STOP chains */
+    POWER_CONFIG_DEADLINE, /* total_us > deadline; vm, other: where PREPARE, STOP end last */
 };
 
 struct power_config_error {
@@ -120,15 +120,15 @@ enum power_event_type {
     /* Answers to PREPARE and STOP; `txn` of the event answered. Duplicates are ERR_OK and change
      * nothing; ERR_NOT_FOUND: not the running transition; ERR_STATE: not asked, or too late. */
     POWER_EV_ACK,
-    POWER_EV_READY,    /* implies ACK; also accepted from an UNRESPONSIVE VM until its turn in STOP */
+    POWER_EV_READY,    /* implies ACK; an UNRESPONSIVE VM still may, until its turn in STOP */
     POWER_EV_VETO,     /* ERR_DENIED: no veto right, or none against this transition */
-    POWER_EV_POSTPONE, /* `us` more to prepare; implies ACK; replies us granted (clipped); ERR_DENIED: none left */
+    POWER_EV_POSTPONE, /* `us` more; implies ACK; replies us granted; ERR_DENIED: none left */
     POWER_EV_LISTENER, /* `on`: the VM has registered for PWR events, or no longer */
 
-    /* Facts of the lifecycle; never refused. "Stopped" = all harts of the VM have left the guest. */
-    POWER_EV_VM_STOPPED, /* by SRST, by the last hart's stop, by a VMM call, or frozen after FORCE */
+    /* Facts of the lifecycle; never refused. Stopped: no hart is or will be in the guest. */
+    POWER_EV_VM_STOPPED, /* by SRST, its last hart's stop, a VMM call, or after FORCE */
     POWER_EV_VM_CRASHED, /* any state, LOADING included */
-    POWER_EV_VM_SRST,    /* stopped by an SRST that the manifest calls the platform's; `kind`, `reason` */
+    POWER_EV_VM_SRST,    /* by an SRST that the manifest makes the platform's; `kind`, `reason` */
     POWER_EV_VM_RESUMED, /* no longer paused */
 
     /* Steps of the lifecycle that a transition holds back. ERR_BUSY: not now; a VM that gets it for
@@ -204,7 +204,7 @@ struct power_action {
 };
 
 /* A valid event emits at most this many actions, of all kinds. */
-#define POWER_ACTIONS_PER_VM 8u
+#define POWER_ACTIONS_PER_VM        8u
 #define POWER_ACTIONS_MAX(vm_count) (POWER_ACTIONS_PER_VM * (vm_count) + 8u)
 
 typedef void (*power_emit_fn)(void *ctx, const struct power_action *action);
@@ -219,7 +219,7 @@ struct power_node {
     enum power_vm_state state;
     bool listener;
     bool paused;
-    bool told; /* got PREPARE or STOP and no ABORT since */
+    bool told;  /* got PREPARE or STOP and no ABORT since */
     bool asked; /* requested or joined the running transition */
 };
 

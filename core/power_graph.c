@@ -154,9 +154,8 @@ enum err power_init(struct power *p, const struct power_vm_config *config, struc
                         .count = (uint8_t)count,
                         .initiator = POWER_NOBODY};
     for (uint32_t v = 0; v < count; v++) {
-        nodes[v] = (struct power_node){.above = config[v].superiors,
-                                       .timer_at_us = POWER_NEVER,
-                                       .state = POWER_VM_OFF};
+        nodes[v] = (struct power_node){
+            .above = config[v].superiors, .timer_at_us = POWER_NEVER, .state = POWER_VM_OFF};
     }
     for (uint32_t via = 0; via < count; via++) {
         for (uint32_t v = 0; v < count; v++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The audit ring: order, loss, survival of a warm reset, and memory that holds anything at all. */
+/* LINK: core/audit.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -43,7 +44,8 @@ static int teardown(void **state)
 
 static void put(struct audit *audit, uint32_t txn)
 {
-    audit_put(audit, &(struct audit_record){.time_us = txn * 10u, .txn = txn, .event = AUDIT_READY});
+    audit_put(audit,
+              &(struct audit_record){.time_us = txn * 10u, .txn = txn, .event = AUDIT_READY});
 }
 
 /* Reads the next record; it must be `txn`, with `lost` records lost before it. */
@@ -251,9 +253,10 @@ static void test_format(void **state)
     a.old_state = POWER_RUN;
     a.new_state = POWER_PREPARE;
     a.detail = AUDIT_DETAIL_REQUEST(POWER_RESET_COLD, true, false, 0x1f);
-    expect_text(&a, NULL,
-                "audit 00012 [  12.345678] txn 1 console REQUEST RUN -> PREPARE cold-reset emergency "
-                "reason 0x1f");
+    expect_text(
+        &a, NULL,
+        "audit 00012 [  12.345678] txn 1 console REQUEST RUN -> PREPARE cold-reset emergency "
+        "reason 0x1f");
     a.vm = AUDIT_NO_VM;
     a.event = AUDIT_ABORT;
     expect_text(&a, NULL, "audit 00012 [  12.345678] txn 1 all ABORT RUN -> PREPARE");

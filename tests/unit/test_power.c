@@ -3,6 +3,7 @@
  * The rules of the power coordinator, one test each. A test reads as a story: an event, and after
  * it the actions that it must cause, as words ("prepare:0 stop:1 ..."), timers and audit apart.
  */
+/* LINK: core/power.c core/power_steps.c core/power_graph.c core/audit.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -16,17 +17,17 @@
 
 #include "core/power.h"
 
-#define VMS 3u
+#define VMS     3u
 #define CONTROL 0u
 #define COCKPIT 1u
-#define ADAS 2u
+#define ADAS    2u
 
-#define ACK_US 100000u
+#define ACK_US     100000u
 #define PREPARE_US 1000000u
-#define STOP_US 2000000u
+#define STOP_US    2000000u
 #define QUANTUM_US 300000u
-#define BUDGET_US 500000u
-#define ALL_KINDS (POWER_MAY(POWER_OFF) | POWER_MAY(POWER_RESET_COLD) | POWER_MAY(POWER_RESET_WARM))
+#define BUDGET_US  500000u
+#define ALL_KINDS  (POWER_MAY(POWER_OFF) | POWER_MAY(POWER_RESET_COLD) | POWER_MAY(POWER_RESET_WARM))
 
 struct rig {
     struct power p;
@@ -46,8 +47,9 @@ static struct rig r;
 
 static void on_emit(void *ctx, const struct power_action *a)
 {
-    static const char *const notices[] = {
-        [POWER_NOTICE_PREPARE] = "prepare", [POWER_NOTICE_STOP] = "stop", [POWER_NOTICE_ABORT] = "abort"};
+    static const char *const notices[] = {[POWER_NOTICE_PREPARE] = "prepare",
+                                          [POWER_NOTICE_STOP] = "stop",
+                                          [POWER_NOTICE_ABORT] = "abort"};
     static const char *const words[] = {[POWER_ACT_PRESS_KEY] = "key",
                                         [POWER_ACT_RESUME_PAUSED] = "resume",
                                         [POWER_ACT_FORCE] = "force",
@@ -101,9 +103,10 @@ static void expect(struct power_event ev, enum err err, const char *did)
 }
 
 #define EV(event, who, txn_, ...)                                                                  \
-    ((struct power_event){.type = POWER_EV_##event, .vm = (uint8_t)(who), .txn = (txn_), __VA_ARGS__})
-#define ok(did, event, who, ...) expect(EV(event, who, r.p.txn, __VA_ARGS__), ERR_OK, did)
-#define refused(err, event, who, ...) expect(EV(event, who, r.p.txn, __VA_ARGS__), ERR_##err, "")
+    ((struct power_event){                                                                         \
+        .type = POWER_EV_##event, .vm = (uint8_t)(who), .txn = (txn_), __VA_ARGS__})
+#define ok(did, event, who, ...)           expect(EV(event, who, r.p.txn, __VA_ARGS__), ERR_OK, did)
+#define refused(err, event, who, ...)      expect(EV(event, who, r.p.txn, __VA_ARGS__), ERR_##err, "")
 #define refused_txn(err, event, who, txn_) expect(EV(event, who, txn_, ), ERR_##err, "")
 
 /* Lets the VM's timer run out to the microsecond. */
@@ -516,7 +519,7 @@ static void test_stronger_replaces_weaker(void **state)
     ok("prepare:0", REQUEST, POWER_BY_CONSOLE, .kind = POWER_OFF);
     assert_true(r.reply.outcome == POWER_REPLACED && r.reply.txn == 3);
     refused(BUSY, REQUEST, CONTROL, .kind = POWER_RESET_COLD);
-    refused(DENIED, CANCEL, CONTROL);                       /* it is the console's now */
+    refused(DENIED, CANCEL, CONTROL);                        /* it is the console's now */
     ok("abort:0 abort:1 release", CANCEL, POWER_BY_CONSOLE); /* cockpit had been told, too */
 }
 
@@ -638,7 +641,8 @@ static void test_srst_joins_in_prepare(void **state)
     (void)state;
     ask(POWER_OFF);
     answer(CONTROL, "prepare:1");
-    ok("", VM_SRST, CONTROL, .kind = POWER_RESET_WARM); /* weaker: nobody is left to hear a refusal */
+    ok("", VM_SRST, CONTROL,
+       .kind = POWER_RESET_WARM); /* weaker: nobody is left to hear a refusal */
     assert_true(r.reply.outcome == POWER_JOINED && r.p.kind == POWER_OFF);
     refused(DENIED, VETO, COCKPIT); /* control is down: no way back */
     answer(COCKPIT, "prepare:2");
@@ -651,7 +655,8 @@ static void test_srst_at_its_own_turn_is_just_a_stop(void **state)
     prepare_all();
     ok("stop:1", VM_STOPPED, ADAS);
     ok("stop:0", VM_STOPPED, COCKPIT);
-    ok("commit", VM_SRST, CONTROL, .kind = POWER_OFF); /* its Linux halts, the platform still resets */
+    ok("commit", VM_SRST, CONTROL,
+       .kind = POWER_OFF); /* its Linux halts, the platform still resets */
     assert_int_equal(r.last.kind, POWER_RESET_WARM);
     refused(INVALID, VM_SRST, CONTROL, .kind = POWER_OFF);
 }
@@ -684,7 +689,7 @@ static void test_stop_before_its_turn_counts(void **state)
     ask(POWER_OFF);
     ok("", VM_STOPPED, COCKPIT); /* waiting */
     answer(CONTROL, "prepare:2");
-    ok("", VM_STOPPED, CONTROL); /* ready */
+    ok("", VM_STOPPED, CONTROL);    /* ready */
     ok("commit", VM_STOPPED, ADAS); /* preparing: the last one */
 }
 
@@ -766,7 +771,8 @@ static void test_resumed_by_hand(void **state)
 
 /* --- The manifest's side --- */
 
-static void expect_fault(enum power_config_fault fault, uint32_t vm, uint32_t other, uint64_t deadline_us)
+static void expect_fault(enum power_config_fault fault, uint32_t vm, uint32_t other,
+                         uint64_t deadline_us)
 {
     struct power_config_error e;
     assert_int_equal(power_check_config(r.config, VMS, deadline_us, &e),

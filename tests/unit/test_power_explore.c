@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Explores the power coordinator exhaustively: breadth first over every state that three VMs can
- * reach, for several rank graphs, under every event in every state. A state is packed into one word,
- * with time abstracted to "a timer is armed", so that the whole space fits a hash table and a state
- * is unpacked from its word to take the next event. Beside the coordinator's own state the word
- * holds the truth that the checks need: which VMs really run, and what each has been told.
+ * reach, for several rank graphs, under every event in every state. A state is packed into one
+ * word, with time abstracted to "a timer is armed", so that the whole space fits a hash table and a
+ * state is unpacked from its word to take the next event. Beside the coordinator's own state the
+ * word holds the truth that the checks need: which VMs really run, and what each has been told.
  *
  * Checked at every edge: no COMMIT with a VM running; PREPARE only below ready VMs, STOP, key and
  * force only above stopped ones; after STOP no way back; abort told to all who got PREPARE; rights;
@@ -12,6 +12,7 @@
  * by a stronger request. Checked on the whole: from every state, time-outs alone lead to RUN or
  * COMMIT, in a bounded number of steps.
  */
+/* LINK: core/power.c core/power_steps.c core/power_graph.c core/audit.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -25,14 +26,14 @@
 
 #include "core/power.h"
 
-#define VMS 3u
-#define NOW 1000000u
-#define TXN 7u
-#define ACK_US 1000000u
-#define PREPARE_US 5000000u
-#define STOP_US 8000001u
-#define QUANTUM_US 2000000u
-#define BUDGET_US 3000000u /* so that a second postponement is clipped, a third refused */
+#define VMS         3u
+#define NOW         1000000u
+#define TXN         7u
+#define ACK_US      1000000u
+#define PREPARE_US  5000000u
+#define STOP_US     8000001u
+#define QUANTUM_US  2000000u
+#define BUDGET_US   3000000u /* so that a second postponement is clipped, a third refused */
 #define MAX_ACTIONS POWER_ACTIONS_MAX(VMS)
 
 enum truth { DOWN = 0, RUNS = 1, FREEZING = 2 };
@@ -96,7 +97,8 @@ static bool is_down(enum power_vm_state s)
 
 static void complain(const char *what, uint32_t vm)
 {
-    printf("FAILED %s: %s (vm %u)\n  state %016llx phase %s, event type %d vm %u kind %d txn %u em %d\n",
+    printf("FAILED %s: %s (vm %u)\n  state %016llx phase %s, event type %d vm %u kind %d txn %u em "
+           "%d\n",
            setup->name, what, vm, (unsigned long long)current_key,
            w == NULL ? "?" : audit_state_name(w->p.phase),
            current_event == NULL ? -1 : (int)current_event->type,
@@ -409,13 +411,14 @@ static void check_causes(const struct world *from, const struct world *to,
         }
         if (n == POWER_VM_FORCING) {
             /* By a time-out of the last wait; without one only if UNRESPONSIVE. */
-            check(v, o == POWER_VM_UNRESPONSIVE ||
-                         (own && ev->type == POWER_EV_TIMER &&
-                          (o == POWER_VM_KEYED || is_in(o, POWER_VM_NOTIFIED, POWER_VM_PREPARING))));
+            check(v,
+                  o == POWER_VM_UNRESPONSIVE ||
+                      (own && ev->type == POWER_EV_TIMER &&
+                       (o == POWER_VM_KEYED || is_in(o, POWER_VM_NOTIFIED, POWER_VM_PREPARING))));
         }
         if (o == POWER_VM_UNRESPONSIVE && !is_down(n) && n != POWER_VM_UP) {
-            check(v, n == POWER_VM_FORCING || ev->type == POWER_EV_READY ||
-                         to->p.txn != from->p.txn);
+            check(v,
+                  n == POWER_VM_FORCING || ev->type == POWER_EV_READY || to->p.txn != from->p.txn);
         }
         if (n == POWER_VM_FORCED) {
             check(v, o == POWER_VM_FORCING);
@@ -448,7 +451,8 @@ static void check_phases(const struct world *from, const struct world *to,
         check(0, !from->p.no_abort && !from->p.emergency);
         for (uint32_t v = 0; v < VMS; v++) {
             check(v, !to->vm[v].got_stop && !to->vm[v].got_prepare);
-            check(v, !(from->vm[v].got_prepare || from->nodes[v].asked) || !from->nodes[v].listener ||
+            check(v, !(from->vm[v].got_prepare || from->nodes[v].asked) ||
+                         !from->nodes[v].listener ||
                          has_action(POWER_ACT_NOTIFY, v, POWER_NOTICE_ABORT));
             check(v, is_down(to->nodes[v].state) || to->nodes[v].state == POWER_VM_UP);
         }
@@ -587,7 +591,7 @@ static uint32_t step(uint32_t from, const struct power_event *event)
         check(ev.vm, ev.type < POWER_EV_VM_STOPPED || ev.type > POWER_EV_VM_RESUMED);
         memcpy(new.vm, old.vm, sizeof(new.vm));
         check(ev.vm, pack(&new) == current_key);
-        check(ev.vm, new.p.txn == old.p.txn && reply.txn == 0 && reply.outcome == POWER_NOTHING);
+        check(ev.vm, new.p.txn == old.p.txn &&reply.txn == 0 && reply.outcome == POWER_NOTHING);
         for (uint32_t v = 0; v < VMS; v++) {
             check(v, new.nodes[v].timer_at_us == old.nodes[v].timer_at_us);
         }
@@ -611,9 +615,9 @@ static void step_vm(uint32_t from, uint32_t vm)
 {
     static const enum power_event_type answers[] = {POWER_EV_ACK, POWER_EV_READY, POWER_EV_VETO,
                                                     POWER_EV_POSTPONE};
-    static const enum power_event_type facts[] = {
-        POWER_EV_VM_STOPPED, POWER_EV_VM_CRASHED, POWER_EV_VM_RESUMED,
-        POWER_EV_VM_LOADING, POWER_EV_VM_STARTED, POWER_EV_VM_PAUSED};
+    static const enum power_event_type facts[] = {POWER_EV_VM_STOPPED, POWER_EV_VM_CRASHED,
+                                                  POWER_EV_VM_RESUMED, POWER_EV_VM_LOADING,
+                                                  POWER_EV_VM_STARTED, POWER_EV_VM_PAUSED};
     struct power_event ev = {.vm = (uint8_t)vm, .us = QUANTUM_US + 1};
 
     for (uint32_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
@@ -822,8 +826,12 @@ static uint32_t random_below(uint32_t limit)
 
 static enum err hand_in(enum power_event_type type, uint32_t vm, uint64_t now_us)
 {
-    struct power_event ev = {.type = type, .vm = (uint8_t)vm, .now_us = now_us, .txn = w->p.txn,
-                             .us = 1 + random_below(2 * QUANTUM_US), .on = random_below(4) != 0,
+    struct power_event ev = {.type = type,
+                             .vm = (uint8_t)vm,
+                             .now_us = now_us,
+                             .txn = w->p.txn,
+                             .us = 1 + random_below(2 * QUANTUM_US),
+                             .on = random_below(4) != 0,
                              .kind = POWER_OFF};
     struct power_reply reply;
     action_count = 0;
@@ -926,8 +934,8 @@ static void test_independent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chain),    cmocka_unit_test(test_fan),
-        cmocka_unit_test(test_funnel),   cmocka_unit_test(test_triangle),
+        cmocka_unit_test(test_chain),       cmocka_unit_test(test_fan),
+        cmocka_unit_test(test_funnel),      cmocka_unit_test(test_triangle),
         cmocka_unit_test(test_independent), cmocka_unit_test(test_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

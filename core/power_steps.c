@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The steps of the power coordinator: what a VM is told at its turn, and when whose turn has come.
+ *
+ * What always holds between events:
+ *  - a VM is OFF, LOADING or UP in RUN, OFF or FORCED in COMMIT; no timer is armed in either;
+ *  - a VM's timer is armed exactly when it is NOTIFIED, PREPARING, STOPPING, KEYED or FORCING;
+ *  - nobody is WAITING, NOTIFIED or PREPARING in STOP; nobody has been told STOP in PREPARE;
+ *  - nothing starts while a transition runs, so the set of VMs that are down only grows.
+ */
+#include "core/power_steps.h"
+
+uint64_t power_vms_in(const struct power *p, uint32_t states)
+{
+    uint64_t mask = 0;
+    for (uint32_t v = 0; v < p->count; v++) {
+        mask |= power_is(&p->nodes[v], states) ? power_bit(v) : 0;
+    }
+    return mask;
+}
+
+/* --- Actions --- */
+
+static struct power_action action(const struct power *p, enum power_action_type type, uint32_t vm)
+{
+    return (struct power_action){.type = type,
+                                 .vm = (uint8_t)vm,
+                                 .by = p->initiator,
+                                 .kind = p->kind,
+                                 .txn = p->txn,
+                                 .reason = p->reason,
+                                 .at = p->now_us};
+}
+
+void power_act(struct power *p, enum power_action_type type, uint32_t vm)
+{
+    struct power_action a = action(p, type, vm);
+    p->emit(p->ctx, &a);
+}
+
+void power_note(struct power *p, uint32_t vm, enum audit_event event, uint32_t old_state,
+                uint32_t new_state, uint64_t detail)
+{
+    struct power_action a = action(p, POWER_ACT_AUDIT, vm);
+    a.event = event;
+    a.old_state = (uint8_t)old_state;
+    a.new_state = (uint8_t)new_state;
+    a.detail = detail;
+    p->emit(p->ctx, &a);
+}
+
+void power_notify(struct power *p, uint32_t vm, enum power_notice notice, uint32_t by, uint64_t at)
+{
+    struct power_action a = action(p, POWER_ACT_NOTIFY, vm);
+    a.notice = notice;
+    a.by = (uint8_t)by;
+    a.at = at;
+    p->emit(p->ctx, &a);
+}
+
+void power_arm(struct power *p, uint32_t vm, uint64_t at)
+{
+    struct power_action a = action(p, POWER_ACT_ARM_TIMER, vm);
+    a.at = at;
+    p->nodes[vm].timer_at_us = at;
+    p->emit(p->ctx, &a);
+}
+
+void power_disarm(struct power *p, uint32_t vm)
+{
+    if (p->nodes[vm].timer_at_us != POWER_NEVER) {
+        p->nodes[vm].timer_at_us = POWER_NEVER;
+        power_act(p, POWER_ACT_CANCEL_TIMER, vm);
+    }
+}
+
+void power_enter(struct power *p, uint32_t vm, enum power_vm_state state, enum audit_event event)
+{
+    enum power_vm_state old = p->nodes[vm].state;
+    p->nodes[vm].state = state;
+    power_note(p, vm, event, old, state, 0);
+}
+
+static void enter_phase(struct power *p, enum power_phase phase, enum audit_event event,
+                        uint64_t detail)
+{
+    enum power_phase old = p->phase;
+    p->phase = phase;
+    power_note(p, POWER_NOBODY, event, old, phase, detail);
+}
+
+/* --- One VM's turns --- */
+
+static void unpause(struct power *p, uint32_t vm)
+{
+    struct power_node *n = &p->nodes[vm];
+    if (n->paused) {
+        n->paused = false;
+        power_note(p, vm, AUDIT_PAUSED_RESUMED, n->state, n->state, 0);
+        power_act(p, POWER_ACT_RESUME_PAUSED, vm);
+    }
+}
+
+static void begin_prepare(struct power *p, uint32_t vm)
+{
+    struct power_node *n = &p->nodes[vm];
+    if (!n->listener) {
+        power_enter(p, vm, POWER_VM_READY, AUDIT_NO_LISTENER);
+        return;
+    }
+    unpause(p, vm);
+    n->told = true;
+    n->postpone_left_us = p->config[vm].postpone_budget_us;
+    power_enter(p, vm, POWER_VM_NOTIFIED, AUDIT_PREPARE_SENT);
+    power_arm(p, vm, p->now_us + p->config[vm].ack_us);
+    power_notify(p, vm, POWER_NOTICE_PREPARE, p->initiator, n->timer_at_us);
+}
+
+void power_press_key(struct power *p, uint32_t vm, uint32_t wait_us)
+{
+    power_enter(p, vm, POWER_VM_KEYED, AUDIT_KEY_PRESSED);
+    power_arm(p, vm, p->now_us + wait_us);
+    power_act(p, POWER_ACT_PRESS_KEY, vm);
+}
+
+/* Ends in VM_STOPPED when the last hart has left the guest; the timer is for one that is lost. */
+void power_force(struct power *p, uint32_t vm)
+{
+    power_enter(p, vm, POWER_VM_FORCING, AUDIT_FORCE);
+    power_arm(p, vm, p->now_us + POWER_FREEZE_US);
+    power_act(p, POWER_ACT_FORCE, vm);
+}
+
+static void begin_stop(struct power *p, uint32_t vm)
+{
+    struct power_node *n = &p->nodes[vm];
+    uint32_t stop_us = p->config[vm].stop_us;
+    if (n->state == POWER_VM_UNRESPONSIVE) {
+        power_force(p, vm);
+        return;
+    }
+    unpause(p, vm);
+    if (!n->listener) {
+        power_press_key(p, vm, stop_us);
+        return;
+    }
+    n->told = true;
+    power_enter(p, vm, POWER_VM_STOPPING, AUDIT_STOP_SENT);
+    power_arm(p, vm, p->now_us + (stop_us - stop_us / 2));
+    power_notify(p, vm, POWER_NOTICE_STOP, p->initiator, p->now_us + stop_us);
+}
+
+/* --- The whole --- */
+
+void power_begin_stops(struct power *p, enum audit_event why)
+{
+    enter_phase(p, POWER_STOP, why, 0);
+    for (uint32_t v = 0; v < p->count; v++) {
+        struct power_node *n = &p->nodes[v];
+        if (n->state == POWER_VM_LOADING) {
+            power_enter(p, v, POWER_VM_OFF, AUDIT_RESTART_CANCELLED);
+            power_act(p, POWER_ACT_CANCEL_RESTART, v);
+        } else if (power_is(n, NOT_READY)) {
+            power_disarm(p, v);
+            power_enter(p, v, POWER_VM_READY, why);
+        }
+    }
+}
+
+/* The loop ends: each further round has made at least one VM READY. */
+void power_advance(struct power *p)
+{
+    bool again = p->phase == POWER_PREPARE;
+    while (again) {
+        uint64_t not_ready = power_vms_in(p, NOT_READY);
+        again = false;
+        for (uint32_t v = 0; v < p->count; v++) {
+            struct power_node *n = &p->nodes[v];
+            if (n->state == POWER_VM_WAITING && (n->above & not_ready) == 0) {
+                begin_prepare(p, v);
+                again = again || n->state == POWER_VM_READY;
+            }
+        }
+        if (not_ready == 0) {
+            power_begin_stops(p, AUDIT_ALL_READY);
+        }
+    }
+    if (p->phase != POWER_STOP) {
+        return;
+    }
+    uint64_t up = ~power_vms_in(p, DOWN);
+    uint64_t all = p->count == 0 ? 0 : ~UINT64_C(0) >> (POWER_VM_MAX - p->count);
+    for (uint32_t v = 0; v < p->count; v++) {
+        struct power_node *n = &p->nodes[v];
+        if (power_is(n, AWAITS_STOP) && (n->below & up) == 0) {
+            begin_stop(p, v);
+        }
+    }
+    if ((up & all) == 0) {
+        enter_phase(p, POWER_COMMIT, AUDIT_COMMIT,
+                    AUDIT_DETAIL_REQUEST(p->kind, p->emergency, 0, p->reason));
+        power_act(p, POWER_ACT_COMMIT, POWER_NOBODY);
+    }
+}
+
+void power_abort(struct power *p, uint32_t by)
+{
+    for (uint32_t v = 0; v < p->count; v++) {
+        struct power_node *n = &p->nodes[v];
+        power_disarm(p, v);
+        if ((n->told || n->asked) && n->listener) {
+            power_notify(p, v, POWER_NOTICE_ABORT, by, p->now_us);
+        }
+        n->told = false;
+        n->asked = false;
+        n->state = power_is(n, DOWN) ? n->state : POWER_VM_UP;
+    }
+    enter_phase(p, POWER_RUN, AUDIT_ABORT, 0);
+    power_act(p, POWER_ACT_RELEASE_RESTARTS, POWER_NOBODY);
+    p->initiator = POWER_NOBODY;
+}
+
+void power_begin_prepares(struct power *p)
+{
+    p->txn = p->txn == UINT32_MAX ? 1 : p->txn + 1;
+    for (uint32_t v = 0; v < p->count; v++) {
+        if (!power_is(&p->nodes[v], DOWN)) {
+            power_disarm(p, v);
+            p->nodes[v].state = POWER_VM_WAITING;
+        }
+    }
+}
