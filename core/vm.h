@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct console;
+struct ipc_vm;
 struct vdev;
 struct virqchip;
 
@@ -58,6 +59,7 @@ struct vm {
     struct vdev *vdevs; /* core/vdev.h: its device models, a list; made at boot */
     bool has_imsic; /* each vCPU owns an interrupt file */
     struct console *console;
+    struct ipc_vm *ipc; /* core/channel.h: its ends of channels; made by ipc_build() */
     uint32_t vcpu_count;
     struct vcpu **vcpus;
 

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside of IPC: channel ends and shared regions as core/ipc.c, core/channel.c and core/shmem.c hold
+ * them. Others use core/ipc.h.
+ */
+#ifndef CORE_CHANNEL_H
+#define CORE_CHANNEL_H
+
+#include "core/addr.h"
+#include "core/err.h"
+#include "core/ipc.h"
+#include "core/machine.h"
+#include "core/manifest.h"
+#include "core/spinlock.h"
+#include "core/vm.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The header of a mailbox, in its owner's RAM: the layout of struct curia_mailbox (sbi/abi.h), which
+ * sbi/ext_ipc.c holds against this one. Hostile: the owner may write any of it at any time.
+ */
+struct mailbox {
+    _Atomic uint32_t magic;
+    _Atomic uint32_t ring_bytes;
+    _Atomic uint32_t head;
+    _Atomic uint32_t want;
+    _Atomic uint32_t peer_state;
+    _Atomic uint32_t peer_generation;
+    _Atomic uint32_t events;
+    uint32_t reserved0;
+    _Atomic uint64_t doorbell;
+    uint64_t reserved1[3];
+    _Atomic uint32_t tail;
+};
+
+#define MAILBOX_MAGIC     0x4d425831u
+#define MAILBOX_WANT_ROOM 1u
+
+#define MAILBOX_PEER_UP      1u
+#define MAILBOX_PEER_RUNNING 2u
+
+#define MAILBOX_EV_MESSAGE 1u
+#define MAILBOX_EV_ROOM    2u
+#define MAILBOX_EV_PEER    4u
+#define MAILBOX_EV_BELL    8u
+
+enum mailbox_phase {
+    MAILBOX_CLOSED,
+    MAILBOX_CHANGING, /* its page is being mapped or unmapped, by whoever brought it here */
+    MAILBOX_OPEN,
+};
+
+struct channel_end {
+    /* Constant after boot. */
+    struct vm *vm;
+    struct channel_end *peer;
+    const struct channel_config *channel;
+    uint32_t irq; /* source of vm's irqchip */
+    bool send, receive;
+
+    /* The doorbell's path: no lock; see channel_raise(). */
+    _Atomic uint32_t gate;  /* GATE_OPEN, and how many are inside */
+    struct mailbox *header; /* for them, and under lock while OPEN */
+    struct virqchip *chip;  /* vm's */
+    _Atomic uint64_t bells; /* notifications that came in */
+
+    struct spinlock lock;
+    enum mailbox_phase phase GUARDED_BY(lock);
+    gpa_t ring GUARDED_BY(lock);
+    uint32_t ring_bytes GUARDED_BY(lock);
+    uint32_t head GUARDED_BY(lock); /* Curia's own; the one in the header is a copy for the owner */
+    bool refused GUARDED_BY(lock);  /* the peer was refused and waits for EV_ROOM */
+    struct ipc_stats stats GUARDED_BY(lock); /* but bells, which is above */
+};
+
+#define GATE_OPEN 0x80000000u
+
+/* A VM's ends, and what its peers are told about it. */
+struct ipc_vm {
+    _Atomic uint32_t generation;
+    _Atomic bool running;
+    uint32_t end_count;
+    struct channel_end *ends[]; /* by index */
+};
+
+struct shmem {
+    const struct shmem_config *config;
+    hpa_t hpa;
+
+    struct spinlock lock;
+    uint32_t users GUARDED_BY(lock); /* ends whose VM runs */
+    _Atomic bool zeroing;            /* the first of them is at it */
+};
+
+struct ipc {
+    struct channel_end *ends; /* two a channel */
+    struct shmem *shmems;
+};
+
+/* NULL: no such end. */
+static inline struct channel_end *ipc_end(const struct vm *vm, uint64_t index)
+{
+    return index < vm->ipc->end_count ? vm->ipc->ends[index] : NULL;
+}
+
+/* Closes the end's mailbox, whatever it holds. False: it was not open. No lock held. */
+bool channel_close(struct channel_end *end);
+
+/* Shows end's owner, if it has a mailbox, what its peer's state is now. No lock held. */
+void channel_tell(struct channel_end *end);
+
+/* Regions: made at boot (shmem.c); counted in and out by the VMs' starts and stops. */
+enum err shmem_build(struct shmem *s, const struct shmem_config *config,
+                     const char **why) MUST_CHECK;
+void shmem_started(struct shmem *s);
+void shmem_stopped(struct shmem *s);
+
+#endif
