@@ -204,6 +204,16 @@
 #define CURIA_VM_STOPPING  5
 #define CURIA_VM_CRASHED   6
 
+/* Why a VM last stopped. */
+#define CURIA_STOP_NONE     0 /* it never did */
+#define CURIA_STOP_SHUTDOWN 1 /* by itself: SRST shutdown, or its last hart stopped */
+#define CURIA_STOP_REBOOT   2 /* by itself: SRST reset */
+#define CURIA_STOP_ASKED    3 /* VMM STOP or RESTART */
+#define CURIA_STOP_FORCED   4 /* asked to and did not, in time */
+#define CURIA_STOP_CRASH    5 /* it could not go on, or said so (SRST, system failure) */
+#define CURIA_STOP_LOAD     6 /* its images could not be loaded */
+#define CURIA_STOP_WATCHDOG 7
+
 #ifndef __ASSEMBLER__
 
 #ifdef __KERNEL__
@@ -234,7 +244,7 @@ struct curia_vm_info {
     uint32_t state;       /* CURIA_VM_* */
     uint32_t generation;  /* starts */
     uint32_t vcpus;
-    uint32_t stop_reason; /* see docs/abi.md */
+    uint32_t stop_reason; /* CURIA_STOP_* */
     uint64_t memory_bytes;
     uint64_t exits; /* all vCPUs, all causes */
     uint64_t uptime_us; /* since the last start; 0 if it does not run */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMM: a VM sees and manages VMs. Itself always; others as far as its manifest says (PRIV_INFO,
+ * PRIV_MANAGE). What a state allows is decided in core/lifecycle.c. [docs/abi.md, VMM]
+ */
+#include "core/lifecycle.h"
+#include "core/machine.h"
+#include "core/memmap.h"
+#include "core/timer.h"
+#include "core/vm.h"
+#include "sbi/sbi.h"
+
+#include <stddef.h>
+#include <string.h>
+
+_Static_assert((int)VM_OFF == CURIA_VM_OFF && (int)VM_LOADING == CURIA_VM_LOADING &&
+                   (int)VM_RUNNING == CURIA_VM_RUNNING && (int)VM_PAUSED == CURIA_VM_PAUSED &&
+                   (int)VM_SUSPENDED == CURIA_VM_SUSPENDED &&
+                   (int)VM_STOPPING == CURIA_VM_STOPPING && (int)VM_CRASHED == CURIA_VM_CRASHED,
+               "states of a VM");
+_Static_assert((int)STOP_NONE == CURIA_STOP_NONE && (int)STOP_SHUTDOWN == CURIA_STOP_SHUTDOWN &&
+                   (int)STOP_REBOOT == CURIA_STOP_REBOOT && (int)STOP_ASKED == CURIA_STOP_ASKED &&
+                   (int)STOP_FORCED == CURIA_STOP_FORCED && (int)STOP_CRASH == CURIA_STOP_CRASH &&
+                   (int)STOP_LOAD == CURIA_STOP_LOAD && (int)STOP_WATCHDOG == CURIA_STOP_WATCHDOG,
+               "why a VM stopped");
+_Static_assert(sizeof(((struct curia_vm_info *)0)->name) == MANIFEST_NAME_MAX + 1, "a VM's name");
+
+/* The VM that index names, if caller may do to it what needs one of privileges. */
+static enum err target_of(const struct vm *caller, uint64_t index, uint32_t privileges,
+                          struct vm **out)
+{
+    if (index >= machine.vm_count) {
+        return ERR_NOT_FOUND;
+    }
+    *out = machine.vms[index];
+    return *out == caller || (caller->config->privileges & privileges) != 0 ? ERR_OK : ERR_DENIED;
+}
+
+static uint64_t memory_of(const struct vm *vm)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < vm->map.count; i++) {
+        bytes += vm->map.regions[i].kind == REGION_RAM ? vm->map.regions[i].size : 0;
+    }
+    return bytes;
+}
+
+static uint64_t exits_of(const struct vm *vm)
+{
+    uint64_t exits = 0;
+
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        for (uint32_t cause = 0; cause < EXIT_CAUSES; cause++) {
+            exits += __atomic_load_n(&vm->vcpus[i]->exits[cause], __ATOMIC_RELAXED);
+        }
+    }
+    return exits;
+}
+
+static bool has_uptime(enum vm_state state)
+{
+    return state == VM_RUNNING || state == VM_PAUSED || state == VM_SUSPENDED;
+}
+
+static void describe(struct vm *vm, struct curia_vm_info *info)
+{
+    memset(info, 0, sizeof(*info));
+    info->size = sizeof(*info);
+    info->index = vm->index;
+    (void)strncpy(info->name, vm->config->name, sizeof(info->name) - 1);
+    info->vcpus = vm->vcpu_count;
+    info->memory_bytes = memory_of(vm);
+    info->exits = exits_of(vm);
+
+    spin_lock(&vm->lock);
+    info->state = vm->state;
+    info->generation = vm->generation;
+    info->stop_reason = vm->stop_reason;
+    info->uptime_us = has_uptime(vm->state) ? ticks_to_us(arch_now() - vm->started_at) : 0;
+    info->fault_pc = vm->fault.pc;
+    info->fault_cause = vm->fault.cause;
+    info->fault_addr = vm->fault.addr;
+    spin_unlock(&vm->lock);
+}
+
+static struct sbi_ret info(const struct vm *caller, const uint64_t a[6])
+{
+    struct curia_vm_info answer;
+    uint64_t bytes = a[3] < sizeof(answer) ? a[3] : sizeof(answer);
+    struct vm *target;
+    enum err e = target_of(caller, a[0], PRIV_INFO | PRIV_MANAGE, &target);
+
+    if (e == ERR_OK && bytes == 0) {
+        e = ERR_INVALID;
+    }
+    if (e == ERR_OK && (a[2] != 0 || !memmap_is_ram(&caller->map, gpa(a[1]), bytes))) {
+        e = ERR_FAULT;
+    }
+    if (e == ERR_OK) {
+        describe(target, &answer);
+        e = guest_write(caller, gpa(a[1]), &answer, bytes);
+    }
+    return e == ERR_OK ? sbi_ok(bytes) : sbi_from(e);
+}
+
+static struct sbi_ret start(const struct vm *caller, uint64_t index)
+{
+    struct vm *target;
+    enum err e = target_of(caller, index, PRIV_MANAGE, &target);
+
+    if (e == ERR_OK) {
+        e = lifecycle_start(target);
+        if (e == ERR_EXISTS) {
+            return sbi_err(SBI_ERR_ALREADY_STARTED);
+        }
+    }
+    return sbi_from(e);
+}
+
+static struct sbi_ret stop(const struct vm *caller, uint64_t index, uint64_t flags, bool restart)
+{
+    struct vm *target;
+    enum err e = target_of(caller, index, PRIV_MANAGE, &target);
+
+    if (e == ERR_OK && (flags & ~(uint64_t)CURIA_VMM_FORCE) != 0) {
+        e = ERR_INVALID;
+    }
+    if (e == ERR_OK) {
+        e = (flags & CURIA_VMM_FORCE) != 0 ? lifecycle_stop(target, STOP_ASKED, restart)
+                                           : lifecycle_stop_graceful(target, restart);
+        if (e == ERR_STATE && (vm_state(target) == VM_OFF || vm_state(target) == VM_CRASHED)) {
+            return sbi_err(SBI_ERR_ALREADY_STOPPED);
+        }
+    }
+    return sbi_from(e);
+}
+
+static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
+{
+    switch (fid) {
+    case CURIA_VMM_SELF:
+        return sbi_ok(v->vm->index);
+    case CURIA_VMM_COUNT:
+        return sbi_ok(machine.vm_count);
+    case CURIA_VMM_INFO:
+        return info(v->vm, a);
+    case CURIA_VMM_START:
+        return start(v->vm, a[0]);
+    case CURIA_VMM_STOP:
+        return stop(v->vm, a[0], a[1], false);
+    case CURIA_VMM_RESTART:
+        return stop(v->vm, a[0], a[1], true);
+    default:
+        return sbi_err(SBI_ERR_NOT_SUPPORTED);
+    }
+}
+
+const struct sbi_ext sbi_ext_vmm = {CURIA_EXT_VMM, handle, NULL};
