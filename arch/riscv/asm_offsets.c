@@ -15,14 +15,13 @@ void asm_offsets(void);
 
 void asm_offsets(void)
 {
-    _Static_assert(offsetof(struct rv_vcpu, frame) == 0, "sscratch points to the frame");
+    _Static_assert(offsetof(struct rv_vcpu, core) == 0, "trap.S takes one for the other");
 
     OFFSET(RV_VCPU_X, rv_vcpu, frame.x);
     OFFSET(RV_VCPU_HART, rv_vcpu, hart);
     OFFSET(RV_VCPU_SEPC, rv_vcpu, trap.sepc);
     OFFSET(RV_VCPU_SSTATUS, rv_vcpu, trap.sstatus);
     OFFSET(RV_VCPU_HSTATUS, rv_vcpu, trap.hstatus);
-    OFFSET(RV_VCPU_CORE, rv_vcpu, core);
     OFFSET(RV_VCPU_ECALL_FAST, rv_vcpu, core.exits[EXIT_ECALL_FAST]);
     OFFSET(RV_HART_RESIDENT, rv_hart, resident);
     OFFSET(RV_FP_F, rv_fp, f);

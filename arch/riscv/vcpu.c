@@ -233,7 +233,7 @@ void arch_vcpu_sync_irqs(struct vcpu *vcpu)
     if ((lines & LINE(VCPU_IRQ_EXT)) != 0) {
         set |= HVIP_VSEIP;
     }
-    csr_clear(CSR_HVIP, ~set & (HVIP_VSTIP | HVIP_VSEIP));
+    csr_clear(CSR_HVIP, HVIP_VSTIP | HVIP_VSEIP);
     csr_set(CSR_HVIP, set);
 }
 
@@ -249,20 +249,24 @@ static void timer_due(struct timer *t)
     vcpu_irq_set(&container_of(t, struct rv_vcpu, timer)->core, VCPU_IRQ_TIMER, true);
 }
 
-void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
+/* Apart, so that the usual case below is a few instructions without a stack frame. */
+static __attribute__((noinline)) void set_soft_timer(struct rv_vcpu *v, uint64_t deadline)
 {
-    struct rv_vcpu *v = rv_vcpu_of(vcpu);
-
-    if (rv_features.sstc) {
-        csr_write(CSR_VSTIMECMP, deadline);
-        return;
-    }
     v->deadline = deadline;
     timer_cancel(&v->timer);
-    atomic_fetch_and_explicit(&vcpu->irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
+    atomic_fetch_and_explicit(&v->core.irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
     csr_clear(CSR_HVIP, HVIP_VSTIP);
     if (deadline != UINT64_MAX) {
-        timer_arm(&v->timer, vcpu->hart, deadline, timer_due);
+        timer_arm(&v->timer, v->core.hart, deadline, timer_due);
+    }
+}
+
+void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
+{
+    if (rv_features.sstc) {
+        csr_write(CSR_VSTIMECMP, deadline);
+    } else {
+        set_soft_timer(rv_vcpu_of(vcpu), deadline);
     }
 }
 

@@ -20,7 +20,7 @@
 
 struct rv_hart;
 
-/* The guest's integer registers. A loaded vCPU's hart has sscratch -> this while the guest runs. */
+/* The guest's integer registers. */
 struct rv_frame {
     uint64_t x[32]; /* x[0] is not used */
 };
@@ -57,9 +57,11 @@ struct rv_fp {
     uint64_t fcsr;
 };
 
+/* While its guest runs, a hart's sscratch points to this. */
 struct rv_vcpu {
-    struct rv_frame frame; /* first: trap.S */
-    struct rv_hart *hart;  /* trap.S: becomes tp */
+    struct vcpu core; /* first: trap.S hands sscratch on to sbi_fast() */
+    struct rv_frame frame;
+    struct rv_hart *hart; /* trap.S: becomes tp */
     struct rv_trap trap;
     struct rv_guest_csrs csrs;
     struct rv_fp fp;        /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
@@ -72,8 +74,6 @@ struct rv_vcpu {
     uint32_t vgein;          /* number of the hart's guest file; 0: none */
     hpa_t msi_page;          /* the file's page */
     volatile void *msi_regs; /* the same, mapped for the hypervisor */
-
-    struct vcpu core;
 };
 
 struct rv_vm {
