@@ -66,7 +66,7 @@ static void vaplic_send(const struct vaplic *va, uint32_t target)
 {
     struct vcpu *vcpu = vm_vcpu(va->chip.vm, target >> TARGET_HART_SHIFT);
 
-    if (vcpu != NULL) {
+    if (vcpu != NULL && (target & TARGET_EIID) != 0) { /* else the MSI goes nowhere */
         arch_vcpu_msi(vcpu, target & TARGET_EIID);
     }
 }
@@ -338,7 +338,7 @@ static void vaplic_set_level(struct virqchip *chip, uint32_t source, bool level)
 static void vaplic_pulse(struct virqchip *chip, uint32_t source)
 {
     struct vaplic *va = vaplic_of(chip);
-    uint64_t w = atomic_load_explicit(&va->words[source], memory_order_acquire);
+    uint64_t w = atomic_load_explicit(&va->words[source], memory_order_relaxed);
 
     if ((w & (W_LIVE | W_PENDING)) == W_LIVE && word_mode(w) >= SM_EDGE1) {
         vaplic_send(va, (uint32_t)w);

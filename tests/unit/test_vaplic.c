@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The virtual APLIC: each register's rules [AIA 1.0 4.5], when pending bits change [4.7], delivery,
+ * host sources, and random operations against a model that states the rules one by one.
+ */
+/* LINK: drivers/virtual/vaplic.c drivers/virtual/irqchip_fdt.c core/virq.c core/mmio_bus.c
+ *       tests/unit/fake_arch.c tests/unit/fake_core.c tests/unit/fake_irqchip.c libfdt */
+/* TSAN */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "core/vdev.h"
+#include "core/vm.h"
+#include "drivers/virtual/vaplic.h"
+#include "tests/unit/fake_arch.h"
+#include "tests/unit/fake_irqchip.h"
+
+#include <libfdt.h>
+
+#define SOURCES 96u
+#define VCPUS   3u
+
+/* Claimed sources. */
+#define EDGE      5u
+#define LEVEL     6u
+#define LEVEL_LO  7u
+#define EDGE_LO   40u
+#define HOST      11u /* level, of host source 21 */
+#define HOST_EDGE 12u
+#define NOBODY    9u
+
+#define DOMAINCFG 0x0u
+#define SRC(n)    ((n) * 4u)
+#define SETIP     0x1c00u
+#define CLRIP     0x1d00u
+#define SETIE     0x1e00u
+#define CLRIE     0x1f00u
+#define NUM       0xdcu
+#define SETIPNUM_LE 0x2000u
+#define SETIPNUM_BE 0x2004u
+#define GENMSI    0x3000u
+#define TARGET(n) (0x3000u + (n) * 4u)
+#define TO(vcpu, eiid) ((uint32_t)(vcpu) << 18 | (eiid))
+
+static struct vm *vm;
+static struct virqchip *chip;
+
+static uint32_t rd(uint32_t offset)
+{
+    uint64_t value = ~0ull;
+
+    assert_int_equal(mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(VDEV_APLIC_BASE + offset), 4, &value),
+                     ERR_OK);
+    assert_true(value <= UINT32_MAX);
+    return (uint32_t)value;
+}
+
+static void wr(uint32_t offset, uint32_t value)
+{
+    /* The upper half is none of the device's business. */
+    assert_int_equal(mmio_bus_write(&vm->bus, vm->vcpus[0], gpa(VDEV_APLIC_BASE + offset), 4,
+                                    0xdead00000000ull | value),
+                     ERR_OK);
+}
+
+static uint32_t bit_of(uint32_t bitmap, uint32_t source)
+{
+    return rd(bitmap + source / 32 * 4) >> (source % 32) & 1u;
+}
+
+static uint32_t msis(uint32_t vcpu)
+{
+    return atomic_load(&fake_vcpu(vm->vcpus[vcpu])->msi_total);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_init(VCPUS);
+    fake_irqchip_install(true);
+    vm = fake_vm_add("v", VCPUS, 0, 0, 0);
+    assert_int_equal(mmio_bus_init(&vm->bus, 2), ERR_OK);
+    chip = vaplic_create(vm, SOURCES);
+    assert_non_null(chip);
+    assert_int_equal(virq_claim(chip, EDGE, IRQ_EDGE_RISING), ERR_OK);
+    assert_int_equal(virq_claim(chip, LEVEL, IRQ_LEVEL_HIGH), ERR_OK);
+    assert_int_equal(virq_claim(chip, LEVEL_LO, IRQ_LEVEL_LOW), ERR_OK);
+    assert_int_equal(virq_claim(chip, EDGE_LO, IRQ_EDGE_FALLING), ERR_OK);
+    assert_int_equal(virq_claim_host(chip, HOST, 21, IRQ_LEVEL_HIGH), ERR_OK);
+    assert_int_equal(virq_claim_host(chip, HOST_EDGE, 22, IRQ_EDGE_RISING), ERR_OK);
+    chip->ops->reset(chip);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_end();
+    return 0;
+}
+
+/* A source configured, targeted and enabled; the domain on. */
+static void arm(uint32_t source, uint32_t mode, uint32_t vcpu, uint32_t eiid)
+{
+    wr(DOMAINCFG, 0x100);
+    wr(SRC(source), mode);
+    wr(TARGET(source), TO(vcpu, eiid));
+    wr(SETIE + NUM, source);
+}
+
+static void test_claims(void **state)
+{
+    (void)state;
+    assert_int_equal(virq_claim(chip, EDGE, IRQ_EDGE_RISING), ERR_EXISTS);
+    assert_int_equal(virq_claim(chip, 0, IRQ_EDGE_RISING), ERR_RANGE);
+    assert_int_equal(virq_claim(chip, SOURCES + 1, IRQ_EDGE_RISING), ERR_RANGE);
+    assert_int_equal(virq_claim(chip, NOBODY, (enum irq_trigger)3), ERR_INVALID);
+    assert_int_equal(virq_claim_host(chip, NOBODY, FAKE_HOST_SOURCES, IRQ_LEVEL_HIGH), ERR_RANGE);
+    fake_irqchip_install(false); /* cannot route to guests */
+    assert_int_equal(virq_claim_host(chip, NOBODY, 3, IRQ_LEVEL_HIGH), ERR_NOT_SUPPORTED);
+    assert_int_equal(virq_claim(chip, NOBODY, IRQ_LEVEL_HIGH), ERR_OK); /* not left half claimed */
+}
+
+static void test_widths(void **state)
+{
+    uint64_t value;
+
+    (void)state;
+    for (uint32_t width = 1; width <= 8; width *= 2) {
+        enum err want = width == 4 ? ERR_OK : ERR_FAULT;
+
+        assert_int_equal(mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(VDEV_APLIC_BASE), width, &value),
+                         want);
+        assert_int_equal(mmio_bus_write(&vm->bus, vm->vcpus[0], gpa(VDEV_APLIC_BASE), width, 0),
+                         want);
+    }
+    assert_int_equal(mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(VDEV_APLIC_BASE + 2), 4, &value),
+                     ERR_FAULT);
+    assert_int_equal(
+        mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(VDEV_APLIC_BASE + 0x4000), 4, &value),
+        ERR_NOT_FOUND);
+}
+
+static void test_nobody(void **state)
+{
+    (void)state;
+    wr(SRC(NOBODY), 4);
+    wr(TARGET(NOBODY), TO(1, 5));
+    wr(SETIE + NUM, NOBODY);
+    wr(SETIP + NUM, NOBODY);
+    assert_int_equal(rd(SRC(NOBODY)), 0);
+    assert_int_equal(rd(TARGET(NOBODY)), 0);
+    wr(SETIE, UINT32_MAX);
+    wr(SETIP, UINT32_MAX);
+    wr(SETIP + 31 * 4, UINT32_MAX);
+    assert_int_equal(rd(SETIE), 0); /* inactive sources: read-only zero */
+    assert_int_equal(rd(SETIP), 0);
+    assert_int_equal(rd(SETIP + 31 * 4), 0);
+    assert_int_equal(rd(SRC(1023)), 0);
+    wr(SRC(1023), 4);
+    wr(TARGET(1023), 4);
+    wr(SETIP + NUM, 0);
+    wr(SETIP + NUM, UINT32_MAX);
+    for (uint32_t offset = 0x1bc0; offset < 0x1bd0; offset += 4) { /* m/smsiaddrcfg[h] */
+        wr(offset, UINT32_MAX);
+        assert_int_equal(rd(offset), 0);
+    }
+}
+
+static void test_domaincfg(void **state)
+{
+    (void)state;
+    assert_int_equal(rd(DOMAINCFG), 0x80000004);
+    wr(DOMAINCFG, UINT32_MAX);
+    assert_int_equal(rd(DOMAINCFG), 0x80000104);
+    wr(DOMAINCFG, 0);
+    assert_int_equal(rd(DOMAINCFG), 0x80000004);
+}
+
+static void test_sourcecfg(void **state)
+{
+    static const uint32_t legal[8] = {0, 1, 0, 0, 4, 5, 6, 7};
+
+    (void)state;
+    for (uint32_t mode = 0; mode < 8; mode++) {
+        wr(SRC(EDGE), mode | 0xfffff800);
+        assert_int_equal(rd(SRC(EDGE)), legal[mode]);
+    }
+    wr(SRC(EDGE), 4 | 0x400); /* D: there is no child */
+    assert_int_equal(rd(SRC(EDGE)), 0);
+
+    wr(SRC(EDGE), 4);
+    wr(TARGET(EDGE), UINT32_MAX);
+    wr(SETIE + NUM, EDGE);
+    wr(SETIP + NUM, EDGE);
+    assert_int_equal(rd(TARGET(EDGE)), 0xfffc07ff);
+    assert_int_equal(bit_of(SETIE, EDGE), 1);
+    assert_int_equal(bit_of(SETIP, EDGE), 1);
+    wr(SRC(EDGE), 5); /* another active mode keeps them */
+    assert_int_equal(bit_of(SETIE, EDGE), 1);
+    assert_int_equal(bit_of(SETIP, EDGE), 1);
+    wr(SRC(EDGE), 0); /* inactive loses them */
+    wr(SRC(EDGE), 4);
+    assert_int_equal(rd(TARGET(EDGE)), 0);
+    assert_int_equal(bit_of(SETIE, EDGE), 0);
+    assert_int_equal(bit_of(SETIP, EDGE), 0);
+}
+
+static void test_enable_forms(void **state)
+{
+    (void)state;
+    wr(SRC(EDGE), 4);
+    wr(SRC(EDGE_LO), 5);
+    wr(SETIE, UINT32_MAX);
+    wr(SETIE + 4, UINT32_MAX);
+    assert_int_equal(rd(SETIE), 1u << EDGE);
+    assert_int_equal(rd(SETIE + 4), 1u << (EDGE_LO - 32));
+    assert_int_equal(rd(CLRIE), 0);
+    assert_int_equal(rd(SETIE + NUM), 0);
+    wr(CLRIE + NUM, EDGE_LO);
+    assert_int_equal(rd(SETIE + 4), 0);
+    wr(CLRIE, 1u << EDGE);
+    assert_int_equal(rd(SETIE), 0);
+    wr(SETIP, 1u << EDGE);
+    assert_int_equal(rd(SETIP), 1u << EDGE);
+    wr(CLRIP, 1u << EDGE);
+    assert_int_equal(rd(SETIP), 0);
+    wr(SETIPNUM_BE, __builtin_bswap32(EDGE));
+    assert_int_equal(rd(SETIP), 1u << EDGE);
+    wr(CLRIP + NUM, EDGE);
+    assert_int_equal(rd(SETIP), 0);
+    assert_int_equal(rd(SETIPNUM_LE), 0);
+    assert_int_equal(rd(SETIPNUM_BE), 0);
+}
+
+static void test_edge(void **state)
+{
+    (void)state;
+    arm(EDGE, 4, 1, 17);
+    chip->ops->pulse(chip, EDGE);
+    chip->ops->pulse(chip, EDGE);
+    assert_int_equal(msis(1), 2);
+    assert_true(fake_msi_take(vm->vcpus[1], 17));
+    assert_int_equal(bit_of(SETIP, EDGE), 0); /* cleared as it is sent */
+
+    wr(CLRIE + NUM, EDGE); /* kept while disabled */
+    chip->ops->pulse(chip, EDGE);
+    chip->ops->pulse(chip, EDGE);
+    assert_int_equal(bit_of(SETIP, EDGE), 1);
+    assert_int_equal(msis(1), 2);
+    wr(SETIE + NUM, EDGE);
+    assert_int_equal(msis(1), 3);
+
+    wr(DOMAINCFG, 0); /* and while the domain is off */
+    chip->ops->pulse(chip, EDGE);
+    wr(TARGET(EDGE), TO(2, 18));
+    assert_int_equal(msis(1), 3);
+    wr(DOMAINCFG, 0x100);
+    assert_true(fake_msi_take(vm->vcpus[2], 18));
+
+    wr(TARGET(EDGE), TO(VCPUS, 18)); /* a hart that is not there */
+    chip->ops->pulse(chip, EDGE);
+    wr(TARGET(EDGE), TO(1, 0)); /* an identity that is not there */
+    chip->ops->pulse(chip, EDGE);
+    assert_int_equal(msis(0) + msis(1) + msis(2), 4);
+    wr(SETIPNUM_LE, EDGE);
+    wr(TARGET(EDGE), TO(0, 2));
+    wr(SETIPNUM_LE, EDGE);
+    assert_true(fake_msi_take(vm->vcpus[0], 2));
+}
+
+static void test_falling_edge(void **state)
+{
+    (void)state;
+    assert_int_equal(bit_of(CLRIP, EDGE_LO), 0);
+    arm(EDGE_LO, 5, 0, 3);
+    assert_int_equal(bit_of(CLRIP, EDGE_LO), 0); /* the wire rests high */
+    chip->ops->pulse(chip, EDGE_LO);
+    assert_int_equal(msis(0), 1);
+    chip->ops->set_level(chip, EDGE_LO, true);
+    assert_int_equal(bit_of(CLRIP, EDGE_LO), 1);
+    assert_int_equal(msis(0), 2);
+    chip->ops->set_level(chip, EDGE_LO, false);
+    assert_int_equal(msis(0), 2);
+}
+
+static void level_rules(uint32_t source, uint32_t mode)
+{
+    arm(source, mode, 2, 9);
+    assert_int_equal(bit_of(CLRIP, source), 0);
+    wr(SETIPNUM_LE, source); /* not while low */
+    assert_int_equal(msis(2), 0);
+    chip->ops->set_level(chip, source, true);
+    assert_int_equal(msis(2), 1);
+    assert_int_equal(bit_of(CLRIP, source), 1);
+    assert_int_equal(bit_of(SETIP, source), 0);
+    chip->ops->set_level(chip, source, true); /* no transition */
+    assert_int_equal(msis(2), 1);
+    wr(SETIPNUM_LE, source); /* the handler's end: still asserted */
+    assert_int_equal(msis(2), 2);
+    chip->ops->set_level(chip, source, false);
+    wr(SETIPNUM_LE, source);
+    assert_int_equal(msis(2), 2);
+
+    wr(CLRIE + NUM, source); /* pending follows the wire down */
+    chip->ops->set_level(chip, source, true);
+    assert_int_equal(bit_of(SETIP, source), 1);
+    wr(CLRIP + NUM, source);
+    assert_int_equal(bit_of(SETIP, source), 0);
+    wr(SETIP + NUM, source);
+    assert_int_equal(bit_of(SETIP, source), 1);
+    chip->ops->set_level(chip, source, false);
+    assert_int_equal(bit_of(SETIP, source), 0);
+    chip->ops->set_level(chip, source, true);
+    wr(SRC(source), 0);
+    wr(SRC(source), mode); /* asserted under the new mode */
+    assert_int_equal(bit_of(SETIP, source), 1);
+    wr(SRC(source), mode ^ 1u); /* not asserted under the opposite one */
+    assert_int_equal(bit_of(SETIP, source), 0);
+}
+
+static void test_level(void **state)
+{
+    (void)state;
+    level_rules(LEVEL, 6);
+}
+
+static void test_level_low(void **state)
+{
+    (void)state;
+    level_rules(LEVEL_LO, 7);
+}
+
+static void test_detached(void **state)
+{
+    (void)state;
+    arm(LEVEL, 1, 0, 4);
+    chip->ops->set_level(chip, LEVEL, true);
+    chip->ops->pulse(chip, LEVEL);
+    assert_int_equal(msis(0), 0);
+    assert_int_equal(bit_of(CLRIP, LEVEL), 0);
+    wr(SETIPNUM_LE, LEVEL);
+    assert_int_equal(msis(0), 1);
+}
+
+static void test_genmsi(void **state)
+{
+    (void)state;
+    wr(GENMSI, TO(2, 33) | 0x1000 | 0x800); /* the domain is off: sent all the same */
+    assert_true(fake_msi_take(vm->vcpus[2], 33));
+    assert_int_equal(rd(GENMSI), TO(2, 33)); /* not busy */
+    wr(GENMSI, TO(1000, 33));
+    wr(GENMSI, TO(1, 0));
+    assert_int_equal(msis(0) + msis(1) + msis(2), 1);
+}
+
+static void test_host(void **state)
+{
+    struct fake_host_source *h = &fake_host[21];
+
+    (void)state;
+    assert_null(h->vcpu);
+    assert_false(h->enabled);
+    wr(DOMAINCFG, 0x100);
+    wr(SRC(HOST), 7);
+    assert_int_equal(h->irq->trigger, IRQ_LEVEL_LOW);
+    wr(SRC(HOST), 6);
+    assert_int_equal(h->irq->trigger, IRQ_LEVEL_HIGH);
+    wr(SETIE + NUM, HOST);
+    assert_false(h->enabled); /* no identity yet */
+    wr(TARGET(HOST), TO(1, 44));
+    assert_ptr_equal(h->vcpu, vm->vcpus[1]);
+    assert_int_equal(h->eiid, 44);
+    assert_true(h->enabled);
+    assert_int_equal(rd(TARGET(HOST)), TO(1, 44));
+
+    wr(SETIPNUM_LE, HOST); /* completion: the host's chip knows whether it is still asserted */
+    assert_int_equal(h->retriggers, 1);
+    assert_int_equal(msis(1), 0);
+    h->pending = true;
+    h->asserted = true;
+    assert_int_equal(bit_of(SETIP, HOST), 1);
+    assert_int_equal(bit_of(CLRIP, HOST), 1);
+    wr(CLRIP + NUM, HOST);
+    assert_int_equal(h->clears, 1);
+    assert_int_equal(bit_of(SETIP, HOST), 0);
+
+    wr(CLRIE + NUM, HOST);
+    assert_false(h->enabled);
+    wr(SETIE, 1u << HOST);
+    assert_true(h->enabled);
+    wr(DOMAINCFG, 0);
+    assert_false(h->enabled);
+    wr(DOMAINCFG, 0x100);
+    assert_true(h->enabled);
+    wr(TARGET(HOST), TO(VCPUS, 44)); /* nobody's */
+    assert_false(h->enabled);
+    wr(TARGET(HOST), TO(2, 45));
+    assert_ptr_equal(h->vcpu, vm->vcpus[2]);
+    wr(SRC(HOST), 1); /* detached: software's alone, and our own business */
+    assert_null(h->vcpu);
+    wr(SETIPNUM_LE, HOST);
+    assert_true(fake_msi_take(vm->vcpus[2], 45));
+    wr(SRC(HOST), 6);
+    assert_true(h->enabled);
+    chip->ops->reset(chip);
+    assert_null(h->vcpu);
+    assert_false(h->enabled);
+    assert_int_equal(rd(SRC(HOST)), 0);
+}
+
+static void test_fdt(void **state)
+{
+    char fdt[2048];
+    int node;
+
+    (void)state;
+    assert_int_equal(fdt_create(fdt, sizeof(fdt)), 0);
+    assert_int_equal(fdt_finish_reservemap(fdt), 0);
+    assert_int_equal(fdt_begin_node(fdt, ""), 0);
+    assert_int_equal(chip->ops->fdt_node(chip, fdt), ERR_OK);
+    assert_int_equal(fdt_begin_node(fdt, "dev"), 0);
+    assert_int_equal(chip->ops->fdt_interrupts(chip, fdt, LEVEL_LO), ERR_OK);
+    assert_int_equal(fdt_end_node(fdt), 0);
+    assert_int_equal(fdt_end_node(fdt), 0);
+    assert_int_equal(fdt_finish(fdt), 0);
+
+    node = fdt_path_offset(fdt, "/interrupt-controller@28000000");
+    assert_true(node > 0);
+    assert_int_equal(fdt_node_check_compatible(fdt, node, "riscv,imsics"), 0);
+    const fdt32_t *cells = fdt_getprop(fdt, node, "interrupts-extended", &node);
+    assert_int_equal(node, VCPUS * 8);
+    for (uint32_t i = 0; i < VCPUS; i++) {
+        assert_int_equal(fdt32_to_cpu(cells[i * 2]), arch_fdt_cpu_intc(i));
+        assert_int_equal(fdt32_to_cpu(cells[i * 2 + 1]), 9);
+    }
+    node = fdt_path_offset(fdt, "/interrupt-controller@d000000");
+    assert_int_equal(fdt_node_check_compatible(fdt, node, "riscv,aplic"), 0);
+    assert_int_equal(fdt_get_phandle(fdt, node), VIRQ_PHANDLE);
+    cells = fdt_getprop(fdt, fdt_path_offset(fdt, "/dev"), "interrupts", &node);
+    assert_int_equal(node, 8);
+    assert_int_equal(fdt32_to_cpu(cells[0]), LEVEL_LO);
+    assert_int_equal(fdt32_to_cpu(cells[1]), 8);
+
+    assert_int_equal(fdt_create(fdt, 256), 0);
+    assert_int_equal(fdt_finish_reservemap(fdt), 0);
+    assert_int_equal(fdt_begin_node(fdt, ""), 0);
+    assert_int_equal(chip->ops->fdt_node(chip, fdt), ERR_RANGE);
+}
+
+/* ---- against a model -------------------------------------------------------------------------- */
+
+struct model {
+    uint32_t mode, target;
+    bool ie, ip, wire, rest;
+    uint32_t sent;
+};
+
+static struct model model[SOURCES + 1];
+static bool model_domain;
+
+static bool model_rect(const struct model *m)
+{
+    switch (m->mode) {
+    case 4:
+    case 6:
+        return m->wire;
+    case 5:
+    case 7:
+        return !m->wire;
+    default:
+        return false;
+    }
+}
+
+static void model_settle(struct model *m)
+{
+    if (m->mode == 0) {
+        m->ie = false;
+        m->ip = false;
+        m->target = 0;
+    }
+    if (m->mode >= 6 && !model_rect(m)) {
+        m->ip = false;
+    }
+    if (m->ip && m->ie && model_domain) {
+        m->ip = false;
+        m->sent++;
+    }
+}
+
+static void model_wire(struct model *m, bool wire)
+{
+    bool before = model_rect(m);
+
+    m->wire = wire;
+    m->ip = m->ip || (!before && model_rect(m));
+    model_settle(m);
+}
+
+static void model_step(uint32_t source, uint32_t op, uint32_t value)
+{
+    struct model *m = &model[source];
+
+    switch (op) {
+    case 0:
+        wr(SRC(source), value & 7);
+        m->mode = (value & 7) == 2 || (value & 7) == 3 ? 0 : value & 7;
+        m->ip = m->ip || (m->mode >= 6 && model_rect(m));
+        break;
+    case 1:
+        wr(TARGET(source), TO(source % VCPUS, source));
+        m->target = m->mode != 0 ? TO(source % VCPUS, source) : 0;
+        break;
+    case 2:
+        wr((value & 1) != 0 ? SETIE + NUM : CLRIE + NUM, source);
+        m->ie = (value & 1) != 0;
+        break;
+    case 3:
+        wr(SETIPNUM_LE, source);
+        m->ip = m->ip || (m->mode != 0 && (m->mode < 6 || model_rect(m)));
+        break;
+    case 4:
+        wr(CLRIP + source / 32 * 4, 1u << source % 32);
+        m->ip = false;
+        break;
+    case 5:
+        chip->ops->set_level(chip, source, (value & 1) != 0);
+        model_wire(m, ((value & 1) != 0) != m->rest);
+        break;
+    case 6:
+        if (m->wire == m->rest) { /* a pulse of an asserted wire has no meaning */
+            chip->ops->pulse(chip, source);
+            model_wire(m, !m->rest);
+            model_wire(m, m->rest);
+        }
+        break;
+    default:
+        model_domain = (value & 3) != 0;
+        wr(DOMAINCFG, model_domain ? 0x100 : 0);
+        for (uint32_t i = 1; i <= SOURCES; i++) {
+            model_settle(&model[i]);
+        }
+        break;
+    }
+    model_settle(m);
+}
+
+static void test_random(void **state)
+{
+    static const uint32_t sources[] = {EDGE, LEVEL, LEVEL_LO, EDGE_LO};
+
+    (void)state;
+    memset(model, 0, sizeof(model));
+    model_domain = false;
+    model[LEVEL_LO].wire = model[LEVEL_LO].rest = true;
+    model[EDGE_LO].wire = model[EDGE_LO].rest = true;
+    srand(1);
+    for (uint32_t n = 0; n < 200000; n++) {
+        uint32_t source = sources[(uint32_t)rand() % 4];
+        const struct model *m = &model[source];
+        uint32_t sent = 0;
+
+        model_step(source, (uint32_t)rand() % 40 == 0 ? 7 : (uint32_t)rand() % 7, (uint32_t)rand());
+        assert_int_equal(bit_of(SETIP, source), m->ip);
+        assert_int_equal(bit_of(CLRIP, source), model_rect(m));
+        assert_int_equal(bit_of(SETIE, source), m->ie);
+        assert_int_equal(rd(TARGET(source)), m->target);
+        for (uint32_t i = 0; i < 4; i++) {
+            sent += model[sources[i]].target != 0 ? model[sources[i]].sent : 0;
+        }
+        /* Messages sent without a target go nowhere: forget them on both sides. */
+        for (uint32_t i = 0; i < 4; i++) {
+            model[sources[i]].sent = 0;
+        }
+        assert_int_equal(msis(0) + msis(1) + msis(2), sent);
+        for (uint32_t i = 0; i < VCPUS; i++) {
+            atomic_store(&fake_vcpu(vm->vcpus[i])->msi_total, 0);
+        }
+    }
+}
+
+/* ---- no edge is lost between harts ------------------------------------------------------------- */
+
+#define ROUNDS 20000u
+
+static _Atomic uint32_t round_begun, round_done;
+
+static void *pulser(void *arg)
+{
+    (void)arg;
+    for (uint32_t n = 1; n <= ROUNDS; n++) {
+        while (atomic_load(&round_begun) != n) {
+        }
+        chip->ops->pulse(chip, EDGE);
+        atomic_store(&round_done, n);
+    }
+    return NULL;
+}
+
+static void test_race(void **state)
+{
+    pthread_t thread;
+
+    (void)state;
+    arm(EDGE, 4, 1, 17);
+    atomic_store(&round_begun, 0);
+    atomic_store(&round_done, 0);
+    assert_int_equal(pthread_create(&thread, NULL, pulser, NULL), 0);
+    for (uint32_t n = 1; n <= ROUNDS; n++) {
+        atomic_store(&round_begun, n);
+        wr(CLRIE + NUM, EDGE);
+        wr(SETIE + NUM, EDGE);
+        while (atomic_load(&round_done) != n) {
+        }
+        assert_true(fake_msi_take(vm->vcpus[1], 17));
+        assert_int_equal(bit_of(SETIP, EDGE), 0);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_claims),   T(test_widths),  T(test_nobody),       T(test_domaincfg),
+        T(test_sourcecfg), T(test_enable_forms), T(test_edge),   T(test_falling_edge),
+        T(test_level),    T(test_level_low), T(test_detached),   T(test_genmsi),
+        T(test_host),     T(test_fdt),     T(test_random),       T(test_race),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
