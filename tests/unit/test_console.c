@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LINK: core/console.c core/console_line.c core/timer.c core/hart.c tests/unit/fake_arch.c
+   tests/unit/fake_core.c libfdt */
+/*
+ * The shared terminal: what reaches the screen when several VMs write, and who gets the keyboard.
+ * The screen is modelled as a terminal that knows CR, LF, BS, CSI K, J, D and C, so that tests read what a
+ * person would see. One console_start() for all tests; each begins with the keyboard at VM 0.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/console.h"
+#include "core/console_line.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/shell.h"
+#include "core/vm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS 400
+#define COLS 600
+
+static struct {
+    char cell[ROWS][COLS];
+    int row, col;
+    int esc, param;
+    char raw[65536];
+    size_t raw_len;
+} screen;
+
+static char keys[1024];
+static size_t keys_head, keys_tail;
+static bool irq_on;
+static char shell_got[128];
+static int told[2];
+
+static struct vm vms[2];
+static struct vm_config configs[2] = {{.name = "control"}, {.name = "adas"}};
+
+static void scr_put(char c)
+{
+    assert_true(screen.raw_len < sizeof(screen.raw));
+    screen.raw[screen.raw_len++] = c;
+    if (screen.esc == 1) {
+        screen.esc = c == '[' ? 2 : 0;
+        screen.param = 0;
+        assert_int_equal(c, '[');
+    } else if (screen.esc == 2) {
+        if (c >= '0' && c <= '9') {
+            screen.param = screen.param * 10 + (c - '0');
+        } else if (c >= 0x40) {
+            char *row = screen.cell[screen.row];
+            int n = screen.param != 0 ? screen.param : 1;
+
+            screen.esc = 0;
+            if (c == 'K' || c == 'J') {
+                memset(&row[screen.col], 0, (size_t)(COLS - screen.col));
+            } else if (c == 'D') {
+                screen.col -= n;
+            } else if (c == 'C') {
+                screen.col += n;
+            }
+            assert_in_range(screen.col, 0, COLS - 1);
+        }
+    } else if (c == 0x1b) {
+        screen.esc = 1;
+    } else if (c == '\r') {
+        screen.col = 0;
+    } else if (c == '\n') {
+        screen.row++;
+        assert_true(screen.row < ROWS);
+    } else if (c == '\b') {
+        assert_true(screen.col > 0);
+        screen.col--;
+    } else if (c != '\a') {
+        assert_true(screen.col < COLS - 1);
+        screen.cell[screen.row][screen.col++] = c;
+    }
+}
+
+static int scr_get(void)
+{
+    return keys_tail < keys_head ? (unsigned char)keys[keys_tail++] : -1;
+}
+
+static void scr_irq(void)
+{
+    irq_on = true;
+}
+
+static const struct uart_ops uart = {.put = scr_put, .get = scr_get, .enable_rx_irq = scr_irq};
+
+bool panicked(void)
+{
+    return false;
+}
+
+void shell_run(char *line)
+{
+    (void)snprintf(shell_got, sizeof(shell_got), "%s", line);
+    console_shell_write("answer\n", 7);
+}
+
+static void type_n(const char *s, size_t len)
+{
+    keys_head = len;
+    keys_tail = 0;
+    memcpy(keys, s, len);
+    console_poll();
+    while (keys_tail < keys_head) {
+        console_poll();
+    }
+}
+
+static void type(const char *s)
+{
+    type_n(s, strlen(s));
+}
+
+static void on_input(void *arg)
+{
+    told[*(int *)arg]++;
+}
+
+static int index_of[2] = {0, 1};
+
+static void write_to(int vm, const char *s)
+{
+    console_write(vms[vm].console, s, strlen(s));
+}
+
+/* The row n above the cursor's. */
+static const char *row(int above)
+{
+    return screen.cell[screen.row - above];
+}
+
+static int group_setup(void **state)
+{
+    (void)state;
+    console_set_uart(&uart);
+    for (int i = 0; i < 2; i++) {
+        vms[i].index = (uint32_t)i;
+        vms[i].config = &configs[i];
+        vms[i].console = console_create(&vms[i]);
+        console_on_input(vms[i].console, on_input, &index_of[i]);
+    }
+    console_start();
+    return irq_on ? 0 : -1;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    type("\x1d" "0");
+    console_reset(vms[0].console);
+    console_reset(vms[1].console);
+    memset(&screen, 0, sizeof(screen));
+    memset(told, 0, sizeof(told));
+    return 0;
+}
+
+static void test_whole_lines(void **state)
+{
+    (void)state;
+    write_to(1, "hel");
+    assert_int_equal(screen.raw_len, 0);
+    write_to(1, "lo\r\nworld\n");
+    assert_string_equal(row(2), "adas    | hello");
+    assert_string_equal(row(1), "adas    | world");
+}
+
+static void test_partial_is_shown_and_redrawn(void **state)
+{
+    (void)state;
+    write_to(0, "# l");
+    assert_string_equal(row(0), "control | # l");
+    write_to(1, "tick\n");
+    assert_string_equal(row(1), "adas    | tick");
+    assert_string_equal(row(0), "control | # l");
+    console_log("note", 4);
+    assert_string_equal(row(1), "curia   | note");
+    write_to(0, "s\n");
+    assert_string_equal(row(1), "control | # ls");
+    assert_int_equal(screen.col, 0);
+}
+
+static void test_cursor_survives_redraw(void **state)
+{
+    (void)state;
+    write_to(0, "abcd\b\b");
+    write_to(1, "x\n");
+    write_to(0, "Z");
+    assert_string_equal(row(0), "control | abZd");
+    write_to(0, "\x1b[K");
+    assert_string_equal(row(0), "control | abZ");
+    write_to(0, "\rQ");
+    assert_string_equal(row(0), "control | QbZ");
+    write_to(0, "\x1b[2CR\x1b[99DS\x1b[2K");
+    write_to(1, "y\n");
+    write_to(0, "t\n");
+    assert_string_equal(row(1), "control |  t  ");
+}
+
+static void test_hostile_output_stays_in_its_line(void **state)
+{
+    static const char evil[] = "a\x1b[1A\x1b[2J\x1b[H\x1b" "c\x1b]0;title\x07" "b\x1b[99999999999999999999D"
+                               "\x1b[1;2;3;4;5;6;7;8;9;10;11;12;13mc\x01\x7f\0d\n";
+    (void)state;
+    write_to(1, "above\n");
+    console_write(vms[0].console, evil, sizeof(evil) - 1);
+    assert_string_equal(row(2), "adas    | above");
+    assert_string_equal(row(1), "control | abcd");
+    assert_null(memchr(screen.raw, 'H', screen.raw_len));
+    assert_null(memchr(screen.raw, 'A', screen.raw_len));
+}
+
+static void test_long_line_is_cut_into_several(void **state)
+{
+    char text[CONSOLE_LINE_MAX * 2 + 11];
+
+    (void)state;
+    for (int vm = 0; vm < 2; vm++) {
+        memset(text, 'x', sizeof(text) - 1);
+        text[sizeof(text) - 1] = '\n';
+        console_write(vms[vm].console, text, sizeof(text));
+        assert_int_equal(strlen(row(3)), CONSOLE_LINE_MAX + 10);
+        assert_int_equal(strlen(row(2)), CONSOLE_LINE_MAX + 10);
+        assert_int_equal(strlen(row(1)), 20);
+    }
+}
+
+static void test_tab_expands(void **state)
+{
+    (void)state;
+    write_to(1, "a\tb\n");
+    assert_string_equal(row(1), "adas    | a       b");
+}
+
+static void test_keyboard_goes_to_focus(void **state)
+{
+    char got[8];
+
+    (void)state;
+    type("hi");
+    assert_int_equal(told[0], 2);
+    assert_true(console_has_input(vms[0].console));
+    assert_int_equal(console_read(vms[0].console, got, sizeof(got)), 2);
+    assert_memory_equal(got, "hi", 2);
+    assert_false(console_has_input(vms[0].console));
+
+    type("\x1d" "1yo\x1d\x1d");
+    assert_int_equal(told[1], 3);
+    assert_int_equal(console_read(vms[1].console, got, 2), 2);
+    assert_memory_equal(got, "yo", 2);
+    assert_int_equal(console_read(vms[1].console, got, 8), 1);
+    assert_int_equal(got[0], 0x1d);
+    type("\x1d\t\x1d\tA");
+    assert_int_equal(console_read(vms[1].console, got, 8), 1);
+}
+
+static void test_focus_shows_the_unfinished_line(void **state)
+{
+    (void)state;
+    write_to(1, "login: ");
+    assert_int_equal(screen.raw_len, 0);
+    type("\x1d" "1");
+    assert_string_equal(row(0), "adas    | login: ");
+    type("\x1d" "0");
+    write_to(1, "x\n");
+    assert_string_equal(row(1), "adas    | login: x");
+}
+
+static void test_input_overflow_is_counted(void **state)
+{
+    char text[300];
+    uint32_t before = console_input_lost(vms[0].console);
+
+    (void)state;
+    memset(text, 'k', sizeof(text));
+    type_n(text, sizeof(text));
+    assert_int_equal(console_input_lost(vms[0].console) - before, sizeof(text) - 256);
+    console_reset(vms[0].console);
+    assert_false(console_has_input(vms[0].console));
+}
+
+static void test_shell(void **state)
+{
+    (void)state;
+    type("\x1dhvnx\x7f\bms\r");
+    assert_string_equal(shell_got, "vms");
+    assert_string_equal(row(2), "curia   | > vms");
+    assert_string_equal(row(1), "curia   | answer");
+    assert_string_equal(row(0), "curia   | > ");
+
+    for (int i = 0; i < 200; i++) {
+        type("z");
+    }
+    type("\r");
+    assert_int_equal(strlen(shell_got), 79);
+    type("junk\x03" "ok\r");
+    assert_string_equal(shell_got, "ok");
+}
+
+static void test_help_and_unknown_keys(void **state)
+{
+    (void)state;
+    type("\x1d?");
+    assert_string_equal(row(1), "curia   |    1  keyboard to adas");
+    type("\x1d" "9");
+    type_n("\x1d\0", 2);
+    assert_string_equal(row(2), "curia   |    0  keyboard to control (has it)");
+}
+
+static void test_reset_ends_the_line(void **state)
+{
+    (void)state;
+    write_to(1, "half\x1b[");
+    console_reset(vms[1].console);
+    write_to(1, "new\n");
+    assert_string_equal(row(2), "adas    | half");
+    assert_string_equal(row(1), "adas    | new");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_whole_lines, setup),
+        cmocka_unit_test_setup(test_partial_is_shown_and_redrawn, setup),
+        cmocka_unit_test_setup(test_cursor_survives_redraw, setup),
+        cmocka_unit_test_setup(test_hostile_output_stays_in_its_line, setup),
+        cmocka_unit_test_setup(test_long_line_is_cut_into_several, setup),
+        cmocka_unit_test_setup(test_tab_expands, setup),
+        cmocka_unit_test_setup(test_keyboard_goes_to_focus, setup),
+        cmocka_unit_test_setup(test_focus_shows_the_unfinished_line, setup),
+        cmocka_unit_test_setup(test_input_overflow_is_counted, setup),
+        cmocka_unit_test_setup(test_shell, setup),
+        cmocka_unit_test_setup(test_help_and_unknown_keys, setup),
+        cmocka_unit_test_setup(test_reset_ends_the_line, setup),
+    };
+
+    return cmocka_run_group_tests(tests, group_setup, NULL);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LINK: drivers/uart_ns16550.c core/timer.c core/hart.c */
+/*
+ * The 16550 driver on registers that are plain memory: placement (reg-shift, reg-io-width,
+ * reg-offset), refusal of what makes no sense, bounded waits. The port and the board are stand-ins of
+ * this file, because registers must be where the test can see them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/arch.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "drivers/uart.h"
+
+#include <string.h>
+
+#define LSR_READY 0x61 /* transmitter empty, a character received */
+
+struct machine machine;
+
+static _Alignas(8) uint8_t regs[256];
+static uint64_t now;
+static struct {
+    uint32_t shift, width, offset;
+} props;
+static const char *compatible;
+static bool irq_enabled, irq_completed, polled;
+static struct host_irq *attached;
+
+void *arch_map_device(hpa_t base, uint64_t size)
+{
+    assert_int_equal(base.v, 0x10000000);
+    assert_true(size <= sizeof(regs));
+    return regs;
+}
+
+uint64_t arch_now(void)
+{
+    return now++;
+}
+
+void arch_relax(void)
+{
+}
+
+void arch_hart_kick(struct hart *hart)
+{
+    (void)hart;
+}
+
+void arch_hart_timer(uint64_t deadline)
+{
+    (void)deadline;
+}
+
+void console_poll(void)
+{
+    polled = true;
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    (void)level;
+    (void)fmt;
+}
+
+bool board_is(const struct board_device *dev, const char *name)
+{
+    (void)dev;
+    return strcmp(name, compatible) == 0;
+}
+
+uint32_t board_u32(const struct board *board, const struct board_device *dev, const char *name,
+                   uint32_t fallback)
+{
+    (void)board;
+    (void)dev;
+    if (strcmp(name, "reg-shift") == 0) {
+        return props.shift;
+    }
+    if (strcmp(name, "reg-io-width") == 0) {
+        return props.width != 0 ? props.width : fallback;
+    }
+    return props.offset;
+}
+
+static enum err attach(struct host_irq *irq)
+{
+    attached = irq;
+    return ERR_OK;
+}
+
+static void enable(struct host_irq *irq)
+{
+    assert_ptr_equal(irq, attached);
+    irq_enabled = true;
+}
+
+static void complete(struct host_irq *irq)
+{
+    assert_ptr_equal(irq, attached);
+    irq_completed = true;
+}
+
+static const struct irqchip_ops chip = {.attach = attach, .enable = enable, .complete = complete};
+
+static const struct uart_ops *open_uart(uint64_t size)
+{
+    static struct board board;
+    struct board_device dev = {
+        .path_tail = "serial@10000000",
+        .reg_count = 1,
+        .irq_count = 1,
+        .regs = {{0x10000000, size}},
+        .irqs = {{.source = 10, .trigger = IRQ_LEVEL_HIGH}},
+    };
+
+    return uart_ns16550_open(&board, &dev);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(regs, 0, sizeof(regs));
+    memset(&props, 0, sizeof(props));
+    memset(&machine, 0, sizeof(machine));
+    machine.timebase_hz = 1000000;
+    compatible = "ns16550a";
+    attached = NULL;
+    irq_enabled = irq_completed = polled = false;
+    return 0;
+}
+
+static void test_bytes(void **state)
+{
+    const struct uart_ops *ops;
+
+    (void)state;
+    regs[5] = LSR_READY;
+    regs[3] = 0x83; /* DLAB left on */
+    ops = open_uart(256);
+    assert_non_null(ops);
+    assert_int_equal(regs[3], 0x03);
+    assert_int_equal(regs[1], 0);
+    ops->put('x');
+    assert_int_equal(regs[0], 'x');
+    regs[0] = 0xe4;
+    assert_int_equal(ops->get(), 0xe4);
+    regs[5] = 0x60;
+    assert_int_equal(ops->get(), -1);
+    assert_null(ops->enable_rx_irq);
+}
+
+static void test_words_shift_and_offset(void **state)
+{
+    const struct uart_ops *ops;
+
+    (void)state;
+    props.shift = 2;
+    props.width = 4;
+    props.offset = 0x40;
+    compatible = "snps,dw-apb-uart";
+    regs[0x40 + 5 * 4] = LSR_READY;
+    ops = open_uart(0x100);
+    assert_non_null(ops);
+    ops->put('y');
+    assert_int_equal(regs[0x40], 'y');
+    assert_int_equal(regs[0x40 + 4 * 4], 0x0b);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    regs[5] = LSR_READY;
+    compatible = "arm,pl011";
+    assert_null(open_uart(256));
+    compatible = "ns16550a";
+    props.width = 2;
+    assert_null(open_uart(256));
+    props.width = 4; /* with reg-shift 0 */
+    assert_null(open_uart(256));
+    props.width = 1;
+    props.shift = 31;
+    assert_null(open_uart(256));
+    props.shift = 0;
+    assert_null(open_uart(7));
+    props.offset = 0xfffffff0;
+    assert_null(open_uart(256));
+}
+
+static void test_dead_transmitter_is_bounded(void **state)
+{
+    const struct uart_ops *ops;
+
+    (void)state;
+    ops = open_uart(256);
+    assert_non_null(ops);
+    now = 0;
+    ops->put('a');
+    ops->put('b');
+    ops->flush();
+    assert_in_range(now, 20000, 100000); /* us: 20 ms a wait */
+}
+
+static void test_interrupt(void **state)
+{
+    struct hart hart = {0};
+    struct hart *harts[] = {&hart};
+    const struct uart_ops *ops;
+
+    (void)state;
+    regs[5] = LSR_READY;
+    machine.irqchip.ops = &chip;
+    machine.hart_count = 1;
+    machine.harts = harts;
+    ops = open_uart(256);
+    assert_non_null(ops);
+    assert_int_equal(attached->source, 10);
+    assert_ptr_equal(attached->hart, &hart);
+    assert_false(irq_enabled);
+    ops->enable_rx_irq();
+    assert_true(irq_enabled);
+    assert_int_equal(regs[1], 1);
+    attached->handler(attached);
+    assert_true(polled && irq_completed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_bytes, setup),
+        cmocka_unit_test_setup(test_words_shift_and_offset, setup),
+        cmocka_unit_test_setup(test_refused, setup),
+        cmocka_unit_test_setup(test_dead_transmitter_is_bounded, setup),
+        cmocka_unit_test_setup(test_interrupt, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
