@@ -293,7 +293,7 @@ static void stopped(struct vm *vm)
     bool escalate = false;
     bool restart_now;
     bool srst;
-    enum power_kind kind;
+    enum power_kind srst_kind;
     enum stop_reason reason;
 
     spin_lock(&vm->lock);
@@ -305,7 +305,7 @@ static void stopped(struct vm *vm)
     }
     vm->stop_asked = false;
     srst = vm->srst_platform;
-    kind = vm->srst_kind;
+    srst_kind = vm->srst_kind;
     vm->srst_platform = false;
     reason = vm->stop_reason;
     crashed = reason == STOP_CRASH || reason == STOP_LOAD || reason == STOP_WATCHDOG;
@@ -318,7 +318,11 @@ static void stopped(struct vm *vm)
 
     log_info("%s: stopped (%s)", vm->config->name, stop_reason_name(reason));
     ipc_vm_stopped(vm);
-    power_ctl_vm_stopped(vm, crashed, srst ? &kind : NULL);
+    if (srst) {
+        power_ctl_vm_srst(vm, srst_kind, crashed);
+    } else {
+        power_ctl_vm_stopped(vm, crashed);
+    }
     if (escalate) {
         power_ctl_escalate(vm);
     }

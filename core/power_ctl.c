@@ -153,7 +153,7 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         break;
     case POWER_ACT_AUDIT:
         audit(a);
-        if (a->event == AUDIT_FORCED) {
+        if (a->event == AUDIT_FORCED || a->event == AUDIT_FREEZE_LATE) {
             struct power_action where = *a;
 
             where.event = AUDIT_FROZEN_AT;
@@ -305,16 +305,18 @@ enum err power_ctl_vm_starting(struct vm *vm)
     return handle_vm(vm, POWER_EV_VM_STARTED);
 }
 
-void power_ctl_vm_stopped(struct vm *vm, bool crashed, const enum power_kind *srst)
+void power_ctl_vm_stopped(struct vm *vm, bool crashed)
 {
-    struct power_event ev = {
-        .type = srst != NULL ? POWER_EV_VM_SRST
-                             : (crashed ? POWER_EV_VM_CRASHED : POWER_EV_VM_STOPPED),
-        .vm = (uint8_t)vm->index,
-        .kind = srst != NULL ? *srst : POWER_OFF,
-    };
+    (void)!handle_vm(vm, crashed ? POWER_EV_VM_CRASHED : POWER_EV_VM_STOPPED);
+}
 
-    (void)!handle(ev, NULL);
+void power_ctl_vm_srst(struct vm *vm, enum power_kind kind, bool failure)
+{
+    (void)!handle((struct power_event){.type = POWER_EV_VM_SRST,
+                                       .vm = (uint8_t)vm->index,
+                                       .kind = kind,
+                                       .reason = failure ? SRST_REASON_FAILURE : SRST_REASON_NONE},
+                  NULL);
 }
 
 void power_ctl_escalate(struct vm *vm)

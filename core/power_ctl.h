@@ -61,14 +61,16 @@ enum err power_ctl_ask_stop(struct vm *vm, bool restart) MUST_CHECK;
  * From lifecycle, no lock held.
  * loading: a load is about to begin; ERR_BUSY: not during a transition (retried, see below).
  * starting: the gate before the first guest instruction; an error: the load is given up.
- * stopped: all vCPUs have left; srst != NULL: by an SRST that the manifest calls the platform's.
+ * stopped: all vCPUs have left.
+ * srst: the same, by an SRST that the manifest calls the platform's.
  * escalate: its crash policy asks for an emergency power-off.
  * When a transition ends without COMMIT, lifecycle_retry_start() is called for every VM, with no lock
  * held.
  */
 enum err power_ctl_vm_loading(struct vm *vm) MUST_CHECK;
 enum err power_ctl_vm_starting(struct vm *vm) MUST_CHECK;
-void power_ctl_vm_stopped(struct vm *vm, bool crashed, const enum power_kind *srst);
+void power_ctl_vm_stopped(struct vm *vm, bool crashed);
+void power_ctl_vm_srst(struct vm *vm, enum power_kind kind, bool failure);
 void power_ctl_escalate(struct vm *vm);
 
 /*
