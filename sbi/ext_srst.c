@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SRST: the guest shuts its system down or resets it; what its system is, this VM or the machine, says
- * the manifest (core/lifecycle.c). Both parameters are 32 bits wide. [SBI 3.0 §10]
+ * SRST: the guest shuts its system down or resets it; whether that is this VM or the machine, the
+ * manifest says (core/lifecycle.c). Both parameters are 32 bits wide. [SBI 3.0 §10]
  */
 #include "core/lifecycle.h"
 #include "sbi/sbi.h"

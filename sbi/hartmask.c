@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The hart list parameter of IPI and RFENCE. A VM's hart ids are its vCPU numbers, 0 to at most 63. */
+/* The hart list parameter of IPI and RFENCE. A VM's hart ids are its vCPU numbers, 0 to 63. */
 #include "core/vm.h"
 #include "sbi/sbi.h"
 

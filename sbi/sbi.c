@@ -81,8 +81,11 @@ static __attribute__((noinline)) bool notify(struct vcpu *v, uint64_t a[8])
 
 static __attribute__((noinline)) bool set_timer(struct vcpu *v, uint64_t a[8])
 {
-    arch_vcpu_set_timer(v, a[0]);
-    return sbi_answer(a, sbi_ok(0));
+    uint64_t deadline = a[0];
+
+    (void)sbi_answer(a, sbi_ok(0));
+    arch_vcpu_set_timer(v, deadline);
+    return true;
 }
 
 bool sbi_fast(struct vcpu *v, uint64_t a[8])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The fake port: core/arch.h on the host. "Physical" memory is host arrays, harts, VMs and vCPUs are
- * structures that record what the policy asks of them, time stands still unless a test moves it.
+ * The fake port: core/arch.h on the host. "Physical" memory is host arrays; harts, VMs and vCPUs
+ * are structures that record what the policy asks of them; time stands still unless a test moves it.
  * Whatever the real port forbids (an address that is no memory, a fence for a vCPU that is not
  * loaded) aborts the test with a message.
  *
@@ -152,5 +152,10 @@ bool fake_msi_take(struct vcpu *v, uint32_t eiid);
  */
 jmp_buf *fake_catch(void);
 _Noreturn void fake_throw(enum fake_ended why);
+
+/* The three files' own. alloc: zeroed, until fake_end(). */
+_Noreturn void fake_wrong(const char *what);
+void *fake_alloc(size_t size);
+void fake_memory_reset(void);
 
 #endif

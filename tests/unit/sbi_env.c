@@ -58,7 +58,7 @@ struct sbi_ret env_call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, ui
     return (struct sbi_ret){(int64_t)a[0], a[1]};
 }
 
-/* ---- stand-ins -------------------------------------------------------------------------------- */
+/* ---- stand-ins ------------------------------------------------------------------------------- */
 
 WEAK void console_write(struct console *c, const char *data, size_t len)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the tests of sbi/ stand on: a machine of five harts with VM `a` (four vCPUs) and VM `b` (one),
+ * What the tests of sbi/ stand on: five harts with VM `a` (four vCPUs) and VM `b` (one),
  * the real core modules below sbi/, and recorded stand-ins (all weak) for those that have tests of
  * their own: console, lifecycle, IPC, and Curia's own extensions.
  */

@@ -60,7 +60,7 @@ static bool prepare(uint32_t i)
     return runs;
 }
 
-/* ---- IPI -------------------------------------------------------------------------------------- */
+/* ---- IPI ------------------------------------------------------------------------------------- */
 
 static void ipi_to_self(void **state)
 {
@@ -135,7 +135,7 @@ static void ipi_refused(void **state)
     assert_int_equal(atomic_load(&env.b->vcpus[0]->irq_lines), 0);
 }
 
-/* ---- RFENCE ----------------------------------------------------------------------------------- */
+/* ---- RFENCE ---------------------------------------------------------------------------------- */
 
 static int64_t rfence(uint64_t fid, uint64_t mask, uint64_t base, uint64_t start, uint64_t size,
                       uint64_t asid)
@@ -242,7 +242,7 @@ static void rfence_others(void **state)
     assert_int_equal(fake_vcpu(env.b->vcpus[0])->fence_total, 0);
 }
 
-/* ---- HSM -------------------------------------------------------------------------------------- */
+/* ---- HSM ------------------------------------------------------------------------------------- */
 
 static int64_t hart_start(uint64_t id, uint64_t addr, uint64_t opaque)
 {
