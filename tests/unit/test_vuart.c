@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The virtual UART: registers as a 16550A has them, as Linux' 8250 driver probes them, interrupts,
+ * FIFO. The console and the interrupt controller are stand-ins of this file.
+ */
+/* LINK: drivers/virtual/vuart.c core/virq.c core/mmio_bus.c
+ *       tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/console.h"
+#include "core/vdev.h"
+#include "core/vm.h"
+#include "drivers/virtual/vuart.h"
+#include "tests/unit/fake_arch.h"
+
+#include <libfdt.h>
+
+#define BASE 0x10000000ull
+
+struct console {
+    char out[256], in[256];
+    size_t out_count, in_count;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static struct console console;
+static struct vm *vm;
+static struct vdev *uart;
+static bool line;
+static uint32_t line_changes;
+
+void console_write(struct console *c, const char *data, size_t len)
+{
+    assert_true(c->out_count + len <= sizeof(c->out));
+    memcpy(c->out + c->out_count, data, len);
+    c->out_count += len;
+}
+
+size_t console_read(struct console *c, char *data, size_t len)
+{
+    size_t n = c->in_count < len ? c->in_count : len;
+
+    memcpy(data, c->in, n);
+    c->in_count -= n;
+    memmove(c->in, c->in + n, c->in_count);
+    return n;
+}
+
+void console_on_input(struct console *c, void (*fn)(void *arg), void *arg)
+{
+    c->fn = fn;
+    c->arg = arg;
+}
+
+static void type(const char *text)
+{
+    size_t len = strlen(text);
+
+    memcpy(console.in + console.in_count, text, len);
+    console.in_count += len;
+    console.fn(console.arg);
+}
+
+static void chip_set_level(struct virqchip *chip, uint32_t source, bool level)
+{
+    (void)chip;
+    assert_int_equal(source, 4);
+    line = level;
+    line_changes++;
+}
+
+static enum err chip_claim(struct virqchip *chip, uint32_t source)
+{
+    (void)chip;
+    (void)source;
+    return ERR_OK;
+}
+
+static enum err chip_fdt_interrupts(struct virqchip *chip, void *fdt, uint32_t source)
+{
+    (void)chip;
+    return fdt_property_u32(fdt, "interrupts", source) == 0 ? ERR_OK : ERR_RANGE;
+}
+
+static const struct virqchip_ops chip_ops = {
+    .set_level = chip_set_level,
+    .claim = chip_claim,
+    .fdt_interrupts = chip_fdt_interrupts,
+};
+
+static struct virqchip chip;
+
+static uint8_t rd(uint32_t reg)
+{
+    uint64_t value = ~0ull;
+
+    assert_int_equal(mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(BASE + reg), 1, &value), ERR_OK);
+    assert_true(value <= UINT8_MAX);
+    return (uint8_t)value;
+}
+
+static void wr(uint32_t reg, uint32_t value)
+{
+    assert_int_equal(
+        mmio_bus_write(&vm->bus, vm->vcpus[0], gpa(BASE + reg), 1, 0xabcdef00u | value), ERR_OK);
+}
+
+static int setup(void **state)
+{
+    static const struct vdev_config config = {.kind = VDEV_UART, .gpa = BASE, .irq = 4};
+    const char *why = NULL;
+
+    (void)state;
+    fake_init(1);
+    memset(&console, 0, sizeof(console));
+    vm = fake_vm_add("v", 1, 0, 0, 0);
+    vm->console = &console;
+    vm->irqchip = &chip;
+    assert_int_equal(mmio_bus_init(&vm->bus, 2), ERR_OK);
+    assert_int_equal(virqchip_init(&chip, &chip_ops, vm, 8), ERR_OK);
+    uart = vuart_create(vm, &config, &why);
+    assert_non_null(uart);
+    line = true;
+    uart->ops->reset(uart);
+    assert_false(line);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_end();
+    return 0;
+}
+
+static void test_create_errors(void **state)
+{
+    const char *why = NULL;
+    struct vdev_config config = {.kind = VDEV_UART, .gpa = BASE + 0x1000, .irq = 4};
+
+    (void)state;
+    assert_null(vuart_create(vm, &config, &why)); /* the source is taken */
+    assert_non_null(why);
+    why = NULL;
+    config.irq = 5;
+    config.gpa = BASE + 4;
+    assert_null(vuart_create(vm, &config, &why)); /* overlaps */
+    assert_non_null(why);
+}
+
+static void test_widths(void **state)
+{
+    uint64_t value;
+
+    (void)state;
+    for (uint32_t width = 2; width <= 8; width *= 2) {
+        assert_int_equal(mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(BASE), width, &value), ERR_FAULT);
+        assert_int_equal(mmio_bus_write(&vm->bus, vm->vcpus[0], gpa(BASE), width, 0), ERR_FAULT);
+    }
+    assert_int_equal(mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(BASE + 8), 1, &value),
+                     ERR_NOT_FOUND);
+}
+
+static void test_reset_values(void **state)
+{
+    (void)state;
+    assert_int_equal(rd(1), 0);
+    assert_int_equal(rd(2), 0x01);
+    assert_int_equal(rd(3), 0);
+    assert_int_equal(rd(4), 0);
+    assert_int_equal(rd(5), 0x60);
+    assert_int_equal(rd(6), 0xb0);
+    for (uint32_t reg = 0; reg < 8; reg++) {
+        wr(reg, 0xff);
+    }
+    uart->ops->reset(uart);
+    assert_int_equal(rd(1), 0);
+    assert_int_equal(rd(2), 0x01);
+    assert_int_equal(rd(3), 0);
+    assert_int_equal(rd(7), 0);
+    assert_false(line);
+}
+
+/* The steps by which Linux' 8250 driver tells a 16550A from its relatives. */
+static void test_autoconfig(void **state)
+{
+    (void)state;
+    wr(1, 0);
+    assert_int_equal(rd(1) & 0x0f, 0);
+    wr(1, 0x0f);
+    assert_int_equal(rd(1) & 0x0f, 0x0f);
+    wr(1, 0);
+    wr(4, 0x10 | 0x0a); /* loop back OUT2 and RTS */
+    assert_int_equal(rd(6) & 0xf0, 0x90);
+    wr(4, 0);
+    wr(3, 0xbf);
+    wr(2, 0);
+    wr(3, 0);
+    wr(2, 1);
+    assert_int_equal(rd(2) >> 6, 3); /* FIFO on */
+    wr(3, 0x80);
+    assert_int_not_equal(rd(2), 0); /* no EFR */
+    wr(3, 0);
+    wr(2, 1 | 0x20);
+    assert_int_equal(rd(2) & 0x20, 0); /* no 64 byte FIFO */
+    wr(1, 0x40);
+    assert_int_equal(rd(1), 0); /* no UUE */
+    wr(7, 0x5a);
+    assert_int_equal(rd(7), 0x5a);
+    wr(1, 0x02); /* THRE raises again each time it is enabled */
+    assert_int_equal(rd(2) & 0x0f, 0x02);
+    wr(1, 0);
+    wr(1, 0x02);
+    assert_int_equal(rd(2) & 0x0f, 0x02);
+}
+
+static void test_divisor(void **state)
+{
+    (void)state;
+    wr(1, 5);
+    wr(3, 0x83);
+    wr(0, 0x34);
+    wr(1, 0x12);
+    assert_int_equal(rd(0), 0x34);
+    assert_int_equal(rd(1), 0x12);
+    wr(3, 0x03);
+    assert_int_equal(rd(1), 5);
+    assert_int_equal(console.out_count, 0);
+}
+
+static void test_transmit(void **state)
+{
+    (void)state;
+    wr(0, 'h');
+    wr(0, 'i');
+    assert_memory_equal(console.out, "hi", 2);
+    assert_int_equal(console.out_count, 2);
+    assert_int_equal(rd(5), 0x60);
+    assert_false(line);
+
+    wr(1, 0x02);
+    assert_true(line);
+    assert_int_equal(rd(2), 0x02); /* reading IIR takes THRE back */
+    assert_false(line);
+    assert_int_equal(rd(2), 0x01);
+    wr(0, 'x');
+    assert_true(line);
+    wr(1, 0);
+    assert_false(line);
+    assert_int_equal(rd(2), 0x01);
+}
+
+static void test_receive(void **state)
+{
+    (void)state;
+    wr(2, 0x01);
+    wr(1, 0x01);
+    type("ab");
+    assert_true(line);
+    assert_int_equal(rd(2), 0xc4);
+    assert_int_equal(rd(5), 0x61);
+    assert_int_equal(rd(0), 'a');
+    assert_true(line);
+    assert_int_equal(rd(0), 'b');
+    assert_false(line);
+    assert_int_equal(rd(5), 0x60);
+    assert_int_equal(rd(0), 0);
+
+    wr(2, 0xc1); /* trigger at 14 */
+    type("0123456789012");
+    assert_int_equal(rd(2), 0xcc); /* fewer: the time-out */
+    uart->ops->reset(uart);
+    wr(2, 0xc1);
+    wr(1, 0x01);
+    type("0123456789abcdefghij");
+    assert_int_equal(rd(2), 0xc4);
+    assert_int_equal(console.in_count, 4); /* no overrun: the rest waits in the console */
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_int_equal(rd(0), "0123456789abcdefghij"[i]);
+    }
+    assert_int_equal(rd(5), 0x60);
+    assert_false(line);
+}
+
+static void test_receive_without_fifo(void **state)
+{
+    (void)state;
+    wr(1, 0x01);
+    type("ab");
+    assert_int_equal(console.in_count, 1);
+    assert_int_equal(rd(2), 0x04);
+    assert_int_equal(rd(0), 'a');
+    assert_int_equal(rd(0), 'b');
+    assert_false(line);
+}
+
+static void test_fifo_clear(void **state)
+{
+    (void)state;
+    wr(2, 0x01);
+    type("ab");
+    wr(2, 0x03);
+    assert_int_equal(rd(5), 0x60);
+    type("c");
+    wr(2, 0x01); /* neither bit: kept */
+    assert_int_equal(rd(0), 'c');
+    type("d");
+    wr(2, 0x00); /* switching clears too */
+    assert_int_equal(rd(5), 0x60);
+}
+
+static void test_loop(void **state)
+{
+    (void)state;
+    wr(2, 0x01);
+    wr(4, 0x10);
+    (void)rd(6);
+    wr(1, 0x0f);
+    assert_int_equal(rd(2) & 0x0f, 0x02);
+    for (uint32_t i = 0; i < 17; i++) {
+        wr(0, 'a' + i);
+    }
+    assert_int_equal(console.out_count, 0);
+    assert_int_equal(rd(2) & 0x0f, 0x06); /* overrun, the first in rank */
+    assert_int_equal(rd(5), 0x63);
+    assert_int_equal(rd(5), 0x61); /* told once */
+    for (uint32_t i = 0; i < 16; i++) {
+        assert_int_equal(rd(0), 'a' + i);
+    }
+    assert_int_equal(rd(2) & 0x0f, 0x02);
+    wr(4, 0x10 | 0x04); /* RI up: no delta */
+    assert_int_equal(rd(6), 0x40);
+    wr(4, 0x10 | 0x03);
+    assert_int_equal(rd(2) & 0x0f, 0x00);
+    assert_int_equal(rd(6), 0x30 | 0x07); /* CTS, DSR, and RI's falling edge */
+    assert_int_equal(rd(6), 0x30);
+    type("z"); /* stays outside while looped */
+    assert_int_equal(rd(5), 0x60);
+    wr(4, 0);
+    assert_int_equal(rd(0), 'z');
+}
+
+static void test_line_changes_only(void **state)
+{
+    uint32_t before;
+
+    (void)state;
+    wr(1, 0x02);
+    before = line_changes;
+    for (uint32_t i = 0; i < 20; i++) {
+        wr(0, 'x');
+    }
+    assert_int_equal(line_changes, before); /* the interrupt controller hears of changes only */
+}
+
+static void test_fdt(void **state)
+{
+    char fdt[1024];
+    int node;
+
+    (void)state;
+    assert_int_equal(fdt_create(fdt, sizeof(fdt)), 0);
+    assert_int_equal(fdt_finish_reservemap(fdt), 0);
+    assert_int_equal(fdt_begin_node(fdt, ""), 0);
+    assert_int_equal(uart->ops->fdt_node(uart, fdt), ERR_OK);
+    assert_int_equal(fdt_end_node(fdt), 0);
+    assert_int_equal(fdt_finish(fdt), 0);
+    node = fdt_path_offset(fdt, "/serial@10000000");
+    assert_true(node > 0);
+    assert_int_equal(fdt_node_check_compatible(fdt, node, "ns16550a"), 0);
+    assert_non_null(fdt_getprop(fdt, node, "clock-frequency", NULL));
+    assert_non_null(fdt_getprop(fdt, node, "interrupts", NULL));
+    assert_int_equal(fdt_create(fdt, 120), 0);
+    assert_int_equal(fdt_finish_reservemap(fdt), 0);
+    assert_int_equal(fdt_begin_node(fdt, ""), 0);
+    assert_int_equal(uart->ops->fdt_node(uart, fdt), ERR_RANGE);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_create_errors), T(test_widths),     T(test_reset_values),
+        T(test_autoconfig),    T(test_divisor),    T(test_transmit),
+        T(test_receive),       T(test_receive_without_fifo),
+        T(test_fifo_clear),    T(test_loop),       T(test_line_changes_only),
+        T(test_fdt),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
