@@ -341,6 +341,9 @@ void arch_vcpu_fence(struct vcpu *vcpu, const struct fence *fence)
         f->fences_seen[f->fence_total] = *fence;
     }
     f->fence_total++;
+    if (fake.on_fence != NULL) {
+        fake.on_fence(vcpu);
+    }
 }
 
 struct arch_ids arch_machine_ids(void)

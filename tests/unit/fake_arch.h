@@ -104,6 +104,7 @@ struct fake {
     void (*on_relax)(void);
     void (*on_wait)(struct hart *hart);
     void (*on_kick)(struct hart *hart);
+    void (*on_fence)(struct vcpu *vcpu); /* own hart, with each arch_vcpu_fence() */
 };
 
 extern struct fake fake;
