@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/manifest_read.c core/manifest_props.c core/manifest_peers.c core/manifest_check.c
  *       core/manifest_host.c core/board.c core/board_walk.c core/fdt.c core/ram.c core/power_graph.c
- *       core/pagepool.c
- *       tests/unit/fake_arch.c tests/unit/fake_core.c tests/unit/dts.c libfdt */
+ *       core/pagepool.c tests/unit/dts.c libfdt */
 /* A manifest without fault, and each mistake by its message, node and property. */
 #include "core/board.h"
 #include "core/manifest.h"
