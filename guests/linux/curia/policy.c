@@ -52,8 +52,8 @@ static int format(const struct curia_power_event *ev, char *line)
     };
     static const char *const kinds[] = {
         [CURIA_PWR_KIND_OFF] = "off",
-        [CURIA_PWR_KIND_RESET_COLD] = "reset-cold",
-        [CURIA_PWR_KIND_RESET_WARM] = "reset-warm",
+        [CURIA_PWR_KIND_RESET_COLD] = "cold-reset",
+        [CURIA_PWR_KIND_RESET_WARM] = "warm-reset",
         [CURIA_PWR_KIND_SUSPEND] = "suspend",
     };
     const char *type = ev->type < ARRAY_SIZE(types) ? types[ev->type] : NULL;
