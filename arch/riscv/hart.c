@@ -113,6 +113,8 @@ _Noreturn void rv_hart_main(struct rv_hart *hart)
         __asm__ volatile("wfi" ::: "memory");
         rv_handle_irqs(hart);
     }
+    /* The boot hart may have mapped devices since; the absence of a mapping may be cached. */
+    __asm__ volatile("sfence.vma" ::: "memory");
     rv_run(hart);
 }
 

@@ -96,11 +96,37 @@ static void build_harts(uint64_t boot_id)
     }
 }
 
+/* Image and arena must be RAM that the boot loader has put nothing else into. */
+static void check_footprint(uint64_t fdt)
+{
+    const struct board *b = &machine.board;
+    uint64_t base = mmu_image_base().v;
+    bool inside = false;
+
+    for (uint32_t i = 0; i < b->ram.count; i++) {
+        const struct ram_range *r = &b->ram.free[i];
+
+        inside = inside || range_within(base, RV_FOOTPRINT, r->start, r->size);
+    }
+    if (!inside) {
+        boot_fail("0x%llx to 0x%llx must be free RAM: load the image where 8 MiB follow it",
+                  (unsigned long long)base, (unsigned long long)(base + RV_FOOTPRINT));
+    }
+    if (range_overlaps(base, RV_FOOTPRINT, fdt, b->fdt_size) ||
+        (b->bundle.size != 0 && range_valid(b->bundle.start, b->bundle.size) &&
+         range_overlaps(base, RV_FOOTPRINT, b->bundle.start, b->bundle.size))) {
+        boot_fail("FDT and bundle must not lie between 0x%llx and 0x%llx, which belongs to the "
+                  "image: load them elsewhere",
+                  (unsigned long long)base, (unsigned long long)(base + RV_FOOTPRINT));
+    }
+}
+
 /* What the boot loader left in RAM is nobody's to hand out. */
 static void reserve_ram(uint64_t fdt)
 {
     struct board *b = &machine.board;
 
+    check_footprint(fdt);
     if (ram_reserve(&b->ram, mmu_image_base().v, RV_FOOTPRINT) != ERR_OK ||
         ram_reserve(&b->ram, fdt, b->fdt_size) != ERR_OK ||
         ram_reserve(&b->ram, b->bundle.start, b->bundle.size) != ERR_OK) {
