@@ -32,4 +32,4 @@ $(LINUX_INITRD): $(linux_ko) $(linux_ctl) $(BUSYBOX) guests/linux/initramfs.sh \
                  $(wildcard guests/linux/initramfs/*) guests/linux/linux.mk
 	@mkdir -p $(@D)
 	@echo "  CPIO    $@"
-	@guests/linux/initramfs.sh -o $@ -b $(BUSYBOX) -t $(linux_ctl) -m $(linux_ko)
+	@guests/linux/initramfs.sh -o $@ -b $(BUSYBOX) -t $(linux_ctl) -m $(linux_ko) -s $(LINUX_CROSS)strip

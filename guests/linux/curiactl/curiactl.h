@@ -57,6 +57,9 @@ int cmd_region(int argc, char **argv);
 int cmd_ping(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 
+/* alarm.c */
+int cmd_alarm(int argc, char **argv);
+
 /* names.c: never NULL */
 const char *name_of_vm_state(uint32_t state);
 const char *name_of_stop_reason(uint32_t reason);

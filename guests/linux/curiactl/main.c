@@ -38,6 +38,7 @@ static const struct command commands[] = {
     {"bell", "CHANNEL [BITS]", "ring the peer; without BITS: wait and take what rings", cmd_bell},
     {"region", "LABEL [OFFSET [TEXT]]", "read a shared region, or write TEXT into it", cmd_region},
     {"watch", "CHANNEL [FILE]", "print state messages, or keep their count in FILE", cmd_watch},
+    {"alarm", "[SECONDS]", "set the RTC's alarm and wait for its interrupt", cmd_alarm},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -109,7 +109,7 @@ static const char *who(uint32_t vm)
     case 0xfe:
         return "platform";
     case NO_VM:
-        return "machine";
+        return "all";
     default:
         if (vm > NO_VM) {
             return "?";
@@ -126,17 +126,20 @@ static const char *who(uint32_t vm)
     return names[vm];
 }
 
+/* In the form in which Curia prints records itself. */
 static void print_detail(const struct curia_audit_record *r)
 {
     const char *event = name_of_audit_event(r->event);
 
     if (strcmp(event, "REQUEST") == 0 || strcmp(event, "JOIN") == 0 ||
         strcmp(event, "REPLACE") == 0 || strcmp(event, "COMMIT") == 0) {
-        printf(" kind %s%s%s reason %" PRIu64, name_of_power_kind((uint32_t)(r->detail & 0xff)),
+        printf(" %s%s%s reason 0x%" PRIx64, name_of_power_kind((uint32_t)(r->detail & 0xff)),
                (r->detail & 0x100) != 0 ? " emergency" : "", (r->detail & 0x200) != 0 ? " srst" : "",
                r->detail >> 32);
+    } else if (strcmp(event, "POSTPONE") == 0) {
+        printf(" +%" PRIu64 " us", r->detail);
     } else if (r->detail != 0) {
-        printf(" detail 0x%" PRIx64, r->detail);
+        printf(" 0x%" PRIx64, r->detail);
     }
 }
 
