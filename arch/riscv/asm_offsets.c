@@ -4,6 +4,7 @@
  * build/gen/asm_offsets.h of the lines that this leaves in the assembly.
  */
 #include "arch/riscv/hart.h"
+#include "arch/riscv/trap.h"
 #include "arch/riscv/vcpu.h"
 
 #include <stddef.h>
@@ -24,6 +25,8 @@ void asm_offsets(void)
     OFFSET(RV_VCPU_HSTATUS, rv_vcpu, trap.hstatus);
     OFFSET(RV_VCPU_ECALL_FAST, rv_vcpu, core.exits[EXIT_ECALL_FAST]);
     OFFSET(RV_HART_RESIDENT, rv_hart, resident);
+    DEFINE(RV_FAST_DECLINED, RV_FAST_DECLINED);
+    DEFINE(RV_FAST_DONE, RV_FAST_DONE);
     OFFSET(RV_FP_F, rv_fp, f);
     OFFSET(RV_FP_FCSR, rv_fp, fcsr);
 }

@@ -8,9 +8,10 @@
  * guest's control, so a fetched one is checked against the fault, and on any doubt the guest resumes
  * at sepc and faults again, in its own time. Own hart; a device's lock is the device's.
  */
-#include "arch/riscv/csr_bits.h"
+#include "arch/riscv/csr.h"
 #include "arch/riscv/guest_mem.h"
 #include "arch/riscv/insn.h"
+#include "arch/riscv/tlb.h"
 #include "arch/riscv/trap.h"
 
 enum decoded {
@@ -57,7 +58,10 @@ static enum decoded decode(const struct rv_vcpu *v, struct rv_mmio_insn *insn)
     return d;
 }
 
-/* One access on the bus. A misaligned one is the device's to take or refuse. */
+/*
+ * One access on the bus. A misaligned one is the device's to take or refuse; an error is an access
+ * fault, and has changed nothing.
+ */
 static enum err access(struct rv_vcpu *v, const struct rv_mmio_insn *insn, gpa_t at)
 {
     const struct mmio_bus *bus = &v->core.vm->bus;
@@ -70,27 +74,135 @@ static enum err access(struct rv_vcpu *v, const struct rv_mmio_insn *insn, gpa_t
     }
     if (insn->write) {
         value = rv_insn_store_value(insn, v->frame.x[insn->reg]);
-        return mmio_bus_write(bus, &v->core, at, insn->width_bytes, value);
+        e = mmio_bus_write(bus, &v->core, at, insn->width_bytes, value);
+    } else {
+        e = mmio_bus_read(bus, &v->core, at, insn->width_bytes, &value);
+        if (e == ERR_OK && insn->reg != 0) {
+            v->frame.x[insn->reg] = rv_insn_load_extend(insn, value);
+        }
     }
-    e = mmio_bus_read(bus, &v->core, at, insn->width_bytes, &value);
-    if (e == ERR_OK && insn->reg != 0) {
-        v->frame.x[insn->reg] = rv_insn_load_extend(insn, value);
+    if (e == ERR_OK) {
+        v->core.exits[EXIT_MMIO]++;
     }
     return e;
 }
 
+static gpa_t fault_gpa(uint64_t htval, uint64_t stval)
+{
+    return gpa((htval << 2) | (stval & 3));
+}
+
+/* ---- the usual case, in a hurry --------------------------------------------------------------- */
+
+/* x0, ra, sp, tp, t0 to t6, a0 to a7: those that trap.S has saved before it calls rv_mmio_fast(). */
+#define CALLER_SAVED 0xf003fcf7u
+
+/*
+ * htinst of an integer load, or store, that was not split: what has to be 0 but the opcode, which is
+ * LOAD or STORE with bit 1 telling a compressed one. insn.c knows all there is; this, the most usual.
+ */
+#define HTINST_LOAD_MASK   0xffffffffffff807dull
+#define HTINST_LOAD        0x01ull
+#define HTINST_STORE_MASK  0xfffffffffe0fcffdull
+#define HTINST_STORE       0x21ull
+#define HTINST_RD(h)       (((h) >> 7) & 31)
+#define HTINST_RS2(h)      (((h) >> 20) & 31)
+#define HTINST_SIZE(h)     (((h) >> 12) & 3) /* log2 of the width in bytes */
+#define HTINST_UNSIGNED(h) (((h) >> 14) & 1)
+#define HTINST_LENGTH(h)   (2 + ((h) & 2))
+
+/* The device that holds [at, at + width), the last one first; NULL: none. */
+static struct mmio_dev *find_dev(struct rv_vcpu *v, uint64_t at, uint64_t width)
+{
+    const struct mmio_bus *bus = &v->core.vm->bus;
+    struct mmio_dev *dev = v->mmio_last;
+
+    for (uint32_t i = 0; dev == NULL || at - dev->base.v >= dev->size; i++) {
+        if (i == bus->count) {
+            return NULL;
+        }
+        dev = bus->devs[i];
+    }
+    v->mmio_last = dev;
+    return width <= dev->size - (at - dev->base.v) ? dev : NULL;
+}
+
+/*
+ * Mode HART_HYP, and v, which was in the guest until now, is not stopped: steps (d) to (f) of
+ * core/hart.h, and what a guest entry has to catch up with. False: there is work, and the mode is
+ * HART_HYP again.
+ */
+static inline bool may_go_on(struct rv_hart *hart, struct rv_vcpu *v)
+{
+    atomic_store_explicit(&hart->core.mode, HART_GUEST, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+
+    if ((atomic_load_explicit(&hart->core.work, memory_order_relaxed) |
+         atomic_load_explicit(&v->core.requests, memory_order_relaxed)) != 0) {
+        atomic_store_explicit(&hart->core.mode, HART_HYP, memory_order_relaxed);
+        return false;
+    }
+    rv_tlb_catch_up(v);
+    return true;
+}
+
+/* A stack protector has nothing to protect here, and costs a twelfth of the whole. */
+__attribute__((no_stack_protector)) enum rv_fast rv_mmio_fast(struct rv_vcpu *v)
+{
+    struct rv_hart *hart = v->hart;
+    uint64_t h = csr_read(CSR_HTINST);
+    bool write = (h & HTINST_STORE_MASK) == HTINST_STORE;
+    uint64_t reg = write ? HTINST_RS2(h) : HTINST_RD(h);
+    uint64_t width = 1ull << HTINST_SIZE(h);
+    uint64_t at = (csr_read(CSR_HTVAL) << 2) | (csr_read(CSR_STVAL) & 3);
+    unsigned int unused_bits = 64 - 8 * (unsigned int)width;
+    struct mmio_dev *dev;
+    uint64_t value;
+    enum err e;
+
+    if ((!write && (h & HTINST_LOAD_MASK) != HTINST_LOAD) || ((CALLER_SAVED >> reg) & 1) == 0 ||
+        (at & (width - 1)) != 0) {
+        return RV_FAST_DECLINED;
+    }
+    dev = find_dev(v, at, width);
+    if (dev == NULL) {
+        return RV_FAST_DECLINED;
+    }
+
+    /* So that what the model posts to this vCPU is found below, and not by an interrupt. */
+    atomic_store_explicit(&hart->core.mode, HART_HYP, memory_order_release);
+    at -= dev->base.v;
+    if (write) {
+        value = v->frame.x[reg] << unused_bits >> unused_bits;
+        e = dev->ops->write(dev, &v->core, at, (uint32_t)width, value);
+    } else {
+        e = dev->ops->read(dev, &v->core, at, (uint32_t)width, &value);
+    }
+    if (e != ERR_OK) {
+        return RV_FAST_DECLINED;
+    }
+    if (!write && reg != 0) {
+        value <<= unused_bits;
+        v->frame.x[reg] = HTINST_UNSIGNED(h) != 0 ? value >> unused_bits
+                                                  : (uint64_t)((int64_t)value >> unused_bits);
+    }
+    v->core.exits[EXIT_MMIO]++;
+    csr_write(CSR_SEPC, csr_read(CSR_SEPC) + HTINST_LENGTH(h));
+    return may_go_on(hart, v) ? RV_FAST_DONE : RV_FAST_HANDLED;
+}
+
+/* ---- and in full ------------------------------------------------------------------------------ */
+
 void rv_exit_page_fault(struct rv_vcpu *v)
 {
     const struct rv_trap *t = &v->trap;
-    gpa_t at = gpa((t->htval << 2) | (t->stval & 3));
     struct rv_mmio_insn insn;
     enum decoded d = DECODED_REFUSED;
 
-    if (t->scause != CAUSE_INSN_GUEST_PAGE_FAULT && memmap_find(&v->core.vm->map, at) == NULL) {
+    if (t->scause != CAUSE_INSN_GUEST_PAGE_FAULT) {
         d = decode(v, &insn);
     }
-    if (d == DECODED_OK && access(v, &insn, at) == ERR_OK) {
-        v->core.exits[EXIT_MMIO]++;
+    if (d == DECODED_OK && access(v, &insn, fault_gpa(t->htval, t->stval)) == ERR_OK) {
         rv_skip(v, insn.insn_bytes);
         return;
     }

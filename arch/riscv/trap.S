@@ -4,10 +4,10 @@
  * 0 and tp is the hart, interrupts are off. The hypervisor's stack is empty whenever a guest runs, and
  * holds nothing across a change of vCPU.
  *
- * An SBI call first meets sbi_fast(), with only the caller-saved registers saved. If that declines,
- * it has done nothing and has kept the callee-saved ones, so they are saved then, and the general
- * path begins. sepc, sstatus and hstatus stay in their CSRs on the fast path, and come from
- * v->trap on the general one.
+ * An SBI call first meets sbi_fast(), and a load's or store's guest-page fault rv_mmio_fast(), with
+ * only the caller-saved registers saved. If it declines, it has done nothing and has kept the
+ * callee-saved ones, so they are saved then, and the general path begins. sepc, sstatus and hstatus
+ * stay in their CSRs on the fast path, and come from v->trap on the general one.
  */
 #include "arch/riscv/csr_bits.h"
 #include "arch/riscv/hart.h"
@@ -43,7 +43,7 @@ rv_trap_vector:
     ld      tp, RV_VCPU_HART(a0)
     ld      sp, RV_HART_STACK_TOP(tp)
     addi    t0, t0, -CAUSE_ECALL_VS
-    bnez    t0, .Lgeneral
+    bnez    t0, .Lno_ecall
 
     addi    a1, a0, X(10)
     call    sbi_fast
@@ -56,13 +56,29 @@ rv_trap_vector:
     addi    t1, t1, 4
     sd      t0, RV_VCPU_ECALL_FAST(a0)
     csrw    CSR_SEPC, t1
+.Lback:
     csrw    CSR_SSCRATCH, a0
     caller_saved ld
     ld      a0, X(10)(a0)
     sret
 
+    /* causes 21 and 23 */
+.Lno_ecall:
+    addi    t0, t0, CAUSE_ECALL_VS - CAUSE_LOAD_GUEST_PAGE_FAULT
+    andi    t0, t0, ~(CAUSE_LOAD_GUEST_PAGE_FAULT ^ CAUSE_STORE_GUEST_PAGE_FAULT)
+    li      a2, RV_FAST_DECLINED
+    bnez    t0, .Lgeneral
+    call    rv_mmio_fast
+    mv      a2, a0
+    ld      a0, RV_HART_RESIDENT(tp)
+    addi    t0, a2, -RV_FAST_DONE
+    beqz    t0, .Lback
+    j       .Lgeneral
+
 .Ldeclined:
     ld      a0, RV_HART_RESIDENT(tp)
+    li      a2, RV_FAST_DECLINED
+    /* a0 = the vCPU, a2 = what a fast handler said */
 .Lgeneral:
     callee_saved sd
     mv      a1, a0

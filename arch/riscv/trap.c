@@ -179,11 +179,13 @@ static struct rv_vcpu *next(struct rv_hart *hart)
     return v;
 }
 
-struct rv_vcpu *rv_exit(struct rv_hart *hart, struct rv_vcpu *v)
+struct rv_vcpu *rv_exit(struct rv_hart *hart, struct rv_vcpu *v, enum rv_fast handled)
 {
     snapshot(&v->trap);
-    sched_exited(&hart->core);
-    handle(hart, v);
+    if (handled == RV_FAST_DECLINED) {
+        sched_exited(&hart->core);
+        handle(hart, v);
+    }
     return next(hart);
 }
 

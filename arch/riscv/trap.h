@@ -10,11 +10,18 @@
 #include "arch/riscv/inject.h"
 #include "arch/riscv/vcpu.h"
 
+/* What a fast handler says to trap.S. */
+enum rv_fast {
+    RV_FAST_DECLINED, /* nothing was done */
+    RV_FAST_HANDLED,  /* it is done, but there is work before a guest may be entered */
+    RV_FAST_DONE,     /* the guest goes on */
+};
+
 /*
  * From trap.S, on the general path, with the guest's integer registers in v->frame: handles the exit
- * and returns the vCPU to enter, which may be another.
+ * unless that is done, and returns the vCPU to enter, which may be another.
  */
-struct rv_vcpu *rv_exit(struct rv_hart *hart, struct rv_vcpu *v);
+struct rv_vcpu *rv_exit(struct rv_hart *hart, struct rv_vcpu *v, enum rv_fast handled);
 
 /* From trap.S: the first vCPU that this hart enters. */
 struct rv_vcpu *rv_first(struct rv_hart *hart);
@@ -27,6 +34,12 @@ void rv_reflect(struct rv_vcpu *v);
 
 /* The instruction that trapped is done. */
 void rv_skip(struct rv_vcpu *v, unsigned int insn_bytes);
+
+/*
+ * exit_mmio.c, from trap.S: a guest-page fault of a load or store with only the caller-saved registers
+ * in v->frame. Serves a device access that needs no other register and no instruction fetch.
+ */
+enum rv_fast rv_mmio_fast(struct rv_vcpu *v);
 
 /* exit_mmio.c: a guest-page fault on a load, a store or an instruction fetch. */
 void rv_exit_page_fault(struct rv_vcpu *v);

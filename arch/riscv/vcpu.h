@@ -67,6 +67,7 @@ struct rv_vcpu {
     struct rv_fp fp;        /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
     uint64_t deadline;      /* without Sstc: what the guest asked for; UINT64_MAX: none */
     struct timer timer;     /* without Sstc: raises VCPU_IRQ_TIMER; own hart */
+    struct mmio_dev *mmio_last;  /* the device it last had an access emulated of */
     struct rv_hart *last_hart;   /* where it was last loaded */
     _Atomic uint32_t fences_done; /* rv_vm.fences as carried out for it; written by its own hart */
 
