@@ -21,7 +21,7 @@
 #define NODE_NAME_MAX 64u
 #define CLOCK_PHANDLES 0x10000u /* phandles of copied clocks start here */
 
-/* ---- seeds -------------------------------------------------------------------------------------- */
+/* ---- seeds ----------------------------------------------------------------------------------- */
 
 /*
  * Seeds for the guests' random generators, drawn from what the firmware gave in /chosen/rng-seed, the
@@ -57,7 +57,7 @@ static void draw_seed(uint8_t seed[br_sha256_SIZE])
     spin_unlock(&rng.lock);
 }
 
-/* ---- chosen, memory ------------------------------------------------------------------------------ */
+/* ---- chosen, memory -------------------------------------------------------------------------- */
 
 static int put_string(void *fdt, const char *name, const char *value)
 {
@@ -115,7 +115,7 @@ static int put_memory(const struct vm *vm, void *fdt)
     return bad;
 }
 
-/* ---- passed-through devices ------------------------------------------------------------------------ */
+/* ---- passed-through devices ------------------------------------------------------------------ */
 
 static bool ends_with(const char *s, const char *tail)
 {
@@ -285,7 +285,7 @@ static int put_passthrough(const struct vm *vm, uint32_t device, void *fdt)
     return bad | fdt_end_node(fdt);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static int put_soc(const struct vm *vm, void *fdt)
 {
@@ -322,9 +322,13 @@ static int put_curia(const struct vm *vm, void *fdt)
 enum err guest_fdt_write(const struct vm *vm, const struct guest_initrd *initrd, void *buf,
                          size_t size)
 {
-    int bad = fdt_create_with_flags(buf, (int)size, FDT_CREATE_FLAG_NO_NAME_DEDUP);
+    int bad;
 
-    bad |= fdt_finish_reservemap(buf);
+    if (size > INT32_MAX ||
+        fdt_create_with_flags(buf, (int)size, FDT_CREATE_FLAG_NO_NAME_DEDUP) != 0) {
+        return ERR_RANGE; /* buf holds nothing yet that the other functions could look at */
+    }
+    bad = fdt_finish_reservemap(buf);
     bad |= fdt_begin_node(buf, "");
     bad |= put_string(buf, "compatible", "curia,vm");
     bad |= put_string(buf, "model", "Curia virtual machine");
