@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LINK: core/manifest_read.c core/manifest_props.c core/manifest_peers.c core/manifest_check.c
+ *       core/manifest_host.c core/board.c core/board_walk.c core/fdt.c core/ram.c core/power_graph.c
+ *       core/bundle.c core/pagepool.c tests/unit/fake_arch.c tests/unit/fake_memory.c
+ *       tests/unit/fake_setup.c tests/unit/fake_core.c libfdt bearssl */
+/*
+ * Any bytes as a manifest and as a bundle. A manifest that is accepted must be one that could be
+ * built: what vm_build() and others take for granted holds.
+ */
+#include "core/bundle.h"
+#include "core/fdt.h"
+#include "core/manifest.h"
+#include "core/pagepool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static _Alignas(64) char arena[16u << 20];
+
+static void require(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+static void count(void *arg, const char *node, const char *prop, const char *text)
+{
+    require(node != NULL && text != NULL && strlen(text) < 512);
+    require(prop == NULL || strlen(prop) < SIZE_MAX);
+    (*(uint32_t *)arg)++;
+}
+
+static bool image_exists(void *arg, const char *name)
+{
+    (void)arg;
+    return strlen(name) != 3;
+}
+
+static void check_vm(const struct manifest *m, const struct vm_config *vm)
+{
+    require(vm->name[0] != '\0' && strlen(vm->name) <= MANIFEST_NAME_MAX);
+    require(vm->kernel != NULL && strlen(vm->kernel) > 0);
+    require(vm->vcpu_count > 0 && vm->vcpu_count <= MANIFEST_VCPUS && vm->harts != NULL);
+    require(vm->mem_count > 0);
+    for (uint32_t i = 0; i < vm->mem_count; i++) {
+        require(range_valid(vm->mem[i].gpa, vm->mem[i].size));
+        require(is_aligned(vm->mem[i].gpa | vm->mem[i].size, PAGE_SIZE));
+        for (uint32_t k = 0; k < i; k++) {
+            require(!range_overlaps(vm->mem[i].gpa, vm->mem[i].size, vm->mem[k].gpa,
+                                    vm->mem[k].size));
+        }
+    }
+    require((vm->power.superiors >> (m->vm_count - 1)) <= 1);
+    for (uint32_t i = 0; i < vm->vdev_count; i++) {
+        require(vm->vdevs[i].irq != 0);
+    }
+}
+
+static void try_manifest(const void *blob, size_t size)
+{
+    struct manifest m;
+    uint32_t findings = 0;
+    enum err e;
+
+    pool_init(arena, sizeof(arena));
+    e = manifest_read(&m, blob, size, NULL, image_exists, NULL, count, &findings);
+    require((e == ERR_OK) == (findings == 0));
+    if (e != ERR_OK) {
+        return;
+    }
+    require(m.vm_count > 0 && m.vm_count <= MANIFEST_VMS);
+    for (uint32_t v = 0; v < m.vm_count; v++) {
+        check_vm(&m, &m.vms[v]);
+    }
+    for (uint32_t i = 0; i < m.channel_count; i++) {
+        const struct channel_config *c = &m.channels[i];
+
+        require(c->end[0].vm < m.vm_count && c->end[1].vm < m.vm_count);
+        require(c->end[0].vm != c->end[1].vm && c->end[0].irq != 0 && c->end[1].irq != 0);
+        require((c->end[0].send == c->end[1].receive) && (c->end[1].send == c->end[0].receive));
+    }
+    for (uint32_t i = 0; i < m.shmem_count; i++) {
+        require(m.shmems[i].end_count >= 2 && m.shmems[i].size != 0);
+    }
+}
+
+static void try_bundle(const void *blob, size_t size)
+{
+    struct bundle b;
+    const char *why = NULL;
+
+    pool_init(arena, sizeof(arena));
+    if (bundle_read(&b, blob, size, &why) != ERR_OK) {
+        require(why != NULL);
+        return;
+    }
+    for (uint32_t i = 0; i < b.image_count; i++) {
+        const char *start = b.images[i].data;
+
+        require(start >= (const char *)blob &&
+                start + b.images[i].size <= (const char *)blob + size);
+        require((bundle_verify(&b, &b.images[i], &why) == ERR_OK) == (why == NULL));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    void *blob = malloc(size + 1); /* aligned, and its end seen by the sanitizer to the byte */
+
+    require(blob != NULL);
+    blob = realloc(blob, size > 0 ? size : 1);
+    if (size > 0) {
+        memcpy(blob, data, size);
+    }
+    try_manifest(blob, size);
+    try_bundle(blob, size);
+    free(blob);
+    return 0;
+}
