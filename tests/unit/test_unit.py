@@ -22,7 +22,11 @@ def programs():
 def test_host(flavour, name):
     program = HOST / flavour / name
     assert program.exists(), f"{program} is not built: make unit-build"
-    done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=SECONDS, check=False)
+    try:
+        done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired as late:
+        print((late.stdout or b"").decode(errors="replace"))
+        pytest.fail(f"still runs after {SECONDS} s")
     print(done.stdout.decode(errors="replace"))
     assert done.returncode == 0
