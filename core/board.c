@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The host's FDT into tables. A quick pass counts the nodes that could be devices, so that the tables
- * are made to measure; board_walk.c fills them in a second; interrupts and reserved memory, which
- * refer to other nodes, come last.
+ * The host's FDT into tables. A quick pass counts the nodes that could be devices, so that the
+ * tables are made to measure; board_walk.c fills them in a second; interrupts and reserved memory,
+ * which refer to other nodes, come last.
  *
  * No lock: the boot hart calls, once. Constant afterwards.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One pass over the host's FDT. Properties stand before child nodes, so one set of them is open at a
- * time; a node is looked at when its properties are all there, and so after all that it depends on
- * but interrupt controllers. The pass is the full check of the structure too.
+ * One pass over the host's FDT. Properties stand before child nodes, so one set of them is open at
+ * a time; a node is looked at when its properties are all there, and so after all that it depends
+ * on but interrupt controllers. The pass is the full check of the structure too.
  */
 #include "core/board_walk.h"
 

@@ -4,8 +4,8 @@
  * offsets are checked against its size before anything is read. Locks: an image's own, while its
  * hashes are computed.
  *
- * Cost: crc32 about 5 instructions a byte (eight tables, made at boot: 8 KiB of the arena instead of
- * text), sha256 about 60.
+ * Cost: crc32 about 5 instructions a byte (eight tables, made at boot: 8 KiB of the arena instead
+ * of text), sha256 about 60.
  */
 #include "core/bundle.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What libfdt leaves to its users: numbers of one or two cells, strings that end where they should. */
+/* What libfdt leaves to its users: numbers of one or two cells, strings that end in time. */
 #ifndef CORE_FDT_H
 #define CORE_FDT_H
 

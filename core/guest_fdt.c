@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VM's FDT, node after node: libfdt's sequential writer, whose only error here is a full buffer. The
- * port writes /cpus, device models and the irqchip write theirs, IPC and power what is under /curia.
+ * A VM's FDT, node after node: libfdt's sequential writer, whose only error here is a full buffer.
+ * The port writes /cpus, device models and the irqchip write theirs, IPC and power what is under
+ * /curia.
  *
  * Lock: rng.lock, a leaf, for the state that seeds are drawn from.
  */
@@ -24,8 +25,8 @@
 /* ---- seeds ----------------------------------------------------------------------------------- */
 
 /*
- * Seeds for the guests' random generators, drawn from what the firmware gave in /chosen/rng-seed, the
- * time and the number of the draw, through SHA-256; one seed tells nothing of another. It is no
+ * Seeds for the guests' random generators, drawn from what the firmware gave in /chosen/rng-seed,
+ * the time and the number of the draw, through SHA-256; one seed tells nothing of another. It is no
  * source of entropy: where the firmware gives no seed, only the time of each start is unknown.
  */
 static struct {
@@ -125,7 +126,7 @@ static bool ends_with(const char *s, const char *tail)
     return s_len >= tail_len && strcmp(s + (s_len - tail_len), tail) == 0;
 }
 
-/* Refers to other nodes, describes children, or is written anew: not copied from the host's node. */
+/* Refers to other nodes, describes children, or is written anew: not copied from the host. */
 static bool is_left_out(const char *name)
 {
     static const char *const names[] = {
@@ -149,8 +150,8 @@ static bool is_left_out(const char *name)
 }
 
 /*
- * The node that entry index of the host device's clocks refers to, if it is a fixed clock (which has
- * no specifier cells); negative: there is none, or it is another kind.
+ * The node that entry index of the host device's clocks refers to, if it is a fixed clock (which
+ * has no specifier cells); negative: there is none, or it is another kind.
  */
 static int fixed_clock(const struct board_device *dev, uint32_t index)
 {
@@ -166,7 +167,7 @@ static int fixed_clock(const struct board_device *dev, uint32_t index)
     return node >= 0 && fdt_node_check_compatible(host, node, "fixed-clock") == 0 ? node : -1;
 }
 
-/* How many clocks the device has, if all are fixed ones; else 0: then they stay the host's affair. */
+/* How many clocks the device has, if all are fixed ones; else 0: they stay the host's affair. */
 static uint32_t fixed_clock_count(const struct board_device *dev)
 {
     int len = 0;

@@ -5,20 +5,18 @@
  */
 #include "core/manifest_reader.h"
 
-#include "core/vdev.h"
-
 #include <inttypes.h>
 #include <string.h>
 
-#define GUEST_ADDRESS_END (UINT64_C(1) << 41) /* what every hart's second stage translates (Sv39x4) */
-#define UART_SIZE         PAGE_SIZE           /* no RAM page may hold an emulated device's registers */
+#define GUEST_ADDRESS_END (UINT64_C(1) << 41) /* what every second stage translates (Sv39x4) */
+#define UART_SIZE         PAGE_SIZE           /* no page of RAM may hold emulated registers */
 #define PLIC_SIZE         (64 * MIB)
 #define APLIC_SIZE        (32 * KIB)
 #define FIRST_FREE_IRQ    32u /* for sources that the manifest leaves to Curia */
 
 _Static_assert(VDEV_SOURCES < 128, "a VM's sources are two words of bits");
 
-/* ---- the guest-physical map of one VM -------------------------------------------------------------- */
+/* ---- the guest-physical map of one VM -------------------------------------------------------- */
 
 struct area {
     uint64_t start, size;
@@ -95,8 +93,8 @@ static bool area_valid(struct manifest_reader *r, const struct vm_config *vm, co
 {
     if (!is_aligned(a->start | a->size, PAGE_SIZE) || a->size == 0) {
         manifest_fault(r, a->node, a->prop,
-                       "%s at 0x%" PRIx64 ", size 0x%" PRIx64 ": both must be multiples of 4 KiB, and "
-                       "the size not 0", a->what, a->start, a->size);
+                       "%s at 0x%" PRIx64 ", size 0x%" PRIx64 ": both must be multiples of 4 KiB, "
+                       "and the size not 0", a->what, a->start, a->size);
         return false;
     }
     if (!range_within(a->start, a->size, 0, GUEST_ADDRESS_END)) {
@@ -129,7 +127,7 @@ static void check_map(struct manifest_reader *r, uint32_t vm)
     }
 }
 
-/* ---- interrupt sources ------------------------------------------------------------------------------ */
+/* ---- interrupt sources ----------------------------------------------------------------------- */
 
 struct sources {
     uint64_t used[2];
@@ -140,13 +138,13 @@ static void claim(struct manifest_reader *r, struct sources *s, uint32_t irq, in
 {
     uint64_t bit = UINT64_C(1) << (irq & 63u);
 
-    if (irq == 0 || irq > VDEV_SOURCES) {
+    if (irq == 0 || irq > MANIFEST_SOURCES) {
         manifest_fault(r, node, prop, "interrupt source %u of VM %s: there are 1 to %u", irq, vm,
-                       VDEV_SOURCES);
+                       MANIFEST_SOURCES);
     } else if ((s->used[irq / 64u] & bit) != 0) {
         manifest_fault(r, node, prop,
                        "interrupt source %u of VM %s is used twice: take another, 1 to %u", irq, vm,
-                       VDEV_SOURCES);
+                       MANIFEST_SOURCES);
     } else {
         s->used[irq / 64u] |= bit;
     }
@@ -154,14 +152,14 @@ static void claim(struct manifest_reader *r, struct sources *s, uint32_t irq, in
 
 static uint32_t claim_free(struct manifest_reader *r, struct sources *s, int node, const char *vm)
 {
-    for (uint32_t irq = FIRST_FREE_IRQ; irq <= VDEV_SOURCES; irq++) {
+    for (uint32_t irq = FIRST_FREE_IRQ; irq <= MANIFEST_SOURCES; irq++) {
         if ((s->used[irq / 64u] & (UINT64_C(1) << (irq & 63u))) == 0) {
             s->used[irq / 64u] |= UINT64_C(1) << (irq & 63u);
             return irq;
         }
     }
     manifest_fault(r, node, NULL, "no interrupt source of VM %s is left for it: there are %u", vm,
-                   VDEV_SOURCES);
+                   MANIFEST_SOURCES);
     return 0;
 }
 
@@ -172,7 +170,6 @@ static void check_irqs(struct manifest_reader *r, uint32_t index)
     const struct vm_config *vm = &m->vms[index];
     struct sources s = {{0, 0}};
 
-    claim(r, &s, VDEV_POWER_IRQ, vm->node, NULL, vm->name);
     for (uint32_t i = 0; i < vm->vdev_count; i++) {
         if (vm->vdevs[i].irq != 0) {
             claim(r, &s, vm->vdevs[i].irq, vm->vdevs[i].node, "interrupt", vm->name);
@@ -203,7 +200,7 @@ static void check_irqs(struct manifest_reader *r, uint32_t index)
     }
 }
 
-/* ---- names, harts, devices between VMs ------------------------------------------------------------- */
+/* ---- names, harts, devices between VMs ------------------------------------------------------- */
 
 static void check_names(struct manifest_reader *r)
 {
@@ -219,7 +216,8 @@ static void check_names(struct manifest_reader *r)
     for (uint32_t i = 0; i < m->channel_count; i++) {
         for (uint32_t k = 0; k < i; k++) {
             if (strcmp(m->channels[i].name, m->channels[k].name) == 0) {
-                manifest_fault(r, m->channels[i].node, NULL, "there is another channel of this name");
+                manifest_fault(r, m->channels[i].node, NULL,
+                               "there is another channel of this name");
             }
         }
     }
@@ -244,8 +242,8 @@ static void check_hart(struct manifest_reader *r, uint32_t vm, uint32_t index)
         for (uint32_t i = 0; i < count; i++) {
             if (m->vms[v].harts[i] == hart) {
                 manifest_fault(r, m->vms[vm].node, "harts",
-                               "hart %" PRIu64 " is vCPU %u of VM %s already: in this version a hart "
-                               "belongs to one vCPU, so name one that is free",
+                               "hart %" PRIu64 " is vCPU %u of VM %s already: in this version a "
+                               "hart belongs to one vCPU, so name one that is free",
                                hart, i, m->vms[v].name);
                 return;
             }
@@ -277,8 +275,8 @@ static void check_paths(struct manifest_reader *r, uint32_t vm)
         for (uint32_t i = 0; a->dma == DMA_TRUSTED && i < c->mem_count; i++) {
             if (!c->mem[i].identity) {
                 manifest_fault(r, a->node, "dma",
-                               "\"trusted\": without an IOMMU it uses host addresses, so VM %s needs "
-                               "memory-identity", c->name);
+                               "\"trusted\": without an IOMMU it uses host addresses, so VM %s "
+                               "needs memory-identity", c->name);
                 break;
             }
         }
@@ -319,12 +317,13 @@ static void check_power(struct manifest_reader *r)
         break;
     case POWER_CONFIG_POSTPONE:
         manifest_fault(r, m->vms[error.vm].node, "power-postpone-quantum-ms",
-                       "and power-postpone-budget-ms go together, the quantum not above the budget");
+                       "and power-postpone-budget-ms go together, the quantum not above the "
+                       "budget");
         break;
     case POWER_CONFIG_DEADLINE:
         manifest_fault(r, 0, "power-deadline-ms",
-                       "is too short: going down can take %" PRIu64 " ms (prepare down to %s, stop up "
-                       "from the lowest rank to %s); raise it, or shorten their timeouts",
+                       "is too short: going down can take %" PRIu64 " ms (prepare down to %s, stop "
+                       "up from the lowest rank to %s); raise it, or shorten their timeouts",
                        error.total_us / 1000u, m->vms[error.vm].name, m->vms[error.other].name);
         break;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a manifest asks of the machine it runs on: harts, memory, host devices. At a desk it needs the
- * machine's FDT (curia-manifest check --fdt).
+ * What a manifest asks of the machine it runs on: harts, memory, host devices. At a desk it needs
+ * the machine's FDT (curia-manifest check --fdt).
  */
 #include "core/manifest_reader.h"
 
@@ -79,7 +79,8 @@ static void check_neighbours(struct manifest_reader *r, const struct passthrough
 
             if (o->start <= last && o->start + (o->size - 1) >= start) {
                 manifest_fault(r, p->node, "host-path",
-                               "%s shares a page of registers with %s: it cannot be given away alone",
+                               "%s shares a page of registers with %s: it cannot be given away "
+                               "alone",
                                p->path, other->path_tail);
                 return;
             }
@@ -87,7 +88,7 @@ static void check_neighbours(struct manifest_reader *r, const struct passthrough
     }
 }
 
-/* A wired interrupt of the device that another VM's device raises too, or none that can be passed. */
+/* A wired interrupt that a device of another VM raises too, or one that cannot be passed on. */
 static void check_lines(struct manifest_reader *r, uint32_t vm, const struct passthrough_config *p)
 {
     const struct board *b = r->board;
@@ -104,9 +105,9 @@ static void check_lines(struct manifest_reader *r, uint32_t vm, const struct pas
                 for (uint32_t n = 0; dev != NULL && dev != p->dev && n < dev->irq_count; n++) {
                     if (dev->irqs[n].parent == irq->parent && dev->irqs[n].source == irq->source) {
                         manifest_fault(r, p->node, "host-path",
-                                       "interrupt %u of %s is that of %s in VM %s too: give both to "
-                                       "one VM", irq->source, p->path, other->passthrough[i].path,
-                                       other->name);
+                                       "interrupt %u of %s is that of %s in VM %s too: give both "
+                                       "to one VM", irq->source, p->path,
+                                       other->passthrough[i].path, other->name);
                     }
                 }
             }
@@ -130,20 +131,20 @@ static void check_passthrough(struct manifest_reader *r, uint32_t vm,
 
     if (is_any(dev, kept, ARRAY_SIZE(kept)) || dev == r->board->stdout_dev) {
         manifest_fault(r, p->node, "host-path",
-                       "%s is Curia's own (interrupt controller, IOMMU, reset, console): it cannot be "
-                       "given away", p->path);
+                       "%s is Curia's own (interrupt controller, IOMMU, reset, console): it cannot "
+                       "be given away", p->path);
         return;
     }
     if (p->dma == DMA_NONE && is_bus_master(r->board, dev)) {
         manifest_fault(r, p->node, "dma",
-                       "is \"none\", but %s accesses memory by itself, and there is no IOMMU driver: "
-                       "leave it out, or say \"trusted\" and answer for it", p->path);
+                       "is \"none\", but %s accesses memory by itself, and there is no IOMMU "
+                       "driver: leave it out, or say \"trusted\" and answer for it", p->path);
     }
     check_neighbours(r, p);
     check_lines(r, vm, p);
 }
 
-/* ---- harts and memory -------------------------------------------------------------------------------- */
+/* ---- harts and memory ------------------------------------------------------------------------ */
 
 static void check_harts(struct manifest_reader *r, const struct vm_config *vm)
 {
@@ -185,8 +186,8 @@ static void take_identity(struct manifest_reader *r, struct ram *ram, const stru
         if (mem->identity && range_valid(mem->gpa, mem->size) &&
             ram_alloc_at(ram, hpa(mem->gpa), mem->size) != ERR_OK) {
             manifest_fault(r, vm->node, "memory-identity",
-                           "0x%" PRIx64 "..0x%" PRIx64 " is not free RAM of this machine, or another "
-                           "VM's: look at the memory nodes of its FDT", mem->gpa,
+                           "0x%" PRIx64 "..0x%" PRIx64 " is not free RAM of this machine, or "
+                           "another VM's: look at the memory nodes of its FDT", mem->gpa,
                            mem->gpa + (mem->size - 1));
         }
     }
@@ -198,10 +199,12 @@ static void take(struct manifest_reader *r, struct ram *ram, int node, const cha
     uint64_t align = size >= 2 * MIB ? 2 * MIB : PAGE_SIZE;
     hpa_t ignored;
 
-    if (size != 0 && is_aligned(size, PAGE_SIZE) && ram_alloc(ram, size, align, &ignored) != ERR_OK) {
+    if (size != 0 && is_aligned(size, PAGE_SIZE) &&
+        ram_alloc(ram, size, align, &ignored) != ERR_OK) {
         manifest_fault(r, node, prop,
                        "%" PRIu64 " KiB more do not fit into this machine's RAM, where %" PRIu64
-                       " KiB are left for them: ask for less", size >> 10, ram_free_bytes(ram) >> 10);
+                       " KiB are left for them: ask for less",
+                       size >> 10, ram_free_bytes(ram) >> 10);
     }
 }
 

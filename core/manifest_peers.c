@@ -44,7 +44,8 @@ static void read_channel(struct manifest_reader *r, struct channel_config *c)
     manifest_props(r, c->node, props, ARRAY_SIZE(props), c);
     read_ends(r, c);
     if (irqs != NULL && len != 8) {
-        manifest_fault(r, c->node, "interrupts-of-ends", "must be two cells, the source at each end");
+        manifest_fault(r, c->node, "interrupts-of-ends",
+                       "must be two cells, the source at each end");
     } else if (irqs != NULL) {
         c->end[0].irq = fdt32_ld(&irqs[0]);
         c->end[1].irq = fdt32_ld(&irqs[1]);
@@ -73,13 +74,15 @@ static void read_shmem(struct manifest_reader *r, struct shmem_config *s)
         manifest_fault(r, s->node, "size", "is missing: bytes in two cells, <0x0 0x10000>");
     }
     if (placed.address == 0) {
-        manifest_fault(r, s->node, "address", "is missing: where its VMs find it, <0x0 0x70000000>");
+        manifest_fault(r, s->node, "address",
+                       "is missing: where its VMs find it, <0x0 0x70000000>");
     }
     writers = manifest_vms(r, s->node, "writers", vms, MANIFEST_VMS);
     count = writers + manifest_vms(r, s->node, "readers", &vms[writers], MANIFEST_VMS - writers);
     if (count < 2 || writers == 0) {
-        manifest_fault(r, s->node, NULL, "a shared region needs at least two VMs, and one of them a "
-                                         "writer: writers = <&a>, readers = <&b>");
+        manifest_fault(r, s->node, NULL,
+                       "a shared region needs at least two VMs, and one of them a writer: "
+                       "writers = <&a>, readers = <&b>");
     }
     s->ends = manifest_storage(r, s->node, count, sizeof(s->ends[0]));
     if (s->ends == NULL) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Properties of the manifest by table: each is read once, into its place; a wrong value is told with
- * what would be right, an unknown name with the one that was probably meant.
+ * Properties of the manifest by table: each is read once, into its place; a wrong value is told
+ * with what would be right, an unknown name with the one that was probably meant.
  */
 #include "core/manifest_reader.h"
 
@@ -56,7 +56,7 @@ uint32_t manifest_child_count(const struct manifest_reader *r, int node)
     return count;
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* How many letters have to be changed, added or dropped [Levenshtein]; names of up to 31. */
 static uint32_t name_distance(const char *a, const char *b)
@@ -114,13 +114,13 @@ const char *manifest_name(struct manifest_reader *r, int node)
     if (name == NULL || len == 0 || len > MANIFEST_NAME_MAX || name[len] != '\0' ||
         name[0] < 'a') {
         manifest_fault(r, node, NULL,
-                       "bad name: a letter, then letters, digits and '-', in lower case, at most %u",
+                       "bad name: a letter, then letters, digits and '-', lower case, at most %u",
                        MANIFEST_NAME_MAX);
     }
     return name != NULL ? name : "";
 }
 
-/* ---- values ----------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* "a, b or c" of "a\0b\0c\0". */
 static const char *choices_text(const char *choices, char *buf, size_t size)

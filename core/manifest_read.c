@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the manifest's nodes to structures: what each node may hold, and defaults. What one node says
- * is checked here, what holds between them in manifest_check.c and manifest_host.c.
+ * From the manifest's nodes to structures: what each node may hold, and defaults. What one node
+ * says is checked here, what holds between them in manifest_check.c and manifest_host.c.
  */
 #include "core/manifest_reader.h"
 
 #include "core/pagepool.h"
-#include "core/vdev.h"
 
 #include <string.h>
 
@@ -78,7 +77,7 @@ static bool is_compatible(const struct manifest_reader *r, int node, const char 
     return fdt_node_check_compatible(r->blob, node, name) == 0;
 }
 
-/* ---- a VM ---------------------------------------------------------------------------------------- */
+/* ---- a VM ------------------------------------------------------------------------------------ */
 
 static void read_harts(struct manifest_reader *r, struct vm_config *vm)
 {
@@ -98,8 +97,9 @@ static void read_harts(struct manifest_reader *r, struct vm_config *vm)
         return;
     }
     if (vcpus != 0 && vcpus != (uint32_t)len / 4u) {
-        manifest_fault(r, vm->node, "vcpus", "is %u, but harts lists %d: there must be one for each "
-                                             "(vcpus may be left out)", vcpus, len / 4);
+        manifest_fault(r, vm->node, "vcpus",
+                       "is %u, but harts lists %d: there must be one for each (vcpus may be left out)",
+                       vcpus, len / 4);
     }
     vm->harts = manifest_storage(r, vm->node, (uint32_t)len / 4u, sizeof(vm->harts[0]));
     if (vm->harts != NULL) {
@@ -118,7 +118,8 @@ static void read_memory(struct manifest_reader *r, struct vm_config *vm)
 
     if (cells == NULL || len == 0 || len % 16 != 0) {
         manifest_fault(r, vm->node, "memory",
-                       "must list address and size, two cells each: <0x0 0x80000000 0x0 0x10000000>");
+                       "must list address and size, two cells each: "
+                       "<0x0 0x80000000 0x0 0x10000000>");
         return;
     }
     vm->mem = manifest_storage(r, vm->node, (uint32_t)len / 16u, sizeof(vm->mem[0]));
@@ -137,14 +138,15 @@ static void read_uart(struct manifest_reader *r, struct vm_config *vm, int node)
     static const struct prop_spec props[] = {
         {"compatible", NULL, PROP_OTHER, 0, 0, 0},
         {"address", NULL, PROP_U64, FIELD(struct vdev_config, gpa), 0, 0},
-        {"interrupt", NULL, PROP_U32, FIELD(struct vdev_config, irq), 1, VDEV_SOURCES},
+        {"interrupt", NULL, PROP_U32, FIELD(struct vdev_config, irq), 1, MANIFEST_SOURCES},
     };
     struct vdev_config *dev = &vm->vdevs[vm->vdev_count++];
 
     *dev = (struct vdev_config){.kind = VDEV_UART, .node = node};
     manifest_props(r, node, props, ARRAY_SIZE(props), dev);
     if (fdt_getprop(r->blob, node, "address", NULL) == NULL) {
-        manifest_fault(r, node, "address", "is missing: say where the VM finds it, <0x0 0x10000000>");
+        manifest_fault(r, node, "address",
+                       "is missing: say where the VM finds it, <0x0 0x10000000>");
     }
     if (fdt_getprop(r->blob, node, "interrupt", NULL) == NULL) {
         manifest_fault(r, node, "interrupt", "is missing: say which source it raises, <10>");
@@ -236,7 +238,7 @@ static void read_vm(struct manifest_reader *r, struct vm_config *vm)
     }
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* Names and phandles of all VMs first: they refer to each other. */
 static void find_vms(struct manifest_reader *r)
@@ -258,8 +260,9 @@ static void find_vms(struct manifest_reader *r)
             continue;
         }
         if (!is_compatible(r, node, "curia,vm")) {
-            manifest_fault(r, node, "compatible", "must be \"curia,vm\"; other nodes at the top are "
-                                                  "channels and shared-memory");
+            manifest_fault(r, node, "compatible",
+                           "must be \"curia,vm\"; other nodes at the top are channels and "
+                           "shared-memory");
         } else if (m->vm_count == MANIFEST_VMS) {
             manifest_fault(r, node, NULL, "is one VM too many: there may be %u", MANIFEST_VMS);
             return;
@@ -284,7 +287,8 @@ enum err manifest_read(struct manifest *m, const void *blob, size_t size, const 
     static const struct prop_spec root_props[] = {
         {"compatible", NULL, PROP_OTHER, 0, 0, 0},
         {"version", NULL, PROP_OTHER, 0, 0, 0},
-        {"power-deadline-ms", NULL, PROP_MS64, FIELD(struct manifest, deadline_us), 1, 24 * HOUR_MS},
+        {"power-deadline-ms", NULL, PROP_MS64, FIELD(struct manifest, deadline_us), 1,
+         24 * HOUR_MS},
     };
     struct manifest_reader r = {.m = m,
                                 .blob = blob,

@@ -5,10 +5,15 @@
 
 #include "core/fdt.h"
 #include "core/manifest.h"
+#include "core/vdev.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Sources that the manifest may give: the last one is that of power events. */
+#define MANIFEST_SOURCES (VDEV_SOURCES - 1u)
+_Static_assert(VDEV_POWER_IRQ == VDEV_SOURCES, "the manifest must not give the power source away");
 
 struct manifest_reader {
     struct manifest *m;
@@ -31,7 +36,7 @@ void *manifest_storage(struct manifest_reader *r, int node, uint32_t count, size
 
 uint32_t manifest_child_count(const struct manifest_reader *r, int node);
 
-/* ---- manifest_props.c: properties by table ---------------------------------------------------- */
+/* ---- manifest_props.c: properties by table --------------------------------------------------- */
 
 enum prop_type {
     PROP_OTHER,  /* known; read by somebody else */
@@ -59,8 +64,8 @@ void manifest_props(struct manifest_reader *r, int node, const struct prop_spec 
                     uint32_t spec_count, void *out);
 
 /*
- * VMs that prop of node refers to by phandle: the first max of them into vms. Returns how many; those
- * that are no VM are reported and left out.
+ * VMs that prop of node refers to by phandle: the first max of them into vms. Returns how many;
+ * those that are no VM are reported and left out.
  */
 uint32_t manifest_vms(struct manifest_reader *r, int node, const char *prop, uint32_t *vms,
                       uint32_t max);
@@ -68,11 +73,11 @@ uint32_t manifest_vms(struct manifest_reader *r, int node, const char *prop, uin
 /* A node's name as that of a VM, a channel or a region; reported if it will not do. */
 const char *manifest_name(struct manifest_reader *r, int node);
 
-/* ---- manifest_peers.c: /channels and /shared-memory ----------------------------------------------- */
+/* ---- manifest_peers.c: /channels and /shared-memory ------------------------------------------ */
 
 void manifest_read_peers(struct manifest_reader *r);
 
-/* ---- manifest_check.c, manifest_host.c: what holds between nodes -------------------------------- */
+/* ---- manifest_check.c, manifest_host.c: what holds between nodes ----------------------------- */
 
 /* What any machine would refuse. */
 void manifest_check(struct manifest_reader *r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The arena, handed out from its start. What is below `next` belongs to whoever asked; nothing comes
- * back. No lock: one compare-and-swap moves `next`.
+ * The arena, handed out from its start. What is below `next` belongs to whoever asked; nothing
+ * comes back. No lock: one compare-and-swap moves `next`.
  */
 #include "core/pagepool.h"
 

@@ -11,7 +11,8 @@
 #define RAM_END (UINT64_MAX & ~(uint64_t)(PAGE_SIZE - 1))
 
 /* [*start, *end) of the pages wholly inside (or, outwards, touched by) the range; false: none. */
-static bool page_bounds(uint64_t start, uint64_t size, bool outwards, uint64_t *bound, uint64_t *end)
+static bool page_bounds(uint64_t start, uint64_t size, bool outwards, uint64_t *bound,
+                        uint64_t *end)
 {
     uint64_t last;
 

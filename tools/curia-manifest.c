@@ -5,8 +5,8 @@
  *
  *     curia-manifest check FILE [--fdt HOST.dtb]
  *
- * FILE is a compiled manifest or a bundle that holds one (then image names are checked too). With the
- * machine's FDT, harts, memory and devices are checked against it. Exit: 0 it is right, 1 it has
+ * FILE is a compiled manifest or a bundle that holds one (then image names are checked too). With
+ * the machine's FDT, harts, memory and devices are checked against it. Exit: 0 it is right, 1 it has
  * mistakes, 2 it could not be read.
  */
 #include "core/bundle.h"
@@ -76,7 +76,7 @@ static bool image_exists(void *arg, const char *name)
     return bundle_find(arg, name) != NULL;
 }
 
-/* ---- the system as a table --------------------------------------------------------------------- */
+/* ---- the system as a table ------------------------------------------------------------------- */
 
 static const char *size_text(uint64_t bytes, char buf[32])
 {
@@ -176,7 +176,8 @@ static void print_vm(const struct manifest *m, uint32_t vm)
     }
     for (uint32_t i = 0; i < c->mem_count; i++) {
         printf("  %-*s 0x%" PRIx64 ", %s%s\n", PRINT_COLUMN, "memory", c->mem[i].gpa,
-               size_text(c->mem[i].size, size), c->mem[i].identity ? ", at the host's address" : "");
+               size_text(c->mem[i].size, size),
+               c->mem[i].identity ? ", at the host's address" : "");
     }
     printf("  %-*s kernel %s", PRINT_COLUMN, "images", c->kernel);
     printf("%s%s", c->initrd != NULL ? ", initrd " : "", c->initrd != NULL ? c->initrd : "");
@@ -239,7 +240,7 @@ static void print_system(const struct manifest *m, const struct board *board)
     }
 }
 
-/* ---- command line ------------------------------------------------------------------------------- */
+/* ---- command line ---------------------------------------------------------------------------- */
 
 static int usage(void)
 {

@@ -5,10 +5,10 @@
 
 #include <stddef.h>
 
-/* Blob of this source; *size may be NULL. The caller frees it. Aborts the program on any failure. */
+/* Blob of this source; size may be NULL. The caller frees it. Aborts on any failure. */
 void *dts_blob(const char *source, size_t *size);
 
-/* source with the first `from` in it replaced by `to`; aborts if there is none. The caller frees it. */
+/* source with its first `from` replaced by `to`; aborts if there is none. The caller frees it. */
 char *dts_replace(const char *source, const char *from, const char *to);
 
 /* The FDT of `qemu-system-riscv64 options`, for example "-M virt,aia=aplic-imsic -smp 4". */

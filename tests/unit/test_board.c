@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: core/board.c core/board_walk.c core/fdt.c core/ram.c core/pagepool.c tests/unit/dts.c libfdt */
+/* LINK: core/board.c core/board_walk.c core/fdt.c core/ram.c core/pagepool.c tests/unit/dts.c
+ *       libfdt */
 /* The host's FDT: QEMU's own, one with everything that is odd, and damaged ones. */
 #include "core/board.h"
 #include "core/irqchip.h"

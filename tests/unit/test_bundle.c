@@ -55,7 +55,7 @@ static void put_hash(const char *name, const char *algo, const void *value, int 
     fdt_end_node(fit);
 }
 
-/* An inline image of size bytes, with the hash nodes that the letters say: c, s, C, S (wrong), x. */
+/* An inline image of size bytes, with the hash nodes that the letters say: c, s, C, S (wrong) ... */
 static void put_image(const char *name, const void *data, int size, const char *hashes)
 {
     static const unsigned char wrong[32];
@@ -249,7 +249,8 @@ static void external_data_is_bounded(void **state)
         fdt_property_u32(fit, "data-size", cases[i].size);
         fdt_end_node(fit);
         end_fit();
-        assert_int_equal(read_fit(&b, fit, ((fdt_totalsize(fit) + 3u) & ~3u) + 16, &why), cases[i].err);
+        assert_int_equal(read_fit(&b, fit, ((fdt_totalsize(fit) + 3u) & ~3u) + 16, &why),
+                         cases[i].err);
     }
 }
 

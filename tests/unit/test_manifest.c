@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/manifest_read.c core/manifest_props.c core/manifest_peers.c core/manifest_check.c
- *       core/manifest_host.c core/board.c core/board_walk.c core/fdt.c core/ram.c core/power_graph.c
- *       core/pagepool.c tests/unit/dts.c libfdt */
+ *       core/manifest_host.c core/board.c core/board_walk.c core/fdt.c core/ram.c
+ *       core/power_graph.c core/pagepool.c tests/unit/dts.c libfdt */
 /* A manifest without fault, and each mistake by its message, node and property. */
 #include "core/board.h"
 #include "core/manifest.h"
@@ -251,7 +251,8 @@ static const struct mistake mistakes[] = {
      "must be \"off\", \"restart\" or \"escalate\""},
     {"\"off\", \"emergency\"", "\"off\", \"sleep\"", "/alpha", "power-may-initiate",
      "must be a list of \"off\", \"reset-cold\""},
-    {"privileges = \"manage\"", "privileges = \"root\"", "/alpha", "privileges", "must be a list of"},
+    {"privileges = \"manage\"", "privileges = \"root\"", "/alpha", "privileges",
+     "must be a list of"},
     {"power-stop-timeout-ms = <7000>", "power-stop-timeout-ms = <0>", "/beta",
      "power-stop-timeout-ms", "is 0: must be 1 to 3600000 milliseconds"},
     {"power-stop-timeout-ms = <7000>", "power-stop-timeout-ms = <0 7000>", "/beta",
@@ -295,8 +296,8 @@ static const struct mistake mistakes[] = {
     {"address = <0x0 0x10000000>; ", "address = <0x10000000>; ", "/alpha/uart", "address",
      "must be two cells"},
     {"interrupt = <10>;", "", "/alpha/uart", "interrupt", "is missing"},
-    {"interrupt = <10>", "interrupt = <97>", "/alpha/uart", "interrupt", "is 97: must be 1 to 96"},
-    {"interrupt = <10>", "interrupt = <96>", "/alpha/uart", "interrupt", "used twice"},
+    {"interrupt = <10>", "interrupt = <97>", "/alpha/uart", "interrupt", "is 97: must be 1 to 95"},
+    {"interrupt = <10>", "interrupt = <96>", "/alpha/uart", "interrupt", "is 96: must be 1 to 95"},
     {"interrupt = <10>", "interrupt = <11>", "/alpha/rtc", "host-path",
      "interrupt source 11 of VM alpha is used twice"},
     {"address = <0x0 0x10000000>", "address = <0x0 0x80001000>", "/alpha/uart", "address",
@@ -314,13 +315,15 @@ static const struct mistake mistakes[] = {
     {"/soc/rtc@101000", "/soc/interrupt-controller@d000000", "/alpha/rtc", "host-path",
      "is Curia's own"},
     {"/soc/rtc@101000", "/soc/test@100000", "/alpha/rtc", "host-path", "is Curia's own"},
-    {"            dma = \"none\"; };", "};", "/alpha/rtc", "dma", "is missing, and there is no IOMMU"},
+    {"            dma = \"none\"; };", "};", "/alpha/rtc", "dma",
+     "is missing, and there is no IOMMU"},
     {"/soc/rtc@101000", "/soc/virtio_mmio@10001000", "/alpha/rtc", "dma",
      "is \"none\", but /soc/virtio_mmio@10001000 accesses memory by itself"},
     {"dma = \"none\"", "dma = \"trusted\"", "/alpha/rtc", "dma", "needs memory-identity"},
     {"b_uart: uart { compatible = \"ns16550a\"; address = <0x0 0x10000000>;\n"
      "            interrupt = <32>; };",
-     "b-rtc { compatible = \"curia,passthrough\"; host-path = \"/soc/rtc@101000\"; dma = \"none\"; };",
+     "b-rtc { compatible = \"curia,passthrough\"; host-path = \"/soc/rtc@101000\";"
+     " dma = \"none\"; };",
      "/beta/b-rtc", "host-path", "belongs to VM alpha already"},
     {"b_uart: uart { compatible = \"ns16550a\"; address = <0x0 0x10000000>;\n"
      "            interrupt = <32>; };",
@@ -354,7 +357,7 @@ static const struct mistake mistakes[] = {
     {"interrupts-of-ends = <40 41>", "interrupts-of-ends = <40 10>", "/channels/news",
      "interrupts-of-ends", "interrupt source 10 of VM alpha is used twice"},
     {"interrupts-of-ends = <40 41>", "interrupts-of-ends = <40 97>", "/channels/news",
-     "interrupts-of-ends", "interrupt source 97 of VM alpha: there are 1 to 96"},
+     "interrupts-of-ends", "interrupt source 97 of VM alpha: there are 1 to 95"},
     {"size = <0x0 0x10000>;", "", "/shared-memory/map", "size", "is missing"},
     {"address = <0x0 0x70000000>;", "", "/shared-memory/map", "address", "is missing"},
     {"size = <0x0 0x10000>", "size = <0x0 0x10001>", "/shared-memory/map", "address",
@@ -450,8 +453,8 @@ static void too_many_vms(void **state)
     (void)state;
     for (uint32_t i = 0; i <= MANIFEST_VMS; i++) {
         at += (size_t)snprintf(source + at, sizeof(source) - at,
-                               "v%u { compatible = \"curia,vm\"; harts = <%u>; kernel = \"kernel\"; "
-                               "memory = <0 0x80000000 0 0x100000>; };\n", i, i);
+                               "v%u { compatible = \"curia,vm\"; harts = <%u>; "
+                               "kernel = \"kernel\"; memory = <0 0x80000000 0 0x100000>; };\n", i, i);
     }
     snprintf(source + at, sizeof(source) - at, "};\n");
     assert_int_equal(read_source(source, NULL, &m, &f, &blob), ERR_INVALID);
