@@ -236,8 +236,9 @@ enum err ipc_mailbox_clear(struct vm *vm, uint64_t index)
 /* Bytes free in the ring, as its owner says; *bad: what it says cannot be. One read of tail. */
 static uint32_t ring_room(const struct channel_end *end, bool *bad) REQUIRES(end->lock)
 {
-    /* acquire pairs with the owner's release: it has read what is about to be overwritten */
-    uint32_t used = end->head - atomic_load_explicit(&end->header->tail, memory_order_acquire);
+    /* seq_cst for (c) below; as an acquire it pairs with the owner's release: it has read what is
+     * about to be overwritten */
+    uint32_t used = end->head - atomic_load_explicit(&end->header->tail, memory_order_seq_cst);
 
     *bad = used > end->ring_bytes;
     return *bad ? 0 : end->ring_bytes - used;
@@ -246,9 +247,10 @@ static uint32_t ring_room(const struct channel_end *end, bool *bad) REQUIRES(end
 /*
  * Is there room for so many bytes? If not, the owner is asked to call CURIA_IPC_MAILBOX_ROOM:
  *
- *   sender:  (a) want = ROOM   (b) seq_cst fence   (c) tail read again; still no room: refused
- *   reader:  (d) tail moved    (e) full fence      (f) want read; set: it calls
+ *   sender:  (a) want = ROOM   (c) tail read again; still no room: refused
+ *   reader:  (d) tail moved    (e) full fence           (f) want read; set: it calls
  *
+ * (a) and (c) are seq_cst, so that (c) cannot go before (a), as (f) cannot before (d).
  * Either (c) sees the room of (d), or (f) sees (a). If (c) does, want stays set all the same: a
  * sibling refused earlier may be waiting for it, and one call too many does no harm.
  */
@@ -260,9 +262,9 @@ static bool ring_has_room(struct channel_end *end, uint32_t need) REQUIRES(end->
         return true;
     }
     end->refused = true;
-    atomic_store_explicit(&end->header->want, MAILBOX_WANT_ROOM, memory_order_relaxed); /* (a) */
-    atomic_thread_fence(memory_order_seq_cst);                                          /* (b) */
-    if (ring_room(end, &bad) >= need) {                                                 /* (c) */
+    (void)atomic_exchange_explicit(&end->header->want, MAILBOX_WANT_ROOM,
+                                   memory_order_seq_cst); /* (a) */
+    if (ring_room(end, &bad) >= need) {                   /* (c) */
         return true;
     }
     end->stats.bad_tails += bad ? 1 : 0;
