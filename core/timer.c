@@ -34,6 +34,17 @@ void timer_queue_init(struct timer_queue *q)
     q->programmed = UINT64_MAX;
 }
 
+/* Own hart: the comparator follows the head of the queue. */
+static void program(struct timer_queue *q) REQUIRES(q->lock)
+{
+    uint64_t deadline = q->head == NULL ? UINT64_MAX : q->head->deadline;
+
+    if (q->programmed != deadline) {
+        q->programmed = deadline;
+        arch_hart_timer(deadline);
+    }
+}
+
 static void unlink_locked(struct timer_queue *q, struct timer *t) REQUIRES(q->lock)
 {
     for (struct timer **p = &q->head; *p != NULL; p = &(*p)->next) {
@@ -62,6 +73,7 @@ void timer_arm(struct timer *t, struct hart *hart, uint64_t deadline, timer_fn f
 {
     struct timer_queue *q = &hart->timers;
     struct timer **p;
+    bool own = hart == arch_hart_self();
     bool first;
 
     timer_cancel(t);
@@ -77,9 +89,12 @@ void timer_arm(struct timer *t, struct hart *hart, uint64_t deadline, timer_fn f
     t->next = *p;
     *p = t;
     first = q->head == t;
+    if (own) {
+        program(q);
+    }
     spin_unlock(&q->lock);
 
-    if (first) {
+    if (first && !own) {
         hart_post(hart, HART_WORK_TIMER);
     }
 }
@@ -94,12 +109,7 @@ void timer_run(struct hart *hart)
         spin_lock(&q->lock);
         t = q->head;
         if (t == NULL || t->deadline > arch_now()) {
-            uint64_t deadline = t == NULL ? UINT64_MAX : t->deadline;
-
-            if (q->programmed != deadline) {
-                q->programmed = deadline;
-                arch_hart_timer(deadline);
-            }
+            program(q);
             spin_unlock(&q->lock);
             return;
         }
