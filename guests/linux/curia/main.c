@@ -55,6 +55,7 @@ static int add_child(struct device *dev, struct device_node *node)
 static int curia_probe(struct platform_device *pdev)
 {
     struct device_node *node;
+    unsigned int parts = 0;
     int bad = curia_ctl_init(&pdev->dev);
 
     if (bad != 0) {
@@ -68,8 +69,11 @@ static int curia_probe(struct platform_device *pdev)
         }
         if (bad != 0) {
             dev_err(&pdev->dev, "%pOF: error %d\n", node, bad);
+        } else {
+            parts++;
         }
     }
+    dev_info(&pdev->dev, "running under Curia, %u parts in /dev/curia\n", parts);
     return 0;
 }
 

@@ -7,7 +7,8 @@
  *
  * A VM that may initiate transitions does so, too, when its kernel goes down by itself: the reboot
  * notifier asks for a transition and waits for this VM's STOP, so that plain `poweroff` keeps the
- * ranks. User space is gone by then; interrupts and kernel threads still work.
+ * ranks. User space is gone by then; interrupts and kernel threads still work, and what is said is for
+ * whoever waits at the console, so it is said at the level of the kernel's own "Power down".
  */
 #include <linux/interrupt.h>
 #include <linux/jiffies.h>
@@ -180,8 +181,8 @@ static void wait_for_stop(u32 txn)
     if (READ_ONCE(power.stop_seen)) {
         return;
     }
-    dev_warn(power.dev, "transition %u %s: this VM goes down alone\n", txn,
-             settled(txn) ? "was called off" : "did not come to an end");
+    dev_alert(power.dev, "transition %u %s: this VM stops alone\n", txn,
+              settled(txn) ? "was called off" : "did not come to an end");
 }
 
 /* From here on the policy program is no longer asked. True: Curia knows already that we stop. */
@@ -214,11 +215,11 @@ static int on_reboot(struct notifier_block *nb, unsigned long mode, void *comman
     }
     r = curia_pwr(CURIA_PWR_REQUEST, kind, 0, 0, 0);
     if (r.error != SBI_SUCCESS) {
-        dev_warn(power.dev, "Curia refuses the transition (SBI error %ld): this VM goes down alone\n",
-                 r.error);
+        dev_alert(power.dev, "Curia refuses the transition (SBI error %ld): this VM stops alone\n",
+                  r.error);
         return NOTIFY_DONE;
     }
-    dev_info(power.dev, "transition %lu: waiting for the VMs below to stop\n", r.value);
+    dev_alert(power.dev, "transition %lu: waiting for the VMs below to stop\n", r.value);
     wait_for_stop((u32)r.value);
     return NOTIFY_DONE;
 }

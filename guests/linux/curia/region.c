@@ -35,14 +35,17 @@ static loff_t region_llseek(struct file *file, loff_t offset, int whence)
     return fixed_size_llseek(file, offset, whence, (loff_t)r->size);
 }
 
-/* The kernel itself gives no writable shared mapping of a file that was not opened for writing. */
+/*
+ * The kernel itself gives no writable shared mapping of a file that was not opened for writing. What
+ * could become a private copy is refused: it would share nothing.
+ */
 static int region_mmap(struct file *file, struct vm_area_struct *vma)
 {
     const struct region *r = file->private_data;
     u64 bytes = vma->vm_end - vma->vm_start;
     u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 
-    if ((vma->vm_flags & VM_SHARED) == 0) {
+    if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE) {
         return -EINVAL;
     }
     if (offset > r->size || bytes > r->size - offset) {
