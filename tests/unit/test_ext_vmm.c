@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LINK: sbi/ext_vmm.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
+ *       tests/unit/fake_core.c */
+/* VMM as guests call it: rights, states, and what INFO tells. Lifecycle and sbi_from() are faked. */
+#include "tests/unit/fake_arch.h"
+
+#include "core/lifecycle.h"
+#include "core/timer.h"
+#include "sbi/sbi.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RAM   0x80000000ull
+#define BYTES 0x10000ull
+#define UP    0x100000000ull
+
+enum { PLAIN, VIEWER, MANAGER, TARGET, VMS };
+
+static struct vm *vms[VMS];
+static struct {
+    uint32_t starts, stops, asks;
+    const struct vm *vm;
+    enum stop_reason reason;
+    bool restart;
+    enum err answer;
+} life;
+
+enum err lifecycle_start(struct vm *vm)
+{
+    life.starts++;
+    life.vm = vm;
+    return life.answer;
+}
+
+enum err lifecycle_stop(struct vm *vm, enum stop_reason reason, bool restart)
+{
+    life.stops++;
+    life.vm = vm;
+    life.reason = reason;
+    life.restart = restart;
+    return life.answer;
+}
+
+enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
+{
+    life.asks++;
+    life.vm = vm;
+    life.restart = restart;
+    return life.answer;
+}
+
+uint64_t ticks_to_us(uint64_t ticks)
+{
+    return ticks / (FAKE_TIMEBASE_HZ / 1000000);
+}
+
+struct sbi_ret sbi_from(enum err e)
+{
+    return (struct sbi_ret){-100 - (int64_t)e, 0};
+}
+
+#define FROM(e) (-100 - (int64_t)(e))
+
+static int setup(void **state)
+{
+    static const char *const names[] = {"plain", "viewer", "manager", "target"};
+
+    (void)state;
+    fake_init(VMS);
+    memset(&life, 0, sizeof(life));
+    for (uint32_t i = 0; i < VMS; i++) {
+        vms[i] = fake_vm_add(names[i], 1, i, RAM, BYTES);
+    }
+    fake_vm(vms[VIEWER])->config.privileges = PRIV_INFO;
+    fake_vm(vms[MANAGER])->config.privileges = PRIV_MANAGE;
+    (void)fake_vm_region(vms[TARGET], 0xa0000000, 0x3000, REGION_RAM, MAP_RAM);
+    (void)fake_vm_region(vms[TARGET], 0xb0000000, 0x3000, REGION_SHARED, MAP_RW);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_end();
+    return 0;
+}
+
+static struct sbi_ret call(uint32_t by, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2,
+                           uint64_t a3)
+{
+    const uint64_t a[6] = {a0, a1, a2, a3, ~0ull, ~0ull};
+
+    return sbi_ext_vmm.handle(vms[by]->vcpus[0], fid, a);
+}
+
+static void expect(int64_t error, uint64_t value, struct sbi_ret r)
+{
+    assert_int_equal(r.error, error);
+    assert_int_equal(r.value, value);
+}
+
+static void set_state(enum vm_state s) NO_TSA
+{
+    vms[TARGET]->state = s;
+    atomic_store(&vms[TARGET]->state_seen, s);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    expect(SBI_SUCCESS, TARGET, call(TARGET, CURIA_VMM_SELF, 9, 9, 9, 9));
+    expect(SBI_SUCCESS, VMS, call(PLAIN, CURIA_VMM_COUNT, 9, 9, 9, 9));
+    expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, 6, 0, 0, 0, 0));
+    expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, UP, 0, 0, 0, 0));
+}
+
+static void test_info(void **state)
+{
+    struct curia_vm_info *info = fake_gpa(vms[MANAGER], RAM + 8, sizeof(*info));
+    struct vm *t = vms[TARGET];
+    uint64_t size = sizeof(*info);
+
+    (void)state;
+    assert_int_equal(size, 104); /* docs/abi.md */
+    t->started_at = 1000;
+    atomic_store(&fake.now, 1000 + 50 * (FAKE_TIMEBASE_HZ / 1000000));
+    t->generation = 7;
+    t->stop_reason = STOP_CRASH;
+    t->fault = (struct vm_fault){1, 2, 3};
+    t->vcpus[0]->exits[EXIT_MMIO] = 10;
+    t->vcpus[0]->exits[EXIT_OTHER] = 5;
+
+    expect(SBI_SUCCESS, size, call(MANAGER, CURIA_VMM_INFO, TARGET, RAM + 8, 0, UINT64_MAX));
+    assert_int_equal(info->size, size);
+    assert_int_equal(info->index, TARGET);
+    assert_string_equal(info->name, "target");
+    assert_int_equal(info->state, CURIA_VM_RUNNING);
+    assert_int_equal(info->generation, 7);
+    assert_int_equal(info->vcpus, 1);
+    assert_int_equal(info->stop_reason, CURIA_STOP_CRASH);
+    assert_int_equal(info->memory_bytes, BYTES + 0x3000);
+    assert_int_equal(info->exits, 15);
+    assert_int_equal(info->uptime_us, 50);
+    assert_int_equal(info->fault_pc * 100 + info->fault_cause * 10 + info->fault_addr, 123);
+    assert_int_equal(*((uint8_t *)info + size), 0xa5);
+
+    set_state(VM_CRASHED);
+    expect(SBI_SUCCESS, size, call(MANAGER, CURIA_VMM_INFO, TARGET, RAM + 8, 0, size));
+    assert_int_equal(info->uptime_us, 0);
+    assert_int_equal(info->state, CURIA_VM_CRASHED);
+
+    /* A part of it. */
+    memset(info, 0xa5, size);
+    expect(SBI_SUCCESS, 10, call(MANAGER, CURIA_VMM_INFO, TARGET, RAM + 8, 0, 10));
+    assert_int_equal(info->size, size);
+    assert_int_equal(*((uint8_t *)info + 10), 0xa5);
+    /* What is written has to be RAM, not what could have been. */
+    expect(SBI_SUCCESS, size,
+           call(MANAGER, CURIA_VMM_INFO, TARGET, RAM + BYTES - size, 0, UINT64_MAX));
+
+    expect(FROM(ERR_NOT_FOUND), 0, call(MANAGER, CURIA_VMM_INFO, VMS, RAM, 0, size));
+    expect(FROM(ERR_NOT_FOUND), 0, call(PLAIN, CURIA_VMM_INFO, UP, RAM, 0, size));
+    expect(FROM(ERR_DENIED), 0, call(PLAIN, CURIA_VMM_INFO, TARGET, RAM, 0, 0));
+    expect(SBI_SUCCESS, size, call(PLAIN, CURIA_VMM_INFO, PLAIN, RAM, 0, size));
+    expect(SBI_SUCCESS, size, call(VIEWER, CURIA_VMM_INFO, TARGET, RAM, 0, size));
+    expect(FROM(ERR_INVALID), 0, call(PLAIN, CURIA_VMM_INFO, PLAIN, RAM, 1, 0));
+    expect(FROM(ERR_FAULT), 0, call(PLAIN, CURIA_VMM_INFO, PLAIN, RAM, 1, size));
+    expect(FROM(ERR_FAULT), 0, call(PLAIN, CURIA_VMM_INFO, PLAIN, RAM + BYTES - 1, 0, size));
+    expect(FROM(ERR_FAULT), 0, call(PLAIN, CURIA_VMM_INFO, PLAIN, UINT64_MAX - 3, 0, size));
+    expect(FROM(ERR_FAULT), 0, call(TARGET, CURIA_VMM_INFO, TARGET, 0xb0000000, 0, size));
+}
+
+/* A name as long as the manifest allows, and one that the checks let through by mistake. */
+static void test_name_ends(void **state)
+{
+    struct curia_vm_info *info = fake_gpa(vms[PLAIN], RAM, sizeof(*info));
+
+    (void)state;
+    fake_vm(vms[PLAIN])->config.name = "0123456789012345678901234567890123456789";
+    expect(SBI_SUCCESS, sizeof(*info), call(PLAIN, CURIA_VMM_INFO, PLAIN, RAM, 0, sizeof(*info)));
+    assert_int_equal(strlen(info->name), MANIFEST_NAME_MAX);
+}
+
+static void test_rights(void **state)
+{
+    static const uint64_t fids[] = {CURIA_VMM_START, CURIA_VMM_STOP, CURIA_VMM_RESTART};
+
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_SIZE(fids); i++) {
+        expect(FROM(ERR_NOT_FOUND), 0, call(MANAGER, fids[i], VMS, 0, 0, 0));
+        expect(FROM(ERR_NOT_FOUND), 0, call(MANAGER, fids[i], UP, 0, 0, 0));
+        expect(FROM(ERR_DENIED), 0, call(PLAIN, fids[i], TARGET, 2, 0, 0));
+        expect(FROM(ERR_DENIED), 0, call(VIEWER, fids[i], TARGET, 0, 0, 0));
+    }
+    assert_int_equal(life.starts + life.stops + life.asks, 0);
+    for (uint32_t i = 0; i < ARRAY_SIZE(fids); i++) {
+        expect(FROM(ERR_OK), 0, call(MANAGER, fids[i], TARGET, 0, ~0ull, ~0ull));
+        assert_ptr_equal(life.vm, vms[TARGET]);
+        expect(FROM(ERR_OK), 0, call(PLAIN, fids[i], PLAIN, 0, 0, 0));
+        assert_ptr_equal(life.vm, vms[PLAIN]);
+    }
+    assert_int_equal(life.starts, 2);
+    assert_int_equal(life.asks, 4);
+}
+
+static void test_start(void **state)
+{
+    (void)state;
+    life.answer = ERR_EXISTS;
+    expect(SBI_ERR_ALREADY_STARTED, 0, call(MANAGER, CURIA_VMM_START, TARGET, 0, 0, 0));
+    life.answer = ERR_STATE;
+    expect(FROM(ERR_STATE), 0, call(MANAGER, CURIA_VMM_START, TARGET, 0, 0, 0));
+}
+
+static void test_stop(void **state)
+{
+    (void)state;
+    expect(FROM(ERR_INVALID), 0, call(MANAGER, CURIA_VMM_STOP, TARGET, 2, 0, 0));
+    expect(FROM(ERR_INVALID), 0, call(MANAGER, CURIA_VMM_RESTART, TARGET, UP | 1, 0, 0));
+    assert_int_equal(life.stops + life.asks, 0);
+
+    expect(FROM(ERR_OK), 0, call(MANAGER, CURIA_VMM_STOP, TARGET, 0, 0, 0));
+    assert_true(life.asks == 1 && !life.restart);
+    expect(FROM(ERR_OK), 0, call(MANAGER, CURIA_VMM_RESTART, TARGET, 0, 0, 0));
+    assert_true(life.asks == 2 && life.restart);
+    expect(FROM(ERR_OK), 0, call(MANAGER, CURIA_VMM_STOP, TARGET, CURIA_VMM_FORCE, 0, 0));
+    assert_true(life.stops == 1 && !life.restart && life.reason == STOP_ASKED);
+    expect(FROM(ERR_OK), 0, call(MANAGER, CURIA_VMM_RESTART, TARGET, CURIA_VMM_FORCE, 0, 0));
+    assert_true(life.stops == 2 && life.restart);
+
+    life.answer = ERR_NOT_SUPPORTED;
+    expect(FROM(ERR_NOT_SUPPORTED), 0, call(MANAGER, CURIA_VMM_STOP, TARGET, 0, 0, 0));
+    life.answer = ERR_STATE;
+    set_state(VM_STOPPING);
+    expect(FROM(ERR_STATE), 0, call(MANAGER, CURIA_VMM_STOP, TARGET, 0, 0, 0));
+    set_state(VM_OFF);
+    expect(SBI_ERR_ALREADY_STOPPED, 0, call(MANAGER, CURIA_VMM_STOP, TARGET, 1, 0, 0));
+    set_state(VM_CRASHED);
+    expect(SBI_ERR_ALREADY_STOPPED, 0, call(MANAGER, CURIA_VMM_RESTART, TARGET, 0, 0, 0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_info, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_name_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rights, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
