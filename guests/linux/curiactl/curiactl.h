@@ -60,11 +60,4 @@ int cmd_watch(int argc, char **argv);
 /* alarm.c */
 int cmd_alarm(int argc, char **argv);
 
-/* names.c: never NULL */
-const char *name_of_vm_state(uint32_t state);
-const char *name_of_stop_reason(uint32_t reason);
-const char *name_of_power_state(uint32_t state); /* of the machine or of one VM */
-const char *name_of_power_kind(uint32_t kind);
-const char *name_of_audit_event(uint32_t event);
-
 #endif

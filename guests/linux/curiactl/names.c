@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Names for the numbers of Curia's interface [docs/abi.md; states and audit events: docs/power.md]. */
-#include <stddef.h>
+#include "guests/linux/curiactl/names.h"
 
-#include "curiactl.h"
+#include "sbi/abi.h"
+
+#include <stddef.h>
 
 #define NAME(table, i)                                                                             \
     ((i) < sizeof(table) / sizeof((table)[0]) && (table)[i] != NULL ? (table)[i] : "?")

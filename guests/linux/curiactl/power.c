@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "curiactl.h"
+#include "names.h"
 
 #define NO_VM 0xffu
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "curiactl.h"
+#include "names.h"
 
 static void get_count(struct curia_ctl_count *count)
 {
