@@ -50,8 +50,9 @@ struct irqchip_ops {
     void (*complete)(struct host_irq *irq);
 
     /*
-     * Sends the source, as MSI eiid, straight into the interrupt file of vcpu; eiid 0: stop. It is
-     * enabled and disabled as before. NULL where the machine cannot.
+     * Sends the source, as MSI eiid, straight into the interrupt file of vcpu (eiid 0 goes
+     * nowhere); vcpu NULL: no more, what is pending is forgotten. Enabled and disabled as before;
+     * while disabled it becomes pending. NULL where the machine cannot.
      */
     enum err (*route_guest)(struct host_irq *irq, struct vcpu *vcpu, uint32_t eiid);
 

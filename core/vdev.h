@@ -33,7 +33,7 @@ struct vdev_ops {
      * irqchip was reset, which forgets all lines. */
     void (*reset)(struct vdev *dev);
 
-    /* Writes the device's node under the open node of fdt (the soc node, 2 address and size cells). */
+    /* Writes the device's node under the open node of fdt (soc: 2 address cells, 2 size cells). */
     enum err (*fdt_node)(const struct vdev *dev, void *fdt);
 };
 
@@ -47,8 +47,8 @@ struct vdev_model {
     enum vdev_kind kind;
 
     /*
-     * Makes the device config describes: storage from the pool, its registers on vm->bus, its source
-     * claimed at vm->irqchip (exists already). At boot. On error *why names the cause.
+     * Makes the device config describes: storage from the pool, its registers on vm->bus, its
+     * source claimed at vm->irqchip (exists already). At boot. On error *why names the cause.
      */
     struct vdev *(*create)(struct vm *vm, const struct vdev_config *config, const char **why);
 };
@@ -58,8 +58,8 @@ struct irqchip_model {
 
     /*
      * The vCPUs must own interrupt files. Core sees to that before create(): for each vCPU
-     * arch_vcpu_msi_page(), a REGION_MSI / MAP_DEVICE page at VDEV_IMSIC_BASE + index * PAGE_SIZE, and
-     * vm->has_imsic; where a hart has no file left, IRQCHIP_BEST falls back to the PLIC.
+     * arch_vcpu_msi_page(), a REGION_MSI / MAP_DEVICE page at VDEV_IMSIC_BASE + index * PAGE_SIZE,
+     * and vm->has_imsic; where a hart has no file left, IRQCHIP_BEST falls back to the PLIC.
      */
     bool needs_files;
 

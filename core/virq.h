@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The interrupt controller a VM sees. Sources are numbered from 1; each is either raised by a device
- * model (set_level), pulsed by Curia's own events (pulse), or stands for a host source that is passed
- * through. Implemented by drivers/virtual/vaplic.c and vplic.c.
+ * The interrupt controller a VM sees. Sources are numbered from 1; each is either raised by a
+ * device model (set_level), pulsed by Curia's own events (pulse), or stands for a host source that
+ * is passed through. Implemented by drivers/virtual/vaplic.c and vplic.c.
  */
 #ifndef CORE_VIRQ_H
 #define CORE_VIRQ_H
@@ -24,8 +24,8 @@ struct virqchip_ops {
     /* The wire of a level source. Any hart, a device's lock may be held. */
     void (*set_level)(struct virqchip *chip, uint32_t source, bool level);
 
-    /* One edge, of a claimed source. Any hart, a device's or a channel's lock may be held; takes no lock itself if the
-     * chip delivers by MSI (it is on the doorbell's path). */
+    /* One edge, of a claimed source. Any hart, a device's or a channel's lock may be held; takes no
+     * lock itself if the chip delivers by MSI (it is on the doorbell's path). */
     void (*pulse)(struct virqchip *chip, uint32_t source);
 
     /* Takes over a source just claimed (chip->lines[source] is filled): readies its host source. */
@@ -71,10 +71,10 @@ static inline bool virq_claimed(const struct virqchip *chip, uint32_t source)
 }
 
 /*
- * Declares what drives source: at boot, before the VM's first reset; Curia (virq_claim) or the host's
- * source host_source, which the chip's model attaches, and then completes or routes (on the hart of
- * vCPU 0 until the guest says otherwise). ERR_EXISTS: taken; ERR_RANGE: 0 or beyond source_count;
- * ERR_INVALID: no such trigger; ERR_NO_MEMORY; ERR_NOT_SUPPORTED: the machine cannot.
+ * Declares what drives source: at boot, before the VM's first reset; Curia (virq_claim) or the
+ * host's source host_source, which the chip's model attaches, and then completes or routes (on the
+ * hart of vCPU 0 until the guest says otherwise). ERR_EXISTS: taken; ERR_RANGE: 0 or beyond
+ * source_count; ERR_INVALID: no such trigger; ERR_NO_MEMORY; ERR_NOT_SUPPORTED: the machine cannot.
  */
 enum err virq_claim(struct virqchip *chip, uint32_t source, enum irq_trigger trigger) MUST_CHECK;
 enum err virq_claim_host(struct virqchip *chip, uint32_t source, uint32_t host_source,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The machine's APLIC. In MSI mode a source of a level sends one MSI when it is asserted and is
- * silent until its number is written to setipnum: that is complete(), and nothing need be masked. In
- * direct mode a claimed level is disabled until completion.
+ * silent until its number is written to setipnum: that is complete(), and nothing need be masked.
+ * In direct mode a claimed level is disabled until completion.
  *
  * lock guards irqs[].masked and .enabled with the enable bits (direct mode); everything else is one
  * register access a source, made by the source's owner.
@@ -156,7 +156,7 @@ static enum err aplic_route_guest(struct host_irq *irq, struct vcpu *vcpu, uint3
     if (aplic_check(irq) != ERR_OK) {
         return ERR_RANGE;
     }
-    if (eiid == 0) {
+    if (vcpu == NULL) {
         aplic_write(SOURCECFG(irq->source), 0); /* not pending, not enabled, no target */
         return ERR_OK;
     }

@@ -34,9 +34,9 @@ struct aplic_config {
 };
 
 /*
- * Maps the domain, makes all its sources inactive and fills ops and source_count of chip. Boot hart,
- * once, before the other harts run. ERR_NO_MEMORY; ERR_RANGE: the registers do not fit into size;
- * ERR_NOT_SUPPORTED: the domain has not this delivery mode.
+ * Maps the domain, makes all its sources inactive and fills ops and source_count of chip. Boot
+ * hart, once, before the other harts run. ERR_NO_MEMORY; ERR_RANGE: the registers do not fit into
+ * size; ERR_NOT_SUPPORTED: the domain has not this delivery mode.
  */
 enum err aplic_init(const struct aplic_config *config, struct irqchip *chip) MUST_CHECK;
 

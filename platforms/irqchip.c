@@ -54,7 +54,7 @@ uint32_t platform_hart_places(const struct board_device *dev, uint32_t *places)
     return found;
 }
 
-/* ---- IMSIC ------------------------------------------------------------------------------------ */
+/* ---- IMSIC ----------------------------------------------------------------------------------- */
 
 /* The page of the file at place n: the reg ranges are one behind the other, as files go. */
 static hpa_t imsic_file(const struct board_device *dev, const struct rv_imsic_config *c,
@@ -139,7 +139,7 @@ static enum err find_imsic(uint32_t *places, const struct board_device **found, 
     return ERR_OK;
 }
 
-/* ---- APLIC, PLIC ------------------------------------------------------------------------------ */
+/* ---- APLIC, PLIC ----------------------------------------------------------------------------- */
 
 static const struct aplic_msi_ops aplic_msi_ops = {
     .attach = rv_imsic_attach,

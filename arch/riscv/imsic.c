@@ -3,9 +3,9 @@
  * The IMSIC. Identity 1 of a hart's own file is the kick; others are given to wired sources, in
  * whose name an APLIC sends them. Guest file g of a hart is the page g behind its own.
  *
- * No lock: the tables are written by the boot hart while the machine is built. An identity's handler
- * is entered before its source is enabled, which is a device access behind a fence; so whoever sees
- * the MSI sees the handler.
+ * No lock: the tables are written by the boot hart while the machine is built. An identity's
+ * handler is entered before its source is enabled, which is a device access behind a fence; so
+ * whoever sees the MSI sees the handler.
  */
 #include "arch/riscv/imsic.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The IMSIC [AIA ch. 3]: each hart's own supervisor file, by which Curia's harts kick each other and
- * wired interrupts reach them as MSIs, and the guest files that its vCPUs own. Also implements
+ * The IMSIC [AIA ch. 3]: each hart's own supervisor file, by which Curia's harts kick each other
+ * and wired interrupts reach them as MSIs, and the guest files that its vCPUs own. Also implements
  * arch_vcpu_msi_page() and arch_vcpu_msi() of core/arch.h.
  *
  * "Own hart": only for the hart that calls; the file's registers are reached through its CSRs.
@@ -23,7 +23,7 @@ struct vcpu;
 struct rv_imsic_config {
     uint32_t id_count;         /* riscv,num-ids: highest identity of a supervisor file */
     uint32_t guest_id_count;   /* riscv,num-guest-ids: of a guest file */
-    uint32_t guest_index_bits; /* log2 of the pages a hart has: page 0 its own, page g guest file g */
+    uint32_t guest_index_bits; /* log2 of a hart's pages: its own file, then the guest files */
     uint32_t hart_index_bits, group_index_bits, group_index_shift;
     const hpa_t *file; /* by hart index: the page of its supervisor file, 0: none; copied */
 };
@@ -39,9 +39,9 @@ enum err rv_imsic_init(const struct rv_imsic_config *config) MUST_CHECK;
 bool rv_imsic_present(void);
 
 /*
- * Own hart, at boot, every hart, after rv_imsic_init(): clears its own file and all its guest files,
- * whose state after reset is not defined, and turns delivery on. Nothing if not present. The caller
- * enables SEI (and SGEI) itself. Leaves hstatus.VGEIN 0.
+ * Own hart, at boot, every hart, after rv_imsic_init(): clears its own file and all its guest
+ * files, whose state after reset is not defined, and turns delivery on. Nothing if not present. The
+ * caller enables SEI (and SGEI) itself. Leaves hstatus.VGEIN 0.
  */
 void rv_imsic_hart_init(struct hart *hart);
 

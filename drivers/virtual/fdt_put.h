@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Short words for writing nodes with libfdt's sequential functions. They return 0 or a libfdt error;
- * or them together and hand the sum to fdt_put_result().
+ * Short words for writing nodes with libfdt's sequential functions. They return 0 or a libfdt
+ * error; or them together and hand the sum to fdt_put_result().
  */
 #ifndef DRIVERS_VIRTUAL_FDT_PUT_H
 #define DRIVERS_VIRTUAL_FDT_PUT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A set of sources, 0 to 1023: a bitmap and a summary of it, so that looking for the first member of
- * two sets touches only words where both have some. No lock of its own.
+ * A set of sources, 0 to 1023: a bitmap and a summary of it, so that looking for the first member
+ * of two sets touches only words where both have some. No lock of its own.
  */
 #ifndef DRIVERS_VIRTUAL_SOURCE_SET_H
 #define DRIVERS_VIRTUAL_SOURCE_SET_H

@@ -5,11 +5,12 @@
  *
  * All that decides whether a source sends an MSI lies in one 64-bit word per source, a copy of the
  * domain's IE included, and every event is one compare-and-swap of that word: a source that is
- * pending, enabled and in an enabled domain is never left so, because the swap that would make it so
- * clears pending and its author sends the MSI, to the target in the same word. No lock is on that
- * path, and neither order nor loss can come from between two words. A reader that finds a word under
- * which an edge is forwarded at once (the common doorbell) need not even write: the edge happened
- * before whatever changes the word next, and an MSI may travel as long as it likes [AIA 4.9.3].
+ * pending, enabled and in an enabled domain is never left so, because the swap that would make it
+ * so clears pending and its author sends the MSI, to the target in the same word. No lock is on
+ * that path, and neither order nor loss can come from between two words. A reader that finds a word
+ * under which an edge is forwarded at once (the common doorbell) need not even write: the edge
+ * happened before whatever changes the word next, and an MSI may travel as long as it likes [AIA
+ * 4.9.3].
  *
  * A source that stands for a host source is forwarded by the host's APLIC: its word holds what the
  * guest configured, never pending, and vaplic_route() carries it over. lock guards that and the
@@ -28,7 +29,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* Register offsets [AIA 4.5]. Bitmaps have 32 words; the same offset + 0xdc is the by-number form. */
+/* Register offsets [AIA 4.5]. Bitmaps have 32 words; at + NUM is the form by number. */
 #define DOMAINCFG   0x0000u
 #define SETIP       0x1c00u
 #define IN_CLRIP    0x1d00u
@@ -72,7 +73,8 @@ static void vaplic_send(const struct vaplic *va, uint32_t target)
 }
 
 /* One event of one claimed source, and the MSI that follows from it. Any hart. */
-static void vaplic_event(struct vaplic *va, uint32_t source, enum vaplic_event event, uint32_t value)
+static void vaplic_event(struct vaplic *va, uint32_t source, enum vaplic_event event,
+                         uint32_t value)
 {
     _Atomic uint64_t *word = &va->words[source];
     uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
@@ -104,6 +106,7 @@ static void vaplic_route(struct vaplic *va, uint32_t source) REQUIRES(va->lock)
     uint64_t w = atomic_load_explicit(&va->words[source], memory_order_relaxed);
     struct vcpu *vcpu = vm_vcpu(va->chip.vm, (uint32_t)w >> TARGET_HART_SHIFT);
     uint32_t eiid = (uint32_t)w & TARGET_EIID;
+    enum err err;
 
     if (!word_routed(va, source, w)) {
         (void)ops->route_guest(irq, NULL, 0);
@@ -112,7 +115,10 @@ static void vaplic_route(struct vaplic *va, uint32_t source) REQUIRES(va->lock)
     irq->trigger = (enum irq_trigger)triggers[word_mode(w) - SM_EDGE1];
     if ((w & W_LIVE) != W_LIVE || vcpu == NULL || eiid == 0) {
         ops->disable(irq); /* what arrives meanwhile stays pending there */
-    } else if (ops->route_guest(irq, vcpu, eiid) == ERR_OK) {
+        eiid = 0;
+    }
+    err = ops->route_guest(irq, vcpu != NULL ? vcpu : va->chip.vm->vcpus[0], eiid);
+    if (err == ERR_OK && eiid != 0) {
         ops->enable(irq);
     }
 }
@@ -253,8 +259,10 @@ static enum err vaplic_read(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t of
     }
     *value = 0;
     if (at == DOMAINCFG) {
-        *value = DOMAINCFG_FIXED |
-                 (atomic_load_explicit(&va->domain_ie, memory_order_relaxed) != 0 ? DOMAINCFG_IE : 0);
+        *value = DOMAINCFG_FIXED;
+        if (atomic_load_explicit(&va->domain_ie, memory_order_relaxed) != 0) {
+            *value |= DOMAINCFG_IE;
+        }
     } else if (at < 0x1000u) {
         *value = word_mode(w);
     } else if (at >= SETIP && at < SETIPNUM_LE) {
@@ -352,10 +360,12 @@ static enum err vaplic_claim(struct virqchip *chip, uint32_t source)
     struct vaplic *va = vaplic_of(chip);
 
     if (chip->lines[source].host != NULL) {
-        enum err err = machine.irqchip.ops->route_guest == NULL
-                           ? ERR_NOT_SUPPORTED
-                           : machine.irqchip.ops->route_guest(&chip->lines[source].host->irq, NULL, 0);
+        const struct irqchip_ops *ops = machine.irqchip.ops;
+        enum err err = ERR_NOT_SUPPORTED;
 
+        if (ops->route_guest != NULL) {
+            err = ops->route_guest(&chip->lines[source].host->irq, NULL, 0);
+        }
         if (err != ERR_OK) {
             return err;
         }

@@ -70,7 +70,8 @@ static inline uint32_t mode_legal(uint32_t value)
 
 static inline uint64_t word_set_pending(uint64_t w)
 {
-    bool possible = word_mode(w) != SM_INACTIVE && (!mode_is_level(word_mode(w)) || word_rectified(w));
+    uint32_t mode = word_mode(w);
+    bool possible = mode != SM_INACTIVE && (!mode_is_level(mode) || word_rectified(w));
 
     return possible ? w | W_PENDING : w;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A platform-level interrupt controller [PLIC 1.0.0] in the register layout of SiFive's. Context i is
- * supervisor mode of vCPU i; only claimed sources exist, the others are read-only zero.
+ * A platform-level interrupt controller [PLIC 1.0.0] in the register layout of SiFive's. Context i
+ * is supervisor mode of vCPU i; only claimed sources exist, the others are read-only zero.
  *
  * Gateway of a source: forwards a request (pending) when the line of a level source is up, or at an
  * edge; from claim to completion it is closed, and an edge that comes then is latched. Pending
- * sources are kept in one bitmap per priority with a summary of its words, so a search looks only at
- * words where something is pending at that priority and something enabled in that context; its cost
- * does not grow with the number of sources, and an event looks only at contexts that enable the
- * source. A host source of a level stays masked at the host from its handler to the guest's
+ * sources are kept in one bitmap per priority with a summary of its words, so a search looks only
+ * at words where something is pending at that priority and something enabled in that context; its
+ * cost does not grow with the number of sources, and an event looks only at contexts that enable
+ * the source. A host source of a level stays masked at the host from its handler to the guest's
  * completion.
  *
  * One lock per chip, below those of the devices that raise its sources.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A 16550A: byte-wide registers, 16 bytes of receive FIFO. What is sent is on the VM's console at
- * once, so the transmitter is always empty; received bytes stay in the console's ring until the FIFO
- * runs empty. Baud rate and frame are kept and mean nothing.
+ * once, so the transmitter is always empty; received bytes stay in the console's ring until the
+ * FIFO runs empty. Baud rate and frame are kept and mean nothing.
  *
  * lock guards the registers; below it are the interrupt controller's and the console's.
  */

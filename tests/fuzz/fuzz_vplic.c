@@ -82,9 +82,11 @@ static void check(void)
 static void step(const uint8_t *op)
 {
     static const uint32_t claimed[] = {1, 2, 64, SOURCES};
-    static const uint32_t areas[] = {0, 0x2000, 0x2080, 0x200000, 0x201000, 0x200000, 0x201000, 0x1000};
+    static const uint32_t areas[] = {0,        0x2000,   0x2080,   0x200000,
+                                     0x201000, 0x200000, 0x201000, 0x1000};
     uint32_t source = claimed[op[1] % 4];
-    uint32_t offset = areas[op[3] % 8] + (op[3] % 8 >= 3 ? op[1] % 3u : op[1] % (SOURCES + 2u)) * 4u;
+    uint32_t reg = op[3] % 8 >= 3 ? op[1] % 3u : op[1] % (SOURCES + 2u);
+    uint32_t offset = areas[op[3] % 8] + reg * 4u;
     uint32_t value;
     uint64_t any;
 

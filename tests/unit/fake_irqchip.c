@@ -37,9 +37,9 @@ static enum err fake_route(struct host_irq *irq, struct vcpu *vcpu, uint32_t eii
 
     h->irq = irq;
     h->routes++;
-    h->vcpu = eiid != 0 ? vcpu : NULL;
+    h->vcpu = vcpu;
     h->eiid = eiid;
-    if (eiid == 0) {
+    if (vcpu == NULL) {
         h->enabled = false;
         h->pending = false;
     }

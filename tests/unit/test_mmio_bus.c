@@ -28,8 +28,8 @@ static enum err probe_read(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t off
     return width == 8 ? ERR_FAULT : ERR_OK;
 }
 
-static enum err probe_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t offset, uint32_t width,
-                            uint64_t value)
+static enum err probe_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t offset,
+                            uint32_t width, uint64_t value)
 {
     struct probe *p = container_of(dev, struct probe, dev);
 

@@ -1,112 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The virtual PLIC: each register's rules [PLIC 1.0.0], edge and level gateways, host sources, and
- * random operations against a model that scans all sources each time.
+ * The virtual PLIC: each register's rules [PLIC 1.0.0], edge and level gateways, host sources, FDT
+ * node.
  */
 /* LINK: drivers/virtual/vplic.c drivers/virtual/irqchip_fdt.c core/virq.c core/mmio_bus.c
  *       tests/unit/fake_arch.c tests/unit/fake_core.c tests/unit/fake_irqchip.c libfdt */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "core/vdev.h"
-#include "core/vm.h"
-#include "drivers/virtual/vplic.h"
-#include "tests/unit/fake_arch.h"
-#include "tests/unit/fake_irqchip.h"
+#include "tests/unit/vplic_rig.h"
 
 #include <libfdt.h>
-
-#define SOURCES 1023u
-#define VCPUS   3u
-
-/* Claimed sources. */
-#define LEVEL    3u
-#define EDGE     64u
-#define EDGE_TOP 1023u
-#define LEVEL_HI 700u
-#define HOST     11u /* level, of host source 21 */
-#define NOBODY   12u
-
-#define PENDING        0x1000u
-#define ENABLE(ctx)    (0x2000u + (ctx) * 0x80u)
-#define THRESHOLD(ctx) (0x200000u + (ctx) * 0x1000u)
-#define CLAIM(ctx)     (THRESHOLD(ctx) + 4u)
-
-static struct vm *vm;
-static struct virqchip *chip;
-
-static uint32_t rd(uint32_t offset)
-{
-    uint64_t value = ~0ull;
-
-    assert_int_equal(mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(VDEV_PLIC_BASE + offset), 4, &value),
-                     ERR_OK);
-    assert_true(value <= UINT32_MAX);
-    return (uint32_t)value;
-}
-
-static void wr(uint32_t offset, uint32_t value)
-{
-    assert_int_equal(mmio_bus_write(&vm->bus, vm->vcpus[0], gpa(VDEV_PLIC_BASE + offset), 4,
-                                    0xdead00000000ull | value),
-                     ERR_OK);
-}
-
-static bool eip(uint32_t ctx)
-{
-    return (atomic_load(&vm->vcpus[ctx]->irq_lines) & 1u << VCPU_IRQ_EXT) != 0;
-}
-
-static void enable(uint32_t ctx, uint32_t source, bool on)
-{
-    uint32_t reg = ENABLE(ctx) + source / 32 * 4;
-    uint32_t bit = 1u << source % 32;
-
-    wr(reg, on ? rd(reg) | bit : rd(reg) & ~bit);
-}
-
-static bool pending(uint32_t source)
-{
-    return (rd(PENDING + source / 32 * 4) >> source % 32 & 1u) != 0;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_init(VCPUS);
-    fake_irqchip_install(false);
-    vm = fake_vm_add("v", VCPUS, 0, 0, 0);
-    assert_int_equal(mmio_bus_init(&vm->bus, 2), ERR_OK);
-    chip = vplic_create(vm, SOURCES);
-    assert_non_null(chip);
-    assert_int_equal(virq_claim(chip, LEVEL, IRQ_LEVEL_HIGH), ERR_OK);
-    assert_int_equal(virq_claim(chip, EDGE, IRQ_EDGE_RISING), ERR_OK);
-    assert_int_equal(virq_claim(chip, EDGE_TOP, IRQ_EDGE_RISING), ERR_OK);
-    assert_int_equal(virq_claim(chip, LEVEL_HI, IRQ_LEVEL_HIGH), ERR_OK);
-    assert_int_equal(virq_claim_host(chip, HOST, 21, IRQ_LEVEL_HIGH), ERR_OK);
-    chip->ops->reset(chip);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_end();
-    return 0;
-}
-
-static void arm(uint32_t ctx, uint32_t source, uint32_t priority)
-{
-    wr(source * 4, priority);
-    enable(ctx, source, true);
-}
 
 static void test_widths(void **state)
 {
@@ -335,121 +236,12 @@ static void test_fdt(void **state)
     assert_int_equal(fdt32_to_cpu(cells[0]), EDGE);
 }
 
-/* ---- against a model --------------------------------------------------------------------------- */
-
-static struct {
-    bool exists[SOURCES + 1], edge[SOURCES + 1];
-    bool ip[SOURCES + 1], service[SOURCES + 1], line[SOURCES + 1], latch[SOURCES + 1];
-    bool en[VCPUS][SOURCES + 1];
-    uint32_t prio[SOURCES + 1], threshold[VCPUS];
-} model;
-
-static uint32_t model_best(uint32_t ctx, uint32_t floor)
-{
-    uint32_t best = 0;
-
-    for (uint32_t s = 1; s <= SOURCES; s++) {
-        if (model.ip[s] && model.en[ctx][s] && model.prio[s] > floor &&
-            (best == 0 || model.prio[s] > model.prio[best])) {
-            best = s;
-        }
-    }
-    return best;
-}
-
-static void model_gate(uint32_t s)
-{
-    if (!model.service[s] && !model.ip[s] && (model.line[s] || model.latch[s])) {
-        model.ip[s] = true;
-        model.latch[s] = false;
-    }
-}
-
-static void random_step(uint32_t s)
-{
-    uint32_t ctx = (uint32_t)rand() % VCPUS;
-    uint32_t value = (uint32_t)rand();
-
-    switch ((uint32_t)rand() % 7) {
-    case 0:
-        wr(s * 4, value);
-        model.prio[s] = model.exists[s] ? value % 8 : 0;
-        break;
-    case 1:
-        enable(ctx, s, (value & 1) != 0);
-        model.en[ctx][s] = (value & 1) != 0 && model.exists[s];
-        break;
-    case 2:
-        wr(THRESHOLD(ctx), value);
-        model.threshold[ctx] = value % 8;
-        break;
-    case 3:
-    case 4:
-        if (!model.exists[s]) {
-            break;
-        }
-        if (model.edge[s]) {
-            chip->ops->pulse(chip, s);
-            model.latch[s] = !model.ip[s];
-        } else {
-            chip->ops->set_level(chip, s, (value & 1) != 0);
-            model.line[s] = (value & 1) != 0;
-        }
-        model_gate(s);
-        break;
-    case 5: {
-        uint32_t best = model_best(ctx, 0);
-
-        assert_int_equal(rd(CLAIM(ctx)), best);
-        model.ip[best] = false;
-        model.service[best] = best != 0;
-        break;
-    }
-    default:
-        wr(CLAIM(ctx), s);
-        if (model.en[ctx][s] && model.service[s]) {
-            model.service[s] = false;
-            model_gate(s);
-        }
-        break;
-    }
-}
-
-static void test_random(void **state)
-{
-    uint32_t used[24];
-
-    (void)state;
-    memset(&model, 0, sizeof(model));
-    srand(2);
-    for (uint32_t i = 0; i < ARRAY_SIZE(used); i++) {
-        used[i] = i < 8 ? i + 14 : 1 + (uint32_t)rand() % SOURCES;
-        model.edge[used[i]] = (i & 1) != 0;
-        if (!virq_claimed(chip, used[i]) && i % 8 != 7) {
-            assert_int_equal(virq_claim(chip, used[i],
-                                        model.edge[used[i]] ? IRQ_EDGE_RISING : IRQ_LEVEL_HIGH),
-                             ERR_OK);
-        }
-        model.exists[used[i]] = virq_claimed(chip, used[i]);
-    }
-    for (uint32_t n = 0; n < 100000; n++) {
-        uint32_t s = used[(uint32_t)rand() % ARRAY_SIZE(used)];
-
-        random_step(s);
-        assert_int_equal(pending(s), model.ip[s]);
-        assert_int_equal(rd(s * 4), model.prio[s]);
-        for (uint32_t ctx = 0; ctx < VCPUS; ctx++) {
-            assert_int_equal(eip(ctx), model_best(ctx, model.threshold[ctx]) != 0);
-        }
-    }
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_widths),     T(test_registers), T(test_level), T(test_edge), T(test_completion),
-        T(test_priorities), T(test_host),      T(test_reset), T(test_fdt),  T(test_random),
+        T(test_priorities), T(test_host),      T(test_reset), T(test_fdt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

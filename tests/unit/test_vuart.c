@@ -162,7 +162,8 @@ static void test_widths(void **state)
 
     (void)state;
     for (uint32_t width = 2; width <= 8; width *= 2) {
-        assert_int_equal(mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(BASE), width, &value), ERR_FAULT);
+        assert_int_equal(mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(BASE), width, &value),
+                         ERR_FAULT);
         assert_int_equal(mmio_bus_write(&vm->bus, vm->vcpus[0], gpa(BASE), width, 0), ERR_FAULT);
     }
     assert_int_equal(mmio_bus_read(&vm->bus, vm->vcpus[0], gpa(BASE + 8), 1, &value),
