@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A host interrupt controller that records what the device models ask of it, for tests of them. Also
- * vcpu_irq_set(), so that a test of a device model need not link core/vcpu.c.
+ * A host interrupt controller that records what the device models ask of it, for tests of them.
+ * Also vcpu_irq_set(), so that a test of a device model need not link core/vcpu.c.
  */
 #ifndef TESTS_UNIT_FAKE_IRQCHIP_H
 #define TESTS_UNIT_FAKE_IRQCHIP_H
