@@ -16,6 +16,7 @@
 #include <linux/mutex.h>
 #include <linux/of_irq.h>
 #include <linux/reboot.h>
+#include <linux/string.h>
 #include <linux/wait.h>
 
 #include <asm/sbi.h>
@@ -199,6 +200,12 @@ static bool leave(void)
     return known;
 }
 
+/* The kernel starts another one instead of stopping: that is nobody's business but this VM's. */
+static bool is_kexec(const char *command)
+{
+    return command != NULL && strcmp(command, "kexec reboot") == 0;
+}
+
 static int on_reboot(struct notifier_block *nb, unsigned long mode, void *command)
 {
     unsigned long kind = CURIA_PWR_KIND_OFF;
@@ -208,6 +215,9 @@ static int on_reboot(struct notifier_block *nb, unsigned long mode, void *comman
         kind = reboot_mode == REBOOT_WARM || reboot_mode == REBOOT_SOFT ? CURIA_PWR_KIND_RESET_WARM
                                                                         : CURIA_PWR_KIND_RESET_COLD;
     } else if (mode != SYS_POWER_OFF) {
+        return NOTIFY_DONE;
+    }
+    if (is_kexec(command)) {
         return NOTIFY_DONE;
     }
     if (leave() || !power.may_initiate || (mode == SYS_RESTART && !power.reset_is_platform)) {
