@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Layout in the VM's first RAM region, from its start: the kernel where its boot header wants it (at
- * the start without a header), the initrd behind what the kernel claims, the FDT behind that. RISC-V
- * Linux takes all of them anywhere in RAM, the kernel at a multiple of 2 MiB [Linux, RISC-V boot
- * requirements].
+ * Layout in the VM's first RAM region: the kernel where its boot header wants it (at the start
+ * without a header), the initrd behind what the kernel claims, the FDT at the end, out of the way of
+ * a kernel that does not say how much it claims. RISC-V Linux takes all of them anywhere in RAM, the
+ * kernel at a multiple of 2 MiB [Linux, RISC-V boot requirements].
  *
  * Loads of several VMs run side by side on their own harts. Only the buffer in which FDTs are
  * written is shared, under its lock.
@@ -139,11 +139,21 @@ static enum err make_fdt(const struct vm *vm, const struct guest_initrd *initrd,
     e = guest_fdt_write(vm, initrd, fdt_writer.buffer, LOADER_FDT_MAX);
     if (e != ERR_OK) {
         *why = "its FDT does not fit into the loader's buffer";
-        return e;
+        return ERR_FAILED;
     }
     piece->data = fdt_writer.buffer;
     piece->size = fdt_totalsize(fdt_writer.buffer);
     return ERR_OK;
+}
+
+/* At the end of ram; ERR_RANGE: what lies below reaches up to there. */
+static enum err place_fdt(const struct mem_config *ram, uint64_t used_to, struct piece *fdt)
+{
+    uint64_t room = align_up(fdt->size, FDT_ALIGN);
+    uint64_t start = align_down(ram->gpa + ram->size, FDT_ALIGN) - room;
+
+    fdt->gpa = gpa(start);
+    return room <= ram->size && used_to <= start ? ERR_OK : ERR_RANGE;
 }
 
 enum err loader_load(struct vm *vm, struct loaded *out, const char **why)
@@ -174,18 +184,18 @@ enum err loader_load(struct vm *vm, struct loaded *out, const char **why)
         initrd = (struct guest_initrd){pieces[1].gpa, image->size};
         next = pieces[1].gpa.v + image->size;
     }
-    pieces[2].gpa = gpa(align_up(next, FDT_ALIGN));
 
     spin_lock(&fdt_writer.lock);
     e = make_fdt(vm, &initrd, &pieces[2], why);
-    if (e == ERR_OK && !range_within(pieces[2].gpa.v, pieces[2].size, ram->gpa, ram->size)) {
-        *why = "its kernel, initrd and FDT do not fit into its first memory region; make it larger";
-        e = ERR_RANGE;
+    if (e == ERR_OK) {
+        e = place_fdt(ram, next, &pieces[2]);
     }
     if (e == ERR_OK) {
         arch_phys_write(hpa_add(memmap_find(&vm->map, gpa(ram->gpa))->hpa,
                                 pieces[2].gpa.v - ram->gpa),
                         pieces[2].data, pieces[2].size);
+    } else if (e == ERR_RANGE) {
+        *why = "its kernel, initrd and FDT do not fit into its first memory region; make it larger";
     }
     spin_unlock(&fdt_writer.lock);
     if (e != ERR_OK) {
