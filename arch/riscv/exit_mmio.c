@@ -5,8 +5,8 @@
  * a shared region that is read-only for this VM).
  *
  * The instruction comes from htinst where the hart gives it, else it is fetched; both are under the
- * guest's control, so a fetched one is checked against the fault, and on any doubt the guest resumes
- * at sepc and faults again, in its own time. Own hart; a device's lock is the device's.
+ * guest's control, so a fetched one is checked against the fault, and on any doubt the guest
+ * resumes at sepc and faults again, in its own time. Own hart; a device's lock is the device's.
  */
 #include "arch/riscv/csr.h"
 #include "arch/riscv/guest_mem.h"
@@ -92,14 +92,17 @@ static gpa_t fault_gpa(uint64_t htval, uint64_t stval)
     return gpa((htval << 2) | (stval & 3));
 }
 
-/* ---- the usual case, in a hurry --------------------------------------------------------------- */
+/* ---- the usual case, in a hurry ------------------------------------------------------------- */
 
-/* x0, ra, sp, tp, t0 to t6, a0 to a7: those that trap.S has saved before it calls rv_mmio_fast(). */
+/*
+ * x0, ra, sp, tp, t0 to t6, a0 to a7: those that trap.S has saved before it calls rv_mmio_fast().
+ */
 #define CALLER_SAVED 0xf003fcf7u
 
 /*
- * htinst of an integer load, or store, that was not split: what has to be 0 but the opcode, which is
- * LOAD or STORE with bit 1 telling a compressed one. insn.c knows all there is; this, the most usual.
+ * htinst of an integer load, or store, that was not split: what has to be 0 but the opcode, which
+ * is LOAD or STORE with bit 1 telling a compressed one. insn.c knows all there is; this, the most
+ * usual.
  */
 #define HTINST_LOAD_MASK   0xffffffffffff807dull
 #define HTINST_LOAD        0x01ull
@@ -191,7 +194,7 @@ __attribute__((no_stack_protector)) enum rv_fast rv_mmio_fast(struct rv_vcpu *v)
     return may_go_on(hart, v) ? RV_FAST_DONE : RV_FAST_HANDLED;
 }
 
-/* ---- and in full ------------------------------------------------------------------------------ */
+/* ---- and in full ---------------------------------------------------------------------------- */
 
 void rv_exit_page_fault(struct rv_vcpu *v)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stage-2 page tables, see gstage.h. A map is prepared (checked, and every table it needs allocated)
- * before its first entry is written, so that the writing cannot fail.
+ * Stage-2 page tables, see gstage.h. A map is prepared (checked, and every table it needs
+ * allocated) before its first entry is written, so that the writing cannot fail.
  */
 #include "arch/riscv/gstage.h"
 
@@ -57,8 +57,8 @@ static uint64_t pte_make(hpa_t target, uint64_t bits)
 }
 
 /*
- * An entry is written whole, and after the table it points to: a hart that walks sees the old or the
- * new state, never a table with rubbish in it.
+ * An entry is written whole, and after the table it points to: a hart that walks sees the old or
+ * the new state, never a table with rubbish in it.
  */
 static void pte_set(uint64_t *entry, uint64_t pte)
 {
@@ -97,7 +97,8 @@ static uint32_t leaf_level(uint64_t gpa_at, uint64_t hpa_at, uint64_t left)
 {
     uint32_t level = LEAF_LEVEL_MAX;
 
-    while (level > 0 && (!is_aligned(gpa_at | hpa_at, level_size(level)) || left < level_size(level))) {
+    while (level > 0 &&
+           (!is_aligned(gpa_at | hpa_at, level_size(level)) || left < level_size(level))) {
         level--;
     }
     return level;
@@ -205,8 +206,8 @@ static void map_commit(struct gstage *gs, uint64_t gpa_at, uint64_t hpa_at, uint
 }
 
 /*
- * Sv39x4 to Sv48x4: the quarters of the old root are tables of the level that is now below the root,
- * and its first four entries point to them; nothing that was mapped moves.
+ * Sv39x4 to Sv48x4: the quarters of the old root are tables of the level that is now below the
+ * root, and its first four entries point to them; nothing that was mapped moves.
  */
 static enum err grow(struct gstage *gs)
 {

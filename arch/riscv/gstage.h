@@ -36,7 +36,8 @@ struct gstage {
 };
 
 /* An empty Sv39x4 stage 2. max_levels: 3 or 4. ERR_NO_MEMORY. */
-enum err gstage_init(struct gstage *gs, const struct gstage_mem *mem, uint32_t max_levels) MUST_CHECK;
+enum err gstage_init(struct gstage *gs, const struct gstage_mem *mem,
+                     uint32_t max_levels) MUST_CHECK;
 
 /*
  * Maps [gpa, gpa + size) to [hpa, hpa + size) with the largest of 1 GiB, 2 MiB and 4 KiB pages that

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Single reads through the guest's translation. stvec points at the recovery for as long as the one
- * instruction that may trap; it can be reached from nowhere else, since interrupts are off. Whatever
- * the cause (QEMU raises 12 where HLVX finds no execute right), it is the answer. sepc, sstatus and
- * hstatus.SPV are overwritten by such a trap; guest entry writes them all.
+ * instruction that may trap; it can be reached from nowhere else, since interrupts are off.
+ * Whatever the cause (QEMU raises 12 where HLVX finds no execute right), it is the answer. sepc,
+ * sstatus and hstatus.SPV are overwritten by such a trap; guest entry writes them all.
  */
 #include "arch/riscv/csr_bits.h"
 
@@ -14,7 +14,8 @@
     .type   \name, @function
 \name:
     lla     t0, 1f
-    li      t2, SSTATUS_SDT     /* set by the guest's own trap; with it, ours would be a double one */
+    /* Set by the guest's own trap; left so, one of ours would be a double trap. */
+    li      t2, SSTATUS_SDT
     csrc    CSR_SSTATUS, t2
     csrrw   t0, CSR_STVEC, t0
     .insn   r 0x73, 0x4, \funct7, t1, a0, x\rs2

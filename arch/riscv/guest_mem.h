@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading memory with the guest's own translation and rights. Own hart, vCPU loaded, and the CSRs as
- * its last trap left them (hstatus.SPVP says in which of the guest's modes). Any fault on the way is
- * recovered and told.
+ * Reading memory with the guest's own translation and rights. Own hart, vCPU loaded, and the CSRs
+ * as its last trap left them (hstatus.SPVP says in which of the guest's modes). Any fault on the
+ * way is recovered and told.
  */
 #ifndef ARCH_RISCV_GUEST_MEM_H
 #define ARCH_RISCV_GUEST_MEM_H
@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 /*
- * The instruction at pc: 16 or 32 bits, *bytes says which (longer formats read as 32). Needs execute
- * rights, as fetching does. ERR_FAULT: it cannot be fetched now.
+ * The instruction at pc: 16 or 32 bits, *bytes says which (longer formats read as 32). Needs
+ * execute rights, as fetching does. ERR_FAULT: it cannot be fetched now.
  */
 enum err rv_guest_fetch(gva_t pc, uint32_t *insn, unsigned int *bytes) MUST_CHECK;
 

@@ -60,8 +60,9 @@ static const struct isa_ext exts[] = {
 _Static_assert(sizeof("rv64i") + sizeof(exts) <= ISA_MAX * 2, "room for every name");
 
 /*
- * FIOM: the guest's device registers may be Curia's memory. CBIE = flush: if a guest's cbo.inval did
- * invalidate, it could bring back what was in its RAM before Curia cleared it: another VM's data.
+ * FIOM: the guest's device registers may be Curia's memory. CBIE = flush: if a guest's cbo.inval
+ * did invalidate, it could bring back what was in its RAM before Curia cleared it: another VM's
+ * data.
  */
 uint64_t rv_isa_henvcfg(const struct rv_features *f)
 {
@@ -119,7 +120,9 @@ static bool append(char *buf, size_t *len, const char *before, const char *name,
     return true;
 }
 
-/* riscv,isa (a string) or riscv,isa-extensions (a list): its length with the last NUL; 0: no room. */
+/*
+ * riscv,isa (a string) or riscv,isa-extensions (a list): its length with the last NUL; 0: no room.
+ */
 static size_t write_isa(char buf[ISA_MAX], const struct board_hart *hart, bool imsic, bool list)
 {
     size_t end = list ? 1 : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What of the hart's ISA a guest is offered, and the CSR bits that let it through: both in one place,
- * so that a guest is told no more, and no less, than works.
+ * What of the hart's ISA a guest is offered, and the CSR bits that let it through: both in one
+ * place, so that a guest is told no more, and no less, than works.
  */
 #ifndef ARCH_RISCV_ISA_H
 #define ARCH_RISCV_ISA_H

@@ -3,18 +3,19 @@
  * Fences, see tlb.h. Where each stands, and why (QEMU forgives a missing one, so this is all there
  * is to go by):
  *
- * at every vCPU load       HFENCE.VVMA for the VM: an ASID means something on its own hart only, a
- *                          sibling may have run here since, and vcpu_fence() skips a vCPU that is not
- *                          loaded because of this one. FENCE.I: the same for instructions, and for
- *                          code that another hart put into the VM's RAM.
- * at a load elsewhere      HFENCE.GVMA too: fences_done says what the last hart has forgotten, not
- * than the last time       what this one has.
- * rv_tlb_post()            stage 2 lost a mapping (arch_vm_unmap()), or the VM starts anew: HFENCE.GVMA
- *                          and HFENCE.VVMA, by each hart of the VM, at its next guest entry.
- * arch_vm_map()            none: an entry that was not valid may be cached as such [Priv, "sfence.vma"],
- *                          but a map comes before the VM's first load, or is followed by a post.
- * hgatp to another VMID    none: that is what VMIDs are for. With VMIDs shared: all of it.
- * hgatp to Bare at put     none: nothing is translated through it until the next load.
+ * at every vCPU load      HFENCE.VVMA for the VM: an ASID means something on its own hart only, a
+ *                         sibling may have run here since, and vcpu_fence() skips a vCPU that is
+ *                         not loaded because of this one. FENCE.I: the same for instructions, and
+ *                         for code that another hart put into the VM's RAM.
+ * at a load elsewhere     HFENCE.GVMA too: fences_done says what the last hart has forgotten, not
+ * than the last time      what this one has.
+ * rv_tlb_post()           stage 2 lost a mapping (arch_vm_unmap()), or the VM starts anew:
+ *                         HFENCE.GVMA and HFENCE.VVMA, by each hart of the VM, at its next entry.
+ * arch_vm_map()           none: a hart may have cached that an entry was not valid [Priv,
+ *                         "sfence.vma"], but a map comes before the VM's first load, or is followed
+ *                         by a post.
+ * hgatp to another VMID   none: that is what VMIDs are for. With VMIDs shared: all of it.
+ * hgatp to Bare at put    none: nothing is translated through it until the next load.
  *
  * HFENCE.GVMA does not reach guest-virtual entries, which cache the product of both stages;
  * HFENCE.VVMA has to follow it [Priv, H "Memory-Management Fences"].
@@ -106,7 +107,7 @@ void rv_tlb_flush(const struct rv_vm *vm, bool stage2)
 void rv_tlb_catch_up(struct rv_vcpu *v)
 {
     struct rv_vm *vm = rv_vm_of(v->core.vm);
-    /* acquire pairs with the add in rv_tlb_post(): the new tables are what is walked from here on */
+    /* acquire pairs with the add in rv_tlb_post(): the new tables are walked from here on */
     uint32_t fences = atomic_load_explicit(&vm->fences, memory_order_acquire);
 
     if (atomic_load_explicit(&v->fences_done, memory_order_relaxed) == fences) {
@@ -118,8 +119,8 @@ void rv_tlb_catch_up(struct rv_vcpu *v)
 
 /*
  * A hart enters the guest through rv_tlb_catch_up(), after mode became HART_GUEST and a full fence
- * (core/sched.c (d), (e)). That pairs with the add here: either it sees the new count there, or it is
- * seen in the guest here, kicked, and waited for.
+ * (core/sched.c (d), (e)). That pairs with the add here: either it sees the new count there, or it
+ * is seen in the guest here, kicked, and waited for.
  */
 void rv_tlb_post(struct rv_vm *vm)
 {

@@ -17,7 +17,9 @@ struct rv_vm;
 /* The VMID its VM runs under; shared with another VM only if rv_vmids_shared(). */
 uint64_t rv_vm_vmid(const struct rv_vm *vm);
 
-/* Has the machine fewer VMIDs than VMs? Then a hart forgets all when it goes from one to another. */
+/*
+ * Has the machine fewer VMIDs than VMs? Then a hart forgets all when it goes from one to another.
+ */
 bool rv_vmids_shared(void);
 
 /* Own hart, hgatp holds the VM: forgets the VM's guest-virtual translations, and with stage2 the
@@ -28,8 +30,8 @@ void rv_tlb_flush(const struct rv_vm *vm, bool stage2);
 void rv_tlb_catch_up(struct rv_vcpu *v);
 
 /*
- * Any hart: all translations of vm are stale from now on. On return no hart will use one in a guest;
- * a hart that never ran the VM, or runs another, is not disturbed.
+ * Any hart: all translations of vm are stale from now on. On return no hart will use one in a
+ * guest; a hart that never ran the VM, or runs another, is not disturbed.
  */
 void rv_tlb_post(struct rv_vm *vm);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a guest and back. While a guest runs, sscratch points to its struct rv_vcpu; in HS-mode it is
- * 0 and tp is the hart, interrupts are off. The hypervisor's stack is empty whenever a guest runs, and
- * holds nothing across a change of vCPU.
+ * From a guest and back. While a guest runs, sscratch points to its struct rv_vcpu; in HS-mode it
+ * is 0 and tp is the hart, interrupts are off. The hypervisor's stack is empty whenever a guest
+ * runs, and holds nothing across a change of vCPU.
  *
  * An SBI call first meets sbi_fast(), and a load's or store's guest-page fault rv_mmio_fast(), with
  * only the caller-saved registers saved. If it declines, it has done nothing and has kept the

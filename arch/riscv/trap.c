@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The general path of a guest's exit: the CSRs are read once into v->trap, the cause is handled, and
- * sched_next() says who runs next. Whatever a guest does ends in one of three ways: it goes on, it
- * gets an exception, or its VM is stopped with the fault recorded.
+ * The general path of a guest's exit: the CSRs are read once into v->trap, the cause is handled,
+ * and sched_next() says who runs next. Whatever a guest does ends in one of three ways: it goes on,
+ * it gets an exception, or its VM is stopped with the fault recorded.
  */
 #include "arch/riscv/trap.h"
 
@@ -77,9 +77,9 @@ void rv_skip(struct rv_vcpu *v, unsigned int insn_bytes)
 }
 
 /*
- * The iprio registers of a guest with an interrupt file: all read-only zero, as a hart may have them
- * [AIA 5.4.1]. Reached through sireg, whose access traps for these selectors only; there are no
- * odd-numbered ones on RV64.
+ * The iprio registers of a guest with an interrupt file: all read-only zero, as a hart may have
+ * them [AIA ch. 6]. Reached through sireg, whose access traps for these selectors only; there are
+ * no odd-numbered ones on RV64.
  */
 static bool is_iprio(const struct rv_vcpu *v, uint32_t csr)
 {

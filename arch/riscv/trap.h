@@ -18,8 +18,8 @@ enum rv_fast {
 };
 
 /*
- * From trap.S, on the general path, with the guest's integer registers in v->frame: handles the exit
- * unless that is done, and returns the vCPU to enter, which may be another.
+ * From trap.S, on the general path, with the guest's integer registers in v->frame: handles the
+ * exit unless that is done, and returns the vCPU to enter, which may be another.
  */
 struct rv_vcpu *rv_exit(struct rv_hart *hart, struct rv_vcpu *v, enum rv_fast handled);
 
@@ -36,8 +36,9 @@ void rv_reflect(struct rv_vcpu *v);
 void rv_skip(struct rv_vcpu *v, unsigned int insn_bytes);
 
 /*
- * exit_mmio.c, from trap.S: a guest-page fault of a load or store with only the caller-saved registers
- * in v->frame. Serves a device access that needs no other register and no instruction fetch.
+ * exit_mmio.c, from trap.S: a guest-page fault of a load or store with only the caller-saved
+ * registers in v->frame. Serves a device access that needs no other register and no instruction
+ * fetch.
  */
 enum rv_fast rv_mmio_fast(struct rv_vcpu *v);
 

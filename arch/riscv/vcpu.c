@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A vCPU's state: its reset, and its way onto the hart and off it. Everything that a guest can change
- * is either in struct rv_vcpu or written by write_csrs(); what is the same for all guests (delegation,
- * henvcfg ...) is written there too, so that nothing depends on who ran before. Own hart; no lock.
+ * A vCPU's state: its reset, and its way onto the hart and off it. Everything that a guest can
+ * change is either in struct rv_vcpu or written by write_csrs(); what is the same for all guests
+ * (delegation, henvcfg ...) is written there too, so that nothing depends on who ran before. Own
+ * hart; no lock.
  */
 #include "arch/riscv/vcpu.h"
 
@@ -45,7 +46,7 @@ struct vcpu *arch_vcpu_create(struct vm *vm, uint32_t index, struct hart *hart)
     return &v->core;
 }
 
-/* ---- CSRs ------------------------------------------------------------------------------------- */
+/* ---- CSRs ----------------------------------------------------------------------------------- */
 
 /* With Smstateen, AIA state is there only for a VM that has an interrupt file of its own. */
 static uint64_t hstateen0_for(const struct rv_vcpu *v)
@@ -119,7 +120,7 @@ static void read_csrs(struct rv_guest_csrs *c)
     }
 }
 
-/* ---- reset ------------------------------------------------------------------------------------ */
+/* ---- reset ---------------------------------------------------------------------------------- */
 
 /* Where and how it enters the guest next: supervisor mode at pc, nothing enabled. */
 static void set_entry(struct rv_vcpu *v, gpa_t pc, uint64_t opaque)
@@ -171,7 +172,7 @@ void arch_vcpu_resume(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     csr_clear(CSR_VSSTATUS, SSTATUS_SIE);
 }
 
-/* ---- load and put ----------------------------------------------------------------------------- */
+/* ---- load and put --------------------------------------------------------------------------- */
 
 void arch_vcpu_load(struct vcpu *vcpu)
 {
@@ -212,7 +213,7 @@ void arch_vcpu_put(struct vcpu *vcpu)
     csr_clear(CSR_HSTATUS, HSTATUS_VGEIN);
 }
 
-/* ---- interrupts and time ---------------------------------------------------------------------- */
+/* ---- interrupts and time -------------------------------------------------------------------- */
 
 /*
  * VSSIP belongs to the guest once it is set: it clears it with its sip.SSIP. So VCPU_IRQ_SOFT is an
@@ -237,7 +238,9 @@ void arch_vcpu_sync_irqs(struct vcpu *vcpu)
     csr_set(CSR_HVIP, set);
 }
 
-/* hip shows vstimecmp's and the guest file's interrupts as well, whether Curia raised them or not. */
+/*
+ * hip shows vstimecmp's and the guest file's interrupts as well, whether Curia raised them or not.
+ */
 bool arch_vcpu_irq_pending(const struct vcpu *vcpu)
 {
     (void)vcpu;

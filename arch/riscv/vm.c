@@ -48,8 +48,8 @@ void arch_vm_unmap(struct vm *vm, gpa_t at, uint64_t size)
 }
 
 /*
- * The VM starts anew: whatever its harts still hold is of an earlier life. Not one of them is in the
- * guest, so each forgets at its own first entry.
+ * The VM starts anew: whatever its harts still hold is of an earlier life. Not one of them is in
+ * the guest, so each forgets at its own first entry.
  */
 void arch_vm_flush(struct vm *vm)
 {

@@ -85,8 +85,9 @@ static void largest_pages(void **state)
     (void)state;
     assert_int_equal(gstage_init(&gs, &mem, 3), ERR_OK);
     /* 4 KiB up to the first 2 MiB border, 2 MiB up to the first GiB, one GiB, and down again. */
-    assert_int_equal(gstage_map(&gs, gpa(GIB - 2 * MIB - PAGE_SIZE), hpa(5 * GIB - 2 * MIB - PAGE_SIZE),
-                                GIB + 4 * MIB + 2 * PAGE_SIZE, MAP_RAM),
+    assert_int_equal(gstage_map(&gs, gpa(GIB - 2 * MIB - PAGE_SIZE),
+                                hpa(5 * GIB - 2 * MIB - PAGE_SIZE), GIB + 4 * MIB + 2 * PAGE_SIZE,
+                                MAP_RAM),
                      ERR_OK);
     expect_none(&gs, GIB - 2 * MIB - PAGE_SIZE - 1);
     expect_page(&gs, GIB - 2 * MIB - 1, 5 * GIB - 2 * MIB - 1, PAGE_SIZE);
@@ -144,7 +145,8 @@ static void bad_arguments(void **state)
     assert_int_equal(gstage_unmap(&gs, gpa(0), 0), ERR_INVALID);
     assert_int_equal(gstage_unmap(&gs, gpa(1ull << 41), PAGE_SIZE), ERR_INVALID);
     assert_int_equal(pool_at, before);
-    assert_int_equal(gstage_map(&gs, gpa((1ull << 41) - PAGE_SIZE), hpa(0), PAGE_SIZE, MAP_RAM), ERR_OK);
+    assert_int_equal(gstage_map(&gs, gpa((1ull << 41) - PAGE_SIZE), hpa(0), PAGE_SIZE, MAP_RAM),
+                     ERR_OK);
 }
 
 static void exists_changes_nothing(void **state)
@@ -161,7 +163,8 @@ static void exists_changes_nothing(void **state)
     assert_int_equal(gstage_map(&gs, gpa(0), hpa(0), 2 * GIB, MAP_RAM), ERR_EXISTS);
     assert_int_equal(gstage_map(&gs, gpa(GIB), hpa(GIB), 2 * MIB, MAP_RAM), ERR_EXISTS);
     assert_int_equal(gstage_map(&gs, gpa(4 * GIB + MIB), hpa(0), PAGE_SIZE, MAP_RAM), ERR_EXISTS);
-    assert_int_equal(gstage_map(&gs, gpa(4 * GIB - PAGE_SIZE), hpa(0), 2 * PAGE_SIZE, MAP_RAM), ERR_EXISTS);
+    assert_int_equal(gstage_map(&gs, gpa(4 * GIB - PAGE_SIZE), hpa(0), 2 * PAGE_SIZE, MAP_RAM),
+                     ERR_EXISTS);
     assert_memory_equal(copy, pool, POOL_BYTES);
     assert_memory_equal(&before, &gs, sizeof(gs));
 }
@@ -179,7 +182,8 @@ static void no_memory_changes_no_translation(void **state)
     expect_none(&gs, 2 * MIB);
     assert_int_equal(gs.spare_count, 2);
     pool_limit += PAGE_SIZE; /* what was allocated has not been lost */
-    assert_int_equal(gstage_map(&gs, gpa(2 * MIB - PAGE_SIZE), hpa(GIB), 2 * PAGE_SIZE, MAP_RAM), ERR_OK);
+    assert_int_equal(gstage_map(&gs, gpa(2 * MIB - PAGE_SIZE), hpa(GIB), 2 * PAGE_SIZE, MAP_RAM),
+                     ERR_OK);
     expect_page(&gs, 2 * MIB, GIB + PAGE_SIZE, PAGE_SIZE);
     assert_int_equal(gs.spare_count, 0);
 
@@ -195,7 +199,8 @@ static void grows_to_four_levels(void **state)
     assert_int_equal(gstage_init(&gs, &mem, 4), ERR_OK);
     assert_int_equal(gstage_hgatp(&gs) >> 60, 8);
     assert_int_equal(gstage_map(&gs, gpa(3 * GIB), hpa(GIB), GIB, MAP_RAM), ERR_OK);
-    assert_int_equal(gstage_map(&gs, gpa((1ull << 41) - PAGE_SIZE), hpa(GIB), PAGE_SIZE, MAP_RAM), ERR_OK);
+    assert_int_equal(gstage_map(&gs, gpa((1ull << 41) - PAGE_SIZE), hpa(GIB), PAGE_SIZE, MAP_RAM),
+                     ERR_OK);
     assert_int_equal(gs.levels, 3);
     assert_int_equal(gstage_map(&gs, gpa(1ull << 41), hpa(7 * GIB), PAGE_SIZE, MAP_RO), ERR_OK);
     assert_int_equal(gs.levels, 4);
@@ -206,7 +211,8 @@ static void grows_to_four_levels(void **state)
     expect_page(&gs, (1ull << 41) - 1, GIB + PAGE_SIZE - 1, PAGE_SIZE);
     expect_page(&gs, 1ull << 41, 7 * GIB, PAGE_SIZE);
     expect_none(&gs, (1ull << 41) + PAGE_SIZE);
-    assert_int_equal(gstage_map(&gs, gpa((1ull << 50) - PAGE_SIZE), hpa(0), PAGE_SIZE, MAP_RAM), ERR_OK);
+    assert_int_equal(gstage_map(&gs, gpa((1ull << 50) - PAGE_SIZE), hpa(0), PAGE_SIZE, MAP_RAM),
+                     ERR_OK);
     assert_int_equal(gstage_map(&gs, gpa(1ull << 50), hpa(0), PAGE_SIZE, MAP_RAM), ERR_RANGE);
 }
 
