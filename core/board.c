@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The host's FDT into tables. A quick pass counts the nodes that could be devices, so that the
- * tables are made to measure; board_walk.c fills them in a second; interrupts and reserved memory,
- * which refer to other nodes, come last.
+ * The host's FDT into tables: board_walk.c fills them in one pass; interrupts and reserved memory,
+ * which need other nodes, come last.
  *
  * No lock: the boot hart calls, once. Constant afterwards.
  */
@@ -15,78 +14,24 @@
 #include <stddef.h>
 #include <string.h>
 
-/* How many devices and harts there can be: nodes with a unit address. */
-static void count_nodes(struct walk *w)
+#define NODE_BYTES_MIN 48u /* of a node with a name, compatible and reg */
+
+static void take_out_reserved(struct walk *w)
 {
     const void *fdt = w->board->fdt;
-    uint32_t depth = 0;
-    bool in_cpus = false;
-    int offset = 0;
 
-    for (;;) {
-        int next;
-        uint32_t tag = fdt_next_tag(fdt, offset, &next);
+    for (int i = 0; i < fdt_num_mem_rsv(fdt) && w->reserved_count < RAM_RANGES; i++) {
+        struct board_reg *r = &w->reserved[w->reserved_count];
 
-        if (tag == FDT_BEGIN_NODE) {
-            const char *name = fdt_get_name(fdt, offset, NULL);
-            bool unit = name != NULL && strchr(name, '@') != NULL;
-
-            depth++;
-            if (depth == 2) {
-                in_cpus = name != NULL && strcmp(name, "cpus") == 0;
-            }
-            w->hart_capacity += unit && in_cpus && depth == 3 ? 1 : 0;
-            w->device_capacity += unit && !in_cpus && depth <= WALK_DEPTH ? 1 : 0;
-        } else if (tag == FDT_END_NODE) {
-            if (depth <= 1) {
-                return;
-            }
-            depth--;
-        } else if (tag == FDT_END) {
-            return;
-        }
-        offset = next;
+        w->reserved_count += fdt_get_mem_rsv(fdt, i, &r->start, &r->size) == 0 ? 1 : 0;
     }
-}
-
-static void reserve(struct walk *w, uint64_t start, uint64_t size)
-{
-    if (ram_reserve(&w->board->ram, start, size) != ERR_OK) {
-        w->why = "the FDT reserves memory in more pieces than Curia keeps (64)";
-    }
-}
-
-/* /reserved-memory, whether no-map or not, and /memreserve/. */
-static void take_reserved(struct walk *w)
-{
-    const void *fdt = w->board->fdt;
-    int node;
-
-    for (int i = 0; i < fdt_num_mem_rsv(fdt); i++) {
-        uint64_t start, size;
-
-        if (fdt_get_mem_rsv(fdt, i, &start, &size) == 0) {
-            reserve(w, start, size);
+    for (uint32_t i = 0; i < w->reserved_count; i++) {
+        if (ram_reserve(&w->board->ram, w->reserved[i].start, w->reserved[i].size) != ERR_OK) {
+            w->why = "the FDT cuts its memory into more pieces than Curia keeps (64)";
         }
     }
-    if (w->reserved < 0) {
-        return;
-    }
-    w->frames[2].address_cells = fdt_prop_u32(fdt, w->reserved, "#address-cells", 2);
-    w->frames[2].size_cells = fdt_prop_u32(fdt, w->reserved, "#size-cells", 1);
-    w->frames[2].ranges_len = 0; /* of the root's addresses, always */
-    fdt_for_each_subnode(node, fdt, w->reserved) {
-        const char *status = fdt_prop_string(fdt, node, "status");
-        struct board_reg r;
-        struct value reg;
-
-        if (status != NULL && strcmp(status, "okay") != 0 && strcmp(status, "ok") != 0) {
-            continue;
-        }
-        reg.data = fdt_getprop(fdt, node, "reg", &reg.len);
-        for (uint32_t i = 0; reg.data != NULL && board_walk_reg(w, &reg, 2, i, &r); i++) {
-            reserve(w, r.start, r.size);
-        }
+    if (w->reserved_count == RAM_RANGES) {
+        w->why = "the FDT reserves memory in more pieces than Curia keeps (63)";
     }
 }
 
@@ -96,7 +41,7 @@ static uint32_t irq_cells(const struct board *b, uint32_t phandle, bool *is_cpu)
     *is_cpu = false;
     for (uint32_t i = 0; i < b->device_count; i++) {
         if (b->devices[i].phandle == phandle) {
-            return board_u32(b, &b->devices[i], "#interrupt-cells", 0);
+            return b->devices[i].interrupt_cells;
         }
     }
     for (uint32_t i = 0; i < b->hart_count; i++) {
@@ -170,35 +115,95 @@ static const char *board_fault(const struct board *b)
     return NULL;
 }
 
+/*
+ * Room for as many devices and harts as the blob can hold, and for the walk itself behind them; what
+ * is not needed goes back to the pool by tables_close(). Less room where the arena is small.
+ */
+static struct walk *tables_open(struct board *b)
+{
+    uint32_t nodes = fdt_size_dt_struct(b->fdt) / NODE_BYTES_MIN + 1;
+    char *room = NULL;
+    struct walk *w;
+
+    for (; room == NULL && nodes >= 16; nodes = room == NULL ? nodes / 2 : nodes) {
+        room = pool_alloc(nodes * (sizeof(b->devices[0]) + sizeof(b->harts[0])) + sizeof(*w),
+                          _Alignof(struct walk));
+    }
+    if (room == NULL) {
+        return NULL;
+    }
+    b->devices = (struct board_device *)(void *)room;
+    b->harts = (struct board_hart *)(void *)(b->devices + nodes);
+    w = (struct walk *)(void *)(b->harts + nodes);
+    w->board = b;
+    w->device_capacity = nodes;
+    w->hart_capacity = nodes;
+    w->frames[0] = (struct frame){.address_cells = 2, .size_cells = 1};
+    return w;
+}
+
+static void tables_close(struct board *b)
+{
+    struct board_hart *harts = (struct board_hart *)(void *)(b->devices + b->device_count);
+
+    memmove(harts, b->harts, b->hart_count * sizeof(harts[0]));
+    b->harts = harts;
+    pool_trim(harts + b->hart_count);
+}
+
+/*
+ * The console's device by its node's name, which nearly always is the only one of that name; a walk
+ * along the path where it is not, or is an alias.
+ */
+static const struct board_device *stdout_find(const struct board *b, const char *path)
+{
+    size_t len = strcspn(path, ":");
+    const struct board_device *found = NULL;
+    size_t tail = len;
+
+    while (tail > 0 && path[tail - 1] != '/') {
+        tail--;
+    }
+    for (uint32_t i = 0; tail > 0 && i < b->device_count; i++) {
+        const char *name = b->devices[i].path_tail;
+
+        if (strncmp(name, path + tail, len - tail) == 0 && name[len - tail] == '\0') {
+            if (found != NULL) {
+                return board_by_path(b, path);
+            }
+            found = &b->devices[i];
+        }
+    }
+    return tail > 0 ? found : board_by_path(b, path);
+}
+
 enum err board_read(struct board *board, const void *fdt, const char **why)
 {
-    struct walk w = {.board = board, .reserved = -1};
+    struct walk *w;
+    const char *path;
 
     *board = (struct board){.fdt = fdt};
-    if (fdt == NULL || fdt_check_header(fdt) != 0) {
+    if (fdt == NULL || fdt_check_header(fdt) != 0 || fdt_version(fdt) < 16) {
         *why = "the FDT that the firmware hands over in a1 is none: its header is wrong";
         return ERR_INVALID;
     }
     board->fdt_size = fdt_totalsize(fdt);
-    w.frames[0] = (struct frame){.address_cells = 2, .size_cells = 1};
-    count_nodes(&w);
-    board->harts = pool_alloc(w.hart_capacity * sizeof(board->harts[0]),
-                              _Alignof(struct board_hart));
-    board->devices = pool_alloc(w.device_capacity * sizeof(board->devices[0]),
-                                _Alignof(struct board_device));
-    if (board->harts == NULL || board->devices == NULL) {
-        *why = "the FDT has more devices than Curia's own memory can list";
+    w = tables_open(board);
+    if (w == NULL) {
+        *why = "Curia's own memory has no room for what the FDT lists";
         return ERR_NO_MEMORY;
     }
-    board_walk(&w);
-    if (w.why == NULL) {
-        take_reserved(&w);
+    board_walk(w);
+    if (w->why == NULL) {
+        take_out_reserved(w);
     }
-    if (w.why == NULL) {
-        w.why = board_fault(board);
+    if (w->why == NULL) {
+        w->why = board_fault(board);
     }
-    if (w.why != NULL) {
-        *why = w.why;
+    *why = w->why;
+    path = fdt_string_value(w->stdout_path.data, w->stdout_path.len);
+    tables_close(board);
+    if (*why != NULL) {
         return ERR_INVALID;
     }
     for (uint32_t i = 0; i < board->device_count; i++) {
@@ -206,9 +211,7 @@ enum err board_read(struct board *board, const void *fdt, const char **why)
             resolve_irqs(board, &board->devices[i]);
         }
     }
-    if (fdt_string_value(w.stdout_path.data, w.stdout_path.len) != NULL) {
-        board->stdout_dev = board_by_path(board, w.stdout_path.data);
-    }
+    board->stdout_dev = path != NULL ? stdout_find(board, path) : NULL;
     return ERR_OK;
 }
 

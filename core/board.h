@@ -43,6 +43,7 @@ struct board_device {
     const char *compatible; /* string list */
     uint32_t compatible_len;
     uint32_t phandle;
+    uint32_t interrupt_cells; /* of an interrupt controller; 0: it is none */
     uint32_t reg_count, irq_count;
     struct board_reg regs[BOARD_DEVICE_REGS];
     struct board_irq irqs[BOARD_DEVICE_IRQS]; /* interrupts or interrupts-extended (not cpu intcs) */

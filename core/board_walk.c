@@ -15,6 +15,7 @@ static const char *const prop_names[PROP_COUNT] = {
     [P_BOOTARGS] = "bootargs",
     [P_COMPATIBLE] = "compatible",
     [P_DEVICE_TYPE] = "device_type",
+    [P_INTERRUPT_CELLS] = "#interrupt-cells",
     [P_INTERRUPT_CONTROLLER] = "interrupt-controller",
     [P_INTERRUPT_PARENT] = "interrupt-parent",
     [P_INTERRUPTS] = "interrupts",
@@ -95,15 +96,18 @@ static bool translate(const struct walk *w, uint32_t depth, struct board_reg *re
     return range_valid(reg->start, reg->size);
 }
 
-bool board_walk_reg(const struct walk *w, const struct value *reg, uint32_t bus, uint32_t index,
-                    struct board_reg *out)
+/* Range index of the open node's reg; false: there is no such, or it is no address. */
+static bool reg_at(const struct walk *w, uint32_t index, struct board_reg *out)
 {
+    const struct value *reg = &w->props[P_REG];
+    uint32_t bus = w->depth - 1;
     uint32_t a = w->frames[bus].address_cells;
     uint32_t s = w->frames[bus].size_cells;
     uint32_t bytes = 4 * (a + s);
     const fdt32_t *cells = reg->data;
 
-    if (a == 0 || a > 2 || s == 0 || s > 2 || (uint64_t)(index + 1u) * bytes > (uint64_t)reg->len) {
+    if (cells == NULL || a == 0 || a > 2 || s == 0 || s > 2 ||
+        (uint64_t)(index + 1u) * bytes > (uint64_t)reg->len) {
         return false;
     }
     cells += index * (a + s);
@@ -114,12 +118,20 @@ bool board_walk_reg(const struct walk *w, const struct value *reg, uint32_t bus,
 static void take_memory(struct walk *w)
 {
     struct board_reg r;
-    const struct value *reg = &w->props[P_REG];
 
-    for (uint32_t i = 0; reg->data != NULL && board_walk_reg(w, reg, w->depth - 1, i, &r); i++) {
+    for (uint32_t i = 0; reg_at(w, i, &r); i++) {
         if (ram_add(&w->board->ram, r.start, r.size) != ERR_OK) {
             w->why = "the FDT has more memory ranges than Curia keeps (64): join neighbours";
         }
+    }
+}
+
+/* Without a reg the firmware left the choice to the system: nothing is there yet. */
+static void take_reserved(struct walk *w)
+{
+    for (uint32_t i = 0; w->reserved_count < RAM_RANGES &&
+                         reg_at(w, i, &w->reserved[w->reserved_count]); i++) {
+        w->reserved_count++;
     }
 }
 
@@ -180,12 +192,16 @@ static void take_device(struct walk *w, uint32_t interrupt_parent)
     const struct value *p = w->props;
     struct board_device *d = &w->board->devices[w->board->device_count];
 
-    if (w->board->device_count == w->device_capacity || p[P_COMPATIBLE].len <= 0 ||
+    if (p[P_COMPATIBLE].len <= 0 ||
         ((const char *)p[P_COMPATIBLE].data)[p[P_COMPATIBLE].len - 1] != '\0') {
         return;
     }
+    if (w->board->device_count == w->device_capacity) {
+        w->why = "the FDT has more devices than Curia's own memory can list";
+        return;
+    }
     while (d->reg_count < BOARD_DEVICE_REGS &&
-           board_walk_reg(w, &p[P_REG], w->depth - 1, d->reg_count, &d->regs[d->reg_count])) {
+           reg_at(w, d->reg_count, &d->regs[d->reg_count])) {
         d->reg_count++;
     }
     if (d->reg_count == 0) {
@@ -197,6 +213,7 @@ static void take_device(struct walk *w, uint32_t interrupt_parent)
     d->compatible = p[P_COMPATIBLE].data;
     d->compatible_len = (uint32_t)p[P_COMPATIBLE].len;
     d->phandle = phandle_of(w);
+    d->interrupt_cells = value_u32(&p[P_INTERRUPT_CELLS], 0);
     note_irqs(w, d, interrupt_parent);
 }
 
@@ -255,8 +272,10 @@ static void node_known(struct walk *w)
     } else if (w->depth == 2 && strcmp(w->name, "chosen") == 0) {
         take_chosen(w);
     } else if (w->depth == 2 && strcmp(w->name, "reserved-memory") == 0) {
-        w->reserved = w->node;
-        f->kind = BUS_SKIPPED;
+        f->kind = BUS_RESERVED;
+        f->ranges_len = 0; /* addresses are the root's, always */
+    } else if (in == BUS_RESERVED) {
+        take_reserved(w);
     } else if (w->depth == 2 && value_is(&p[P_DEVICE_TYPE], "memory")) {
         take_memory(w);
     } else if (p[P_COMPATIBLE].data != NULL && p[P_REG].data != NULL) {
@@ -272,31 +291,44 @@ static void props_end(struct walk *w)
     w->props_open = false;
 }
 
-static void take_prop(struct walk *w, int offset)
+/* Which property has its name at nameoff; PROP_COUNT: none that matters. */
+static uint32_t prop_of(struct walk *w, uint32_t nameoff)
 {
-    int len;
+    struct known_name *known = &w->names[(nameoff ^ (nameoff >> 6)) % NAME_CACHE];
     const char *name;
-    const void *data = fdt_getprop_by_offset(w->board->fdt, offset, &name, &len);
+    uint32_t i = 0;
 
-    if (data == NULL) {
-        w->why = "the FDT has a property that does not lie within it";
-        return;
+    if (known->prop_plus_1 != 0 && known->nameoff == nameoff) {
+        return known->prop_plus_1 - 1;
     }
+    name = fdt_get_string(w->board->fdt, (int)nameoff, NULL);
+    if (name == NULL) {
+        w->why = "the FDT has a property whose name does not lie within it";
+        return PROP_COUNT;
+    }
+    while (i < PROP_COUNT && (prop_names[i][0] != name[0] || strcmp(prop_names[i], name) != 0)) {
+        i++;
+    }
+    *known = (struct known_name){nameoff, i + 1};
+    return i;
+}
+
+/* fdt_next_tag() has seen that all of the property lies within the blob. */
+static void take_prop(struct walk *w, const struct fdt_property *p)
+{
+    uint32_t i = prop_of(w, fdt32_ld(&p->nameoff));
+
     if (!w->props_open) {
         w->why = "the FDT has a property after a child node";
-        return;
-    }
-    for (uint32_t i = 0; i < PROP_COUNT; i++) {
-        if (prop_names[i][0] == name[0] && strcmp(prop_names[i], name) == 0) {
-            w->props[i] = (struct value){data, len};
-            return;
-        }
+    } else if (i < PROP_COUNT) {
+        w->props[i] = (struct value){p->data, (int)fdt32_ld(&p->len)};
     }
 }
 
 void board_walk(struct walk *w)
 {
     const void *fdt = w->board->fdt;
+    const char *structs = (const char *)fdt + fdt_off_dt_struct(fdt);
     int offset = 0;
 
     while (w->why == NULL) {
@@ -307,12 +339,12 @@ void board_walk(struct walk *w)
             props_end(w);
             w->depth++;
             w->node = offset;
-            w->name = fdt_get_name(fdt, offset, NULL);
-            w->props_open = w->name != NULL;
+            w->name = structs + offset + FDT_TAGSIZE;
+            w->props_open = true;
             memset(w->props, 0, sizeof(w->props));
             break;
         case FDT_PROP:
-            take_prop(w, offset);
+            take_prop(w, (const struct fdt_property *)(const void *)(structs + offset));
             break;
         case FDT_END_NODE:
             props_end(w);

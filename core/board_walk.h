@@ -17,6 +17,7 @@ enum prop {
     P_BOOTARGS,
     P_COMPATIBLE,
     P_DEVICE_TYPE,
+    P_INTERRUPT_CELLS,
     P_INTERRUPT_CONTROLLER,
     P_INTERRUPT_PARENT,
     P_INTERRUPTS,
@@ -44,6 +45,7 @@ enum bus_kind {
     BUS_PLAIN,
     BUS_CPUS,
     BUS_CPU,
+    BUS_RESERVED, /* /reserved-memory */
     BUS_SKIPPED, /* disabled, or nothing in it is a device */
 };
 
@@ -61,6 +63,14 @@ struct value {
     int len;
 };
 
+/* Property names are known by their place among the strings, once they were looked at. */
+#define NAME_CACHE 64u
+
+struct known_name {
+    uint32_t nameoff;
+    uint32_t prop_plus_1; /* 0: this entry is free */
+};
+
 struct walk {
     struct board *board;
     const char *why;
@@ -69,17 +79,15 @@ struct walk {
     bool props_open;  /* its properties are still coming */
     int node;
     const char *name;
-    int reserved; /* offset of /reserved-memory, negative: none */
+    uint32_t reserved_count; /* /reserved-memory: taken out when all RAM is known */
+    struct board_reg reserved[RAM_RANGES];
     struct value stdout_path;
+    struct known_name names[NAME_CACHE];
     struct frame frames[WALK_DEPTH + 1u]; /* by depth */
     struct value props[PROP_COUNT];
 };
 
 /* Goes through every tag once and fills the board's tables; w->why says what is wrong. */
 void board_walk(struct walk *w);
-
-/* Range index of a node's reg, within the bus at depth; false: there is no such, or no address. */
-bool board_walk_reg(const struct walk *w, const struct value *reg, uint32_t bus, uint32_t index,
-                    struct board_reg *out);
 
 #endif

@@ -36,6 +36,11 @@ void *pool_alloc(size_t size, size_t align)
     return memset((void *)at, 0, size);
 }
 
+void pool_trim(const void *end)
+{
+    atomic_store_explicit(&pool.next, (uintptr_t)end, memory_order_relaxed);
+}
+
 size_t pool_used(void)
 {
     return atomic_load_explicit(&pool.next, memory_order_relaxed) - pool.base;

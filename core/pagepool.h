@@ -15,8 +15,14 @@
 /* The port gives [base, base + size) to the pool; zeroed or not. Once, at boot. */
 void pool_init(void *base, size_t size);
 
-/* Zeroed memory, aligned to align (a power of two); NULL: the arena is used up. Any hart. */
+/* Zeroed memory, aligned to align (a power of two), also for size 0; NULL: the arena is used up. Any hart. */
 void *pool_alloc(size_t size, size_t align);
+
+/*
+ * Gives back the end of the last allocation, from end on: for tables whose size is known only when
+ * they are filled. Boot hart, before anything else has allocated.
+ */
+void pool_trim(const void *end);
 
 /* Bytes handed out, alignment included. */
 size_t pool_used(void);
