@@ -32,6 +32,9 @@ static void chip_pulse(struct virqchip *chip, uint32_t source)
     if (source == 0 || source > ENV_SOURCES || !virq_claimed(chip, source)) {
         abort();
     }
+    if (env.on_pulse != NULL) {
+        env.on_pulse();
+    }
     atomic_fetch_add(&env.pulses[chip->vm->index][source], 1);
 }
 

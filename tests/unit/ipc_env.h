@@ -30,6 +30,7 @@ struct env {
     struct vm *vm[ENV_VMS];
     struct virqchip chip[ENV_VMS];
     _Atomic uint32_t pulses[ENV_VMS][ENV_SOURCES + 1];
+    void (*on_pulse)(void); /* while a chip delivers; NULL: nothing */
 };
 
 extern struct env env;

@@ -92,6 +92,109 @@ static void test_order_and_room(void **state)
     env_end();
 }
 
+/* ---- room that comes just when the sender looks -------------------------------------------------- */
+
+#define ROUNDS 20000u
+
+static void *big_sender(void *arg)
+{
+    struct guest_box *own = arg;
+
+    as_hart(A);
+    for (uint32_t n = 0; n < ROUNDS; n++) {
+        while (ipc_send(env.vm[A], 0, gpa(ENV_BUF), IPC_MESSAGE_MAX) == ERR_BUSY) {
+            uint32_t looks = 0;
+
+            while ((box_events(own) & MAILBOX_EV_ROOM) == 0) {
+                if (++looks > PATIENCE) {
+                    abort();
+                }
+                if (looks > 1000) {
+                    (void)sched_yield();
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+/* One message fits, so a wake-up that is lost is not made up for by the next one. */
+static void test_room_is_not_missed(void **state)
+{
+    struct guest_box a, b;
+    pthread_t thread;
+
+    (void)state;
+    env_begin();
+    box_open(&a, A, 0, RING);
+    box_open(&b, B, 0, RING);
+    (void)box_events(&a);
+    as_hart(B);
+    assert_int_equal(pthread_create(&thread, NULL, big_sender, &a), 0);
+    for (uint32_t n = 0; n < ROUNDS; n++) {
+        uint32_t looks = 0;
+
+        while (atomic_load_explicit(&b.header->head, memory_order_acquire) == b.tail) {
+            if (++looks > 1000) {
+                (void)sched_yield();
+            }
+        }
+        b.tail += 8 + IPC_MESSAGE_MAX;
+        (void)atomic_exchange(&b.header->tail, b.tail);
+        if ((atomic_load(&b.header->want) & MAILBOX_WANT_ROOM) != 0) {
+            assert_int_equal(ipc_mailbox_room(env.vm[B], 0), ERR_OK);
+        }
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    env_end();
+}
+
+/* ---- a ringer in the middle of it ------------------------------------------------------------------- */
+
+static _Atomic bool inside, closed;
+static pthread_t closer_thread;
+
+static void *closer(void *arg)
+{
+    (void)arg;
+    as_hart(B);
+    if (ipc_mailbox_clear(env.vm[B], 0) != ERR_OK) {
+        abort();
+    }
+    atomic_store(&closed, true);
+    return NULL;
+}
+
+static void in_pulse(void)
+{
+    env.on_pulse = NULL;
+    atomic_store(&inside, true);
+    if (pthread_create(&closer_thread, NULL, closer, NULL) != 0) {
+        abort();
+    }
+    for (uint32_t i = 0; i < 2000; i++) {
+        (void)sched_yield();
+        assert_false(atomic_load(&closed)); /* the page would be gone under us */
+    }
+}
+
+static void test_close_waits(void **state)
+{
+    struct guest_box b;
+
+    (void)state;
+    env_begin();
+    as_hart(A);
+    box_open(&b, B, 0, RING);
+    env.on_pulse = in_pulse;
+    assert_int_equal(ipc_notify(env.vm[A], 0, 1), ERR_OK);
+    assert_true(atomic_load(&inside));
+    assert_int_equal(pthread_join(closer_thread, NULL), 0);
+    assert_int_equal(ipc_notify(env.vm[A], 0, 1), ERR_STATE);
+    assert_int_equal(fake.shares, 0);
+    env_end();
+}
+
 /* ---- against an owner that comes and goes --------------------------------------------------------- */
 
 static void *ringer(void *arg)
@@ -243,6 +346,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_and_room),
+        cmocka_unit_test(test_room_is_not_missed),
+        cmocka_unit_test(test_close_waits),
         cmocka_unit_test(test_comes_and_goes),
         cmocka_unit_test(test_region_zeroed_once),
     };
