@@ -4,7 +4,7 @@
 # of RAM; the selftest where OpenSBI, too, would start a kernel, so that it runs without Curia.
 
 GUESTS_OUT := $(OUT)/guests
-GUEST_NAMES := rtos
+GUEST_NAMES := rtos selftest
 GUEST_BASE_rtos     := 0x80000000
 GUEST_BASE_selftest := 0x80200000
 GUEST_CPPFLAGS := -I. -isystem $(LIBFDT_DIR)

@@ -113,6 +113,7 @@ static void end_catch(struct guest_hart *h)
     const uint64_t *regs = h->catch_regs;
 
     h->caught = (struct trap_info){h->sepc, h->sstatus, h->scause, h->stval};
+    h->caught_a0 = h->x[10];
     h->catching = 0;
     h->sepc = regs[0];
     h->x[1] = regs[0];

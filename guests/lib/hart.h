@@ -25,6 +25,7 @@ struct guest_hart {
 
     bool catch_irqs; /* while catching: interrupts are caught too */
     struct trap_info caught;
+    uint64_t caught_a0;
     uint64_t id;    /* hart id */
     uint32_t index; /* in the FDT's order */
     void (*main)(struct guest_hart *self);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entries for HSM start and resume that save what they find in the structure at a1 (struct
+ * entry_seen, a1 last) and stop the hart.
+ */
+
+    .text
+    .balign 4
+    .globl hart_probe_entry
+    .globl hart_resume_entry
+hart_probe_entry:
+hart_resume_entry:
+    sd      a0, 0(a1)
+    csrr    t0, satp
+    csrr    t1, sie
+    csrr    t2, sstatus
+    sd      t0, 16(a1)
+    sd      t1, 24(a1)
+    sd      t2, 32(a1)
+    csrw    sie, zero
+    fence   rw, rw
+    sd      a1, 8(a1)
+    fence   rw, rw
+    li      a7, 0x48534D            /* HSM, stop */
+    li      a6, 1
+    ecall
+1:  wfi
+    j       1b

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The hostile guest's parts: hostile.c (memory, CSRs, devices), hostile_words.c, hostile_calls.c. */
+#ifndef GUESTS_SELFTEST_HOSTILE_H
+#define GUESTS_SELFTEST_HOSTILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+
+/* Pseudo-random, from the bootarg seed. Never 0. */
+uint64_t hostile_random(void);
+
+/* What the attempts came to. */
+struct hostile_counts {
+    uint64_t tried, trapped, leaked; /* leaked: memory that is not ours answered */
+};
+
+/* Runs n random words, each with all registers pointing into the guest's own RAM. */
+void hostile_words(uint64_t n, struct hostile_counts *counts);
+
+/* n SBI calls with any arguments; leaked counts calls that should have been refused. */
+void hostile_calls(uint64_t n, struct hostile_counts *counts);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The neighbour: fills its RAM with a pattern, checks it for ever, watches the time pass, and tells
+ * once a second that all is as it was. It echoes messages and doorbells on every channel that it has,
+ * answers in shared regions, and obeys power events with a last verdict.
+ */
+#include "guests/lib/board.h"
+#include "guests/lib/console.h"
+#include "guests/lib/csr.h"
+#include "guests/lib/irq.h"
+#include "guests/lib/mailbox.h"
+#include "guests/lib/power.h"
+#include "guests/lib/timer.h"
+#include "guests/selftest/selftest.h"
+
+#include <stddef.h>
+
+#define CHECK_BYTES  0x100000u /* between looks at everything else */
+#define TICK_US      10000u
+
+static struct {
+    struct mailbox boxes[BOARD_CHANNELS];
+    uint64_t *ram;
+    uint64_t words, at; /* next to be checked */
+    uint64_t rounds, reports;
+    uint64_t bad_words, bad_times;
+    uint64_t ticks, due; /* the timer's, and when the next is */
+    uint64_t last_time, worst_late;
+    uint64_t echoed, bells;
+} me;
+
+static struct mailbox_memory memories[BOARD_CHANNELS];
+static char message[CURIA_IPC_MESSAGE_MAX];
+
+static uint64_t pattern(uint64_t i)
+{
+    return (i + 1) * 0x9e3779b97f4a7c15ull;
+}
+
+static void on_timer(struct guest_hart *self)
+{
+    uint64_t now = time_now();
+
+    (void)self;
+    if (now < me.due) {
+        me.bad_times++; /* too early */
+    } else if (now - me.due > me.worst_late) {
+        me.worst_late = now - me.due;
+    }
+    me.ticks++;
+    me.due = now + ticks_of_us(TICK_US);
+    timer_set(me.due);
+}
+
+/* Messages are looked for in the loop: nothing to do but to wake. */
+static void on_irq(void *unused)
+{
+    (void)unused;
+}
+
+static void verdict(const char *what)
+{
+    con_printf("neighbour: verdict %s, %lu rounds, bad words %lu, bad times %lu, echoed %lu (%s)\n",
+               me.bad_words == 0 && me.bad_times == 0 ? "ok" : "BAD", (unsigned long)me.rounds,
+               (unsigned long)me.bad_words, (unsigned long)me.bad_times, (unsigned long)me.echoed,
+               what);
+}
+
+static void check_some(void)
+{
+    uint64_t end = me.at + CHECK_BYTES / 8;
+    uint64_t now = time_now();
+
+    for (; me.at < end && me.at < me.words; me.at++) {
+        me.bad_words += me.ram[me.at] != pattern(me.at) ? 1 : 0;
+    }
+    if (me.at >= me.words) {
+        me.at = 0;
+        me.rounds++;
+    }
+    me.bad_times += now < me.last_time ? 1 : 0;
+    me.last_time = now;
+}
+
+static void echo(struct mailbox *box)
+{
+    uint32_t len;
+    uint64_t bell;
+
+    if (box->memory == NULL) {
+        return;
+    }
+    (void)mailbox_take_events(box);
+    while ((len = mailbox_receive(box, message, sizeof(message))) != 0) {
+        for (uint32_t i = 0; i < 1000 && mailbox_send(box, message, len) == SBI_ERR_TIMEOUT; i++) {
+            pause_us(100); /* the peer has no room */
+        }
+        me.echoed++;
+    }
+    bell = mailbox_take_bell(box);
+    if (bell != 0) {
+        (void)mailbox_notify(box, bell);
+        me.bells++;
+    }
+}
+
+static void answer_regions(void)
+{
+    for (uint32_t i = 0; i < board.region_count; i++) {
+        volatile uint64_t *word = (volatile uint64_t *)board.regions[i].range.start;
+
+        if (!board.regions[i].read_only && word[0] != 0) {
+            word[1] = ~word[0];
+        }
+    }
+}
+
+static void obey(void)
+{
+    struct power_event event;
+
+    for (event = power_next(); event.type != 0; event = power_next()) {
+        switch (event.type) {
+        case CURIA_PWR_EV_PREPARE:
+            (void)power_answer(event.txn, CURIA_PWR_ANSWER_READY, 0);
+            break;
+        case CURIA_PWR_EV_STOP:
+        case CURIA_PWR_EV_SHUTDOWN:
+        case CURIA_PWR_EV_RESTART:
+            (void)irqs_off();
+            verdict("asked to stop");
+            sbi_system_reset(SBI_SRST_TYPE_SHUTDOWN, SBI_SRST_REASON_NONE);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static void start(void)
+{
+    bool chip = irq_init();
+
+    me.ram = (uint64_t *)(uintptr_t)free_ram(&me.words);
+    me.words /= 8;
+    for (uint64_t i = 0; i < me.words; i++) {
+        me.ram[i] = pattern(i);
+    }
+    for (uint32_t i = 0; i < board.channel_count; i++) {
+        if (mailbox_open(&me.boxes[i], &board.channels[i], &memories[i]) != SBI_SUCCESS ||
+            (chip && !irq_attach(board.channels[i].irq, hart_self()->index, on_irq, NULL))) {
+            con_printf("neighbour: BAD channel %s\n", board.channels[i].label);
+        }
+    }
+    if (board.curia) {
+        (void)power_listen(true);
+        (void)irq_attach(board.power_irq, hart_self()->index, on_irq, NULL);
+    }
+    hart_self()->on_timer = on_timer;
+    me.due = time_now() + ticks_of_us(TICK_US);
+    timer_set(me.due);
+    timer_enable();
+    irqs_on();
+}
+
+void role_neighbour(void)
+{
+    uint64_t report_at;
+
+    start();
+    con_printf("neighbour: ready, %lu MiB under watch\n", (unsigned long)(me.words >> 17));
+    report_at = time_now() + board.timebase_hz;
+    for (;;) {
+        check_some();
+        for (uint32_t i = 0; i < board.channel_count; i++) {
+            echo(&me.boxes[i]);
+        }
+        answer_regions();
+        if (board.curia) {
+            obey();
+        }
+        if (time_now() >= report_at) {
+            report_at += board.timebase_hz;
+            me.reports++;
+            con_printf("neighbour %s %lu (rounds %lu, ticks %lu, worst late %lu us)\n",
+                       me.bad_words == 0 && me.bad_times == 0 ? "ok" : "BAD",
+                       (unsigned long)me.reports, (unsigned long)me.rounds,
+                       (unsigned long)me.ticks, (unsigned long)us_of_ticks(me.worst_late));
+        }
+    }
+}

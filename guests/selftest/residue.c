@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A restart leaves no residue: the first life of the VM dirties all that it can and resets itself;
+ * the second one looks. And what is asked of Curia about this VM.
+ */
+#include "guests/lib/board.h"
+#include "guests/lib/console.h"
+#include "guests/lib/csr.h"
+#include "guests/lib/irq.h"
+#include "guests/lib/mmio.h"
+#include "guests/lib/sbi_call.h"
+#include "guests/lib/timer.h"
+#include "guests/selftest/selftest.h"
+#include "guests/selftest/tap.h"
+
+#include <stddef.h>
+
+#define MARK     0x7265736964756521ull
+#define UART_IER 1u
+#define UART_SCR 7u
+
+uint32_t vm_generation(void)
+{
+    static struct curia_vm_info info;
+    struct sbi_result self = sbi_call(CURIA_EXT_VMM, CURIA_VMM_SELF, 0, 0, 0, 0);
+
+    if (!board.curia || sbi_call(CURIA_EXT_VMM, CURIA_VMM_INFO, self.value,
+                                 (uint64_t)(uintptr_t)&info, 0, sizeof(info))
+                                .error != 0) {
+        return 0;
+    }
+    return info.generation;
+}
+
+char *free_ram(uint64_t *bytes)
+{
+    extern char _image_end[];
+    uint64_t start = (uint64_t)(uintptr_t)_image_end + 0x200000; /* past the FDT */
+    const struct board_range *ram = &board.memory[0];
+
+    *bytes = ram->start + ram->size > start ? ram->start + ram->size - start : 0;
+    return (char *)(uintptr_t)start;
+}
+
+static void spin(void *unused)
+{
+    (void)unused;
+    for (;;) {
+    }
+}
+
+static void ignore(void *unused)
+{
+    (void)unused;
+}
+
+void residue_leave(void)
+{
+    uint64_t bytes;
+    volatile uint64_t *ram = (volatile uint64_t *)(uintptr_t)free_ram(&bytes);
+
+    con_printf("# first life: leaving residue\n");
+    for (uint64_t i = 0; i < bytes / 8; i += 512) {
+        ram[i] = MARK;
+    }
+    for (uint32_t i = 0; i < board.hart_count; i++) {
+        if (i != hart_self()->index) {
+            (void)job_start(i, spin, NULL);
+            (void)sbi_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, guest_harts[i].id, 0, 0);
+        }
+    }
+    if (irq_init()) {
+        (void)irq_attach(board.uart_irq, hart_self()->index, ignore, NULL);
+        if (board.imsic_ids != 0) {
+            irq_send_msi(hart_self()->index, irq_attach_msi(ignore, NULL));
+        }
+    }
+    mmio_write8(board.uart.start + UART_SCR, 0xa5);
+    mmio_write8(board.uart.start + UART_IER, 2);
+    (void)sbi_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, hart_self()->id, 0, 0);
+    timer_set(time_now());
+    csr_write(CSR_SCOUNTEREN, 0);
+    csr_write(CSR_SCAUSE, 31);
+    sbi_system_reset(SBI_SRST_TYPE_COLD, SBI_SRST_REASON_NONE);
+    guest_panic("panic: SRST came back");
+}
+
+void test_residue(void)
+{
+    uint64_t bytes;
+    const volatile uint64_t *ram = (const volatile uint64_t *)(uintptr_t)free_ram(&bytes);
+    uint64_t marks = 0;
+
+    for (uint64_t i = 0; i < bytes / 8; i += 512) {
+        marks += ram[i] != 0 ? 1 : 0;
+    }
+    (void)tap_eq(vm_generation(), 2, "restarted once");
+    (void)tap_eq(marks, 0, "RAM is clean (%lu MiB)", (unsigned long)(bytes >> 20));
+    (void)tap_eq(csr_read(CSR_SIP), 0, "nothing is pending");
+    (void)tap_eq(mmio_read8(board.uart.start + UART_SCR), 0, "UART: scratch register");
+    (void)tap_eq(mmio_read8(board.uart.start + UART_IER), 0, "UART: interrupts are off");
+    (void)tap_ok(csr_read(CSR_SCOUNTEREN) != 0, "scounteren is as at first");
+    if (board.imsic_ids != 0) {
+        csr_write(CSR_SISELECT, 0x70);
+        (void)tap_eq(csr_read(CSR_SIREG), 0, "IMSIC: delivery is off");
+        csr_write(CSR_SISELECT, 0x80);
+        (void)tap_eq(csr_read(CSR_SIREG), 0, "IMSIC: nothing pending");
+        csr_write(CSR_SISELECT, 0xc0);
+        (void)tap_eq(csr_read(CSR_SIREG), 0, "IMSIC: nothing enabled");
+    }
+    for (uint32_t i = 0; i < board.hart_count; i++) {
+        if (i != hart_self()->index) {
+            (void)tap_eq(sbi_call(SBI_EXT_HSM, SBI_HSM_GET_STATUS, guest_harts[i].id, 0, 0, 0).value,
+                         SBI_HSM_STATE_STOPPED, "hart %u is stopped", (unsigned)i);
+        }
+    }
+}
