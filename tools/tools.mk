@@ -43,3 +43,7 @@ run: build/curia.bin $(DEMO_BUNDLE) ## the demo, by hand (IRQCHIP=plic: on a mac
 	@echo "Ctrl-] and a digit gives a VM the keyboard, Ctrl-] ? helps; Ctrl-A x ends QEMU"
 	@$(QEMU) -M $(DEMO_MACHINE) -smp 4 -m 2G -display none -serial mon:stdio \
 	  -kernel build/curia.bin -initrd $(DEMO_BUNDLE)
+
+DEMO ?=
+demo: build/curia.bin $(DEMO_BUNDLE) ## the demo, played and checked by itself (IRQCHIP=plic; DEMO=order|poweroff|hung|crashed)
+	@QEMU=$(QEMU) $(PYTHON) -B tools/demo.py --irqchip $(IRQCHIP) $(DEMO)

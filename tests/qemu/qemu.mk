@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What the tests of whole machines start: Curia itself and the demo's bundle.
+
+.PHONY: test-qemu
+TEST_NEEDS += build/curia.bin $(DEMO_BUNDLE)
+
+test-qemu: build/curia.bin $(TEST_NEEDS) ## the tests under QEMU alone
+	@$(PYTEST) tests/qemu
