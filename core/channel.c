@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Channel ends: mailboxes, messages, doorbells. A mailbox lies in its owner's RAM; nothing read there
- * is trusted: the position to write at is Curia's own, the owner's tail only says how much room it
- * claims, and a tail that cannot be is no room at all, to the owner's harm alone.
+ * Channel ends: mailboxes, messages, doorbells. A mailbox lies in its owner's RAM; nothing read
+ * there is trusted: the position to write at is Curia's own, the owner's tail only says how much
+ * room it claims, and a tail that cannot be is no room at all, to the owner's harm alone.
  *
  * An end's lock serialises senders, and opening and closing with them. Two things are read or
  * changed without it: the header's words, by atomics, since the guest does not lock either; and
@@ -30,11 +30,12 @@
  *   here:            (a) gate++; was it OPEN?  (b) yes: use the header   (c) gate--
  *   channel_close(): (d) clear OPEN            (e) wait until gate is 0  (f) unmap the page
  *
- * (a) and (d) are read-modify-writes of one word, so one is first: (d), and (a) sees no OPEN; or (a),
- * and (e) waits for its (c). Acquire at (a) pairs with the release that opened; release at (c) with
- * acquire at (e), so (b) is over before (f). The wait is short: no hart is interrupted between (a)
- * and (c), and who comes after (d) turns back at the first look, so that no crowd of ringers can
- * hold the count up. Once (e) is through, no interrupt from here is under way to the owner either.
+ * (a) and (d) are read-modify-writes of one word, so one is first: (d), and (a) sees no OPEN; or
+ * (a), and (e) waits for its (c). Acquire at (a) pairs with the release that opened; release at (c)
+ * with acquire at (e), so (b) is over before (f). The wait is short: no hart is interrupted between
+ * (a) and (c), and who comes after (d) turns back at the first look, so that no crowd of ringers
+ * can hold the count up. Once (e) is through, no interrupt from here is under way to the owner
+ * either.
  */
 static inline bool channel_raise(struct channel_end *end, uint32_t events, uint64_t bell)
 {
@@ -66,7 +67,7 @@ static __attribute__((noinline)) bool channel_event(struct channel_end *end, uin
     return channel_raise(end, events, 0);
 }
 
-/* ---- opening and closing ---------------------------------------------------------------------- */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
 /*
  * What the peer is now. The state of a VM and its mailbox changes first and channel_tell() follows,
@@ -231,7 +232,7 @@ enum err ipc_mailbox_clear(struct vm *vm, uint64_t index)
     return ERR_OK;
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 /* Bytes free in the ring, as its owner says; *bad: what it says cannot be. One read of tail. */
 static uint32_t ring_room(const struct channel_end *end, bool *bad) REQUIRES(end->lock)
@@ -370,7 +371,7 @@ enum err ipc_mailbox_room(struct vm *vm, uint64_t index)
     return open ? ERR_OK : ERR_STATE;
 }
 
-/* ---- doorbell --------------------------------------------------------------------------------- */
+/* ---- doorbell -------------------------------------------------------------------------------- */
 
 enum err ipc_notify(struct vm *vm, uint64_t index, uint64_t bits)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of IPC: channel ends and shared regions as core/ipc.c, core/channel.c and core/shmem.c hold
- * them. Others use core/ipc.h.
+ * Inside of IPC: channel ends and shared regions as core/ipc.c, core/channel.c and core/shmem.c
+ * hold them. Others use core/ipc.h.
  */
 #ifndef CORE_CHANNEL_H
 #define CORE_CHANNEL_H
@@ -20,8 +20,8 @@
 #include <stdint.h>
 
 /*
- * The header of a mailbox, in its owner's RAM: the layout of struct curia_mailbox (sbi/abi.h), which
- * sbi/ext_ipc.c holds against this one. Hostile: the owner may write any of it at any time.
+ * The header of a mailbox, in its owner's RAM: the layout of struct curia_mailbox (sbi/abi.h),
+ * which sbi/ext_ipc.c holds against this one. Hostile: the owner may write any of it at any time.
  */
 struct mailbox {
     _Atomic uint32_t magic;
@@ -82,7 +82,7 @@ struct channel_end {
 /* A VM's ends, and what its peers are told about it. */
 struct ipc_vm {
     _Atomic uint32_t generation;
-    _Atomic bool running;
+    _Atomic uint32_t running; /* 0 or 1: an 8-bit exchange would be a call */
     uint32_t end_count;
     struct channel_end *ends[]; /* by index */
 };
@@ -93,7 +93,7 @@ struct shmem {
 
     struct spinlock lock;
     uint32_t users GUARDED_BY(lock); /* ends whose VM runs */
-    _Atomic bool zeroing;            /* the first of them is at it */
+    _Atomic uint32_t zeroing;                /* the first of them is at it */
 };
 
 struct ipc {

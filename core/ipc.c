@@ -16,9 +16,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- boot ------------------------------------------------------------------------------------- */
+/* ---- boot ------------------------------------------------------------------------------------ */
 
-static enum err build_end(struct channel_end *end, uint32_t channel, uint32_t side, const char **why)
+static enum err build_end(struct channel_end *end, uint32_t channel, uint32_t side,
+                          const char **why)
 {
     const struct channel_config *config = &machine.manifest.channels[channel];
     const struct channel_end_config *ec = &config->end[side];
@@ -98,7 +99,7 @@ enum err ipc_build(const char **why)
     return ERR_OK;
 }
 
-/* ---- starts and stops ------------------------------------------------------------------------- */
+/* ---- starts and stops ------------------------------------------------------------------------ */
 
 /* fn once for each end of vm that a region has. */
 static void each_region(const struct vm *vm, void (*fn)(struct shmem *s))
@@ -151,7 +152,7 @@ void ipc_vm_stopped(struct vm *vm)
     each_region(vm, shmem_stopped);
 }
 
-/* ---- reports ---------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 uint32_t ipc_end_count(const struct vm *vm)
 {
@@ -172,7 +173,7 @@ const char *ipc_end_stats(const struct vm *vm, uint32_t index, struct ipc_stats 
     return end->channel->name;
 }
 
-/* ---- the guest's FDT -------------------------------------------------------------------------- */
+/* ---- the guest's FDT ------------------------------------------------------------------------- */
 
 static int put_string(void *fdt, const char *name, const char *value)
 {

@@ -3,8 +3,8 @@
  * Talk between VMs: channels (messages and doorbells) and shared regions, as the manifest says. The
  * layout in guest memory and the calls are in sbi/abi.h and docs/abi.md.
  *
- * Each channel end has a lock ("channel" in the order): the sender's hart takes the receiving end's.
- * No two are held together, and none while an interrupt controller is called.
+ * Each channel end has a lock ("channel" in the order): the sender's hart takes the receiving
+ * end's. No two are held together, and none while an interrupt controller is called.
  */
 #ifndef CORE_IPC_H
 #define CORE_IPC_H
@@ -42,8 +42,8 @@ uint32_t ipc_end_count(const struct vm *vm);
 const char *ipc_end_stats(const struct vm *vm, uint32_t index, struct ipc_stats *out);
 
 /*
- * The calls of guests, by a hart of vm that is in the hypervisor, no lock held. ERR_NOT_FOUND: vm has
- * no end index.
+ * The calls of guests, by a hart of vm that is in the hypervisor, no lock held. ERR_NOT_FOUND: vm
+ * has no end index.
  *
  * set registers the mailbox of that end at header (see struct curia_mailbox), ring right behind.
  * ERR_INVALID: not page aligned, ring_bytes not a power of two in IPC_RING_MIN .. MAX, or not the
@@ -51,7 +51,8 @@ const char *ipc_end_stats(const struct vm *vm, uint32_t index, struct ipc_stats 
  * ERR_NO_MEMORY: the port has no mapping left.
  * clear: ERR_STATE: it has none. room tells a sender that was refused that there is room now.
  */
-enum err ipc_mailbox_set(struct vm *vm, uint64_t index, gpa_t header, uint64_t ring_bytes) MUST_CHECK;
+enum err ipc_mailbox_set(struct vm *vm, uint64_t index, gpa_t header,
+                         uint64_t ring_bytes) MUST_CHECK;
 enum err ipc_mailbox_clear(struct vm *vm, uint64_t index) MUST_CHECK;
 enum err ipc_mailbox_room(struct vm *vm, uint64_t index) MUST_CHECK;
 
@@ -63,16 +64,16 @@ enum err ipc_mailbox_room(struct vm *vm, uint64_t index) MUST_CHECK;
 enum err ipc_send(struct vm *vm, uint64_t index, gpa_t buf, uint64_t len) MUST_CHECK;
 
 /*
- * Or-s bits into the peer's doorbell word. On the fast path: no lock, no window. ERR_DENIED: the end
- * may not send; ERR_INVALID: bits is 0; ERR_STATE: the peer has no mailbox.
+ * Or-s bits into the peer's doorbell word. On the fast path: no lock, no window. ERR_DENIED: the
+ * end may not send; ERR_INVALID: bits is 0; ERR_STATE: the peer has no mailbox.
  */
 enum err ipc_notify(struct vm *vm, uint64_t index, uint64_t bits) MUST_CHECK;
 
 /*
  * started: vm is about to run its first instruction: shared regions that nobody else uses are
  * zeroed, the peers told. Its own hart. stopped: all its vCPUs have left; before its interrupt
- * controller is reset and before it can be loaded again: on return no message, event or interrupt of
- * a peer is under way to it. The VM's lock is not held for started, may be for stopped.
+ * controller is reset and before it can be loaded again: on return no message, event or interrupt
+ * of a peer is under way to it. The VM's lock is not held for started, may be for stopped.
  */
 void ipc_vm_started(struct vm *vm);
 void ipc_vm_stopped(struct vm *vm);

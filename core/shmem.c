@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Shared regions: RAM that belongs to the manifest, mapped into each end's VM where it says, for
- * good. It holds nothing of earlier users: whenever an end's VM starts and no other one's runs, it is
- * zeroed first, by that VM's hart. s->lock guards the count of users, and is not held meanwhile.
+ * good. It holds nothing of earlier users: whenever an end's VM starts and no other one's runs, it
+ * is zeroed first, by that VM's hart. s->lock guards the count of users, and is not held meanwhile.
  */
 #include "core/channel.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: core/ipc.c core/channel.c core/shmem.c core/virq.c core/memmap.c core/guest_copy.c core/ram.c
- *       tests/unit/ipc_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
+/* LINK: core/ipc.c core/channel.c core/shmem.c core/virq.c core/memmap.c core/guest_copy.c
+ *       core/ram.c tests/unit/ipc_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
 /*
  * Calls of three VMs in any order, with their mailboxes overwritten in between. Whatever they do:
  * Curia writes to no page that is not a mailbox of its owner, keeps no mapping that is not in use,

@@ -115,7 +115,7 @@ uint32_t env_pulses(uint32_t vm, uint32_t end)
     return atomic_exchange(&env.pulses[vm][ENV_IRQ(vm, end)], 0);
 }
 
-/* ---- a guest ---------------------------------------------------------------------------------- */
+/* ---- a guest --------------------------------------------------------------------------------- */
 
 static uint8_t *ring_byte(const struct guest_box *box, uint32_t at)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: sbi/ext_vmm.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
  *       tests/unit/fake_core.c */
-/* VMM as guests call it: rights, states, and what INFO tells. Lifecycle and sbi_from() are faked. */
+/* VMM as guests call it: rights, states, what INFO tells. Lifecycle and sbi_from() are faked. */
 #include "tests/unit/fake_arch.h"
 
 #include "core/lifecycle.h"

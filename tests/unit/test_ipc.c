@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: core/ipc.c core/channel.c core/shmem.c core/virq.c core/memmap.c core/guest_copy.c core/ram.c
- *       tests/unit/ipc_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
+/* LINK: core/ipc.c core/channel.c core/shmem.c core/virq.c core/memmap.c core/guest_copy.c
+ *       core/ram.c tests/unit/ipc_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
 /*
  * Channels and shared regions: what arrives, what is refused, what a hostile owner can do to itself
  * and to nobody else, what restarts leave behind.
@@ -56,7 +56,7 @@ static void assert_untouched(uint32_t vm, uint64_t start, uint64_t size)
     }
 }
 
-/* ---- messages ------------------------------------------------------------------------------------ */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void test_message(void **state)
 {
@@ -215,10 +215,11 @@ static void test_bell(void **state)
     assert_int_equal(box_events(&box), MAILBOX_EV_BELL);
     assert_true(atomic_exchange(&box.header->doorbell, 0) == (2 | 1ull << 63));
     assert_int_equal(stats(C, 0).bells, 2);
-    assert_int_equal(fake.bytes_written + fake.bytes_read, 8 + ENV_MAP_SIZE); /* set's, and boot's */
+    /* the registration's and the boot's: nothing through windows */
+    assert_int_equal(fake.bytes_written + fake.bytes_read, 8 + ENV_MAP_SIZE);
 }
 
-/* ---- hostile owners ------------------------------------------------------------------------------ */
+/* ---- hostile owners -------------------------------------------------------------------------- */
 
 static void test_hostile_tail(void **state)
 {
@@ -325,7 +326,7 @@ static void test_registration(void **state)
     assert_int_equal(env_send(A, 0, data, 1), ERR_STATE);
 }
 
-/* ---- peers --------------------------------------------------------------------------------------- */
+/* ---- peers ----------------------------------------------------------------------------------- */
 
 static void test_peers(void **state)
 {
@@ -382,7 +383,7 @@ static void test_lost_is_bounded(void **state)
     assert_int_equal(stats(B, 0).lost_bytes, RING);
 }
 
-/* ---- regions ------------------------------------------------------------------------------------- */
+/* ---- regions --------------------------------------------------------------------------------- */
 
 static bool region_is(uint8_t value)
 {
@@ -425,7 +426,7 @@ static void test_region(void **state)
     assert_true(region_is(8));
 }
 
-/* ---- FDT, and what cannot be built ---------------------------------------------------------------- */
+/* ---- FDT, and what cannot be built ----------------------------------------------------------- */
 
 static void test_fdt(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* TSAN */
-/* LINK: core/ipc.c core/channel.c core/shmem.c core/virq.c core/memmap.c core/guest_copy.c core/ram.c
- *       tests/unit/ipc_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
+/* LINK: core/ipc.c core/channel.c core/shmem.c core/virq.c core/memmap.c core/guest_copy.c
+ *       core/ram.c tests/unit/ipc_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
 /*
  * Harts at it at once: messages in order and whole through a ring that is always full, no wake-up
  * lost; and senders and ringers against an owner that closes its mailbox, stops and starts anew:
@@ -32,7 +32,7 @@ static void as_hart(uint32_t vm)
     fake_become(env.vm[vm]->vcpus[0]->hart);
 }
 
-/* ---- a ring that is always full ------------------------------------------------------------------ */
+/* ---- a ring that is always full -------------------------------------------------------------- */
 
 static uint32_t length_of(uint32_t n)
 {
@@ -92,7 +92,7 @@ static void test_order_and_room(void **state)
     env_end();
 }
 
-/* ---- room that comes just when the sender looks -------------------------------------------------- */
+/* ---- room that comes just when the sender looks ---------------------------------------------- */
 
 #define ROUNDS 20000u
 
@@ -149,7 +149,7 @@ static void test_room_is_not_missed(void **state)
     env_end();
 }
 
-/* ---- a ringer in the middle of it ------------------------------------------------------------------- */
+/* ---- a ringer in the middle of it ------------------------------------------------------------ */
 
 static _Atomic bool inside, closed;
 static pthread_t closer_thread;
@@ -195,7 +195,7 @@ static void test_close_waits(void **state)
     env_end();
 }
 
-/* ---- against an owner that comes and goes --------------------------------------------------------- */
+/* ---- against an owner that comes and goes ---------------------------------------------------- */
 
 static void *ringer(void *arg)
 {
@@ -305,7 +305,7 @@ static void test_comes_and_goes(void **state)
     env_end();
 }
 
-/* ---- two VMs start at once -------------------------------------------------------------------------- */
+/* ---- two VMs start at once ------------------------------------------------------------------- */
 
 static void *starter(void *arg)
 {
