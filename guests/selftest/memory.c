@@ -68,8 +68,11 @@ void test_memory(void)
     const struct board_range *ram = &board.memory[0];
     volatile uint64_t *last = (volatile uint64_t *)(ram->start + ram->size - 8);
 
-    *last = 0x0123456789abcdefull;
-    (void)tap_eq(*last, 0x0123456789abcdefull, "the last word of RAM is there");
+    uint64_t old = *last;
+
+    *last = ~old;
+    (void)tap_eq(*last, ~old, "the last word of RAM is there");
+    *last = old; /* the FDT may be there */
     probe(NOWHERE, "nowhere");
     probe(1ull << 38, "2^38");
     probe(1ull << 39, "2^39");

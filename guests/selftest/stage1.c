@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* With the guest's own translation: page faults are the guest's, and told exactly; what its tables
  * point to must be its own. [Priv 20240411, Sv39] */
+#include "guests/lib/board.h"
 #include "guests/lib/csr.h"
 #include "guests/selftest/selftest.h"
 #include "guests/selftest/tap.h"
@@ -90,6 +91,10 @@ static void test_outside(void)
     fence_local();
     expect_load(PAGING_VA(6) + 8, EXC_LOAD_ACCESS, "load of a page at 2^55");
 
+    if (!board.curia) {
+        tap_skip("translated: page tables that are nowhere", "QEMU calls that a page fault");
+        return;
+    }
     paging_set_table(NOWHERE);
     fence_local();
     expect_load(va + 16, EXC_LOAD_ACCESS, "load, its page table is nowhere");
