@@ -411,6 +411,7 @@ enum err power_ctl_build(const char **why)
         }
     }
 
+    atomic_init(&ctl.commit_takers, 0);
     spin_lock(&ctl.lock);
     ctl.boot_ticks = arch_now();
     e = power_init(&ctl.power, config, nodes, n, emit, NULL);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See life_env.h. */
+#include "tests/unit/life_env.h"
+
+#include "core/console.h"
+#include "core/ipc.h"
+#include "core/loader.h"
+#include "core/sched.h"
+#include "core/vdev.h"
+#include "core/virq.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct life_env life;
+
+static struct virqchip chips[LIFE_VMS];
+static struct vm_config manifest_vms[LIFE_VMS];
+
+/* ---- stand-ins ------------------------------------------------------------------------------- */
+
+static void chip_reset(struct virqchip *chip)
+{
+    life.resets[chip->vm->index]++;
+}
+
+static void chip_pulse(struct virqchip *chip, uint32_t source)
+{
+    if (source != VDEV_POWER_IRQ) {
+        abort();
+    }
+    life.pulses[chip->vm->index]++;
+}
+
+static const struct virqchip_ops chip_ops = {.reset = chip_reset, .pulse = chip_pulse};
+
+enum err virq_claim(struct virqchip *chip, uint32_t source, enum irq_trigger trigger)
+{
+    (void)chip;
+    return source == VDEV_POWER_IRQ && trigger == IRQ_EDGE_RISING ? ERR_OK : ERR_INVALID;
+}
+
+enum err loader_load(struct vm *vm, struct loaded *out, const char **why)
+{
+    life.loads[vm->index]++;
+    if (life.on_load != NULL) {
+        life.on_load(vm);
+    }
+    *why = "as the test says";
+    *out = (struct loaded){{LIFE_ENTRY}, {LIFE_FDT}};
+    return life.load_result;
+}
+
+void ipc_vm_started(struct vm *vm)
+{
+    life.ipc_started[vm->index]++;
+}
+
+void ipc_vm_stopped(struct vm *vm)
+{
+    life.ipc_stopped[vm->index]++;
+}
+
+void console_reset(struct console *c)
+{
+    (void)c;
+}
+
+void console_flush(void)
+{
+}
+
+/* ---- the machine ------------------------------------------------------------------------------- */
+
+void life_init(void)
+{
+    const char *why = NULL;
+    static const char *const names[LIFE_VMS] = {"control", "cockpit", "adas"};
+
+    memset(&life, 0, sizeof(life));
+    memset(manifest_vms, 0, sizeof(manifest_vms));
+    fake_init(LIFE_VMS * LIFE_VCPUS);
+    machine.manifest.vms = manifest_vms;
+    machine.manifest.vm_count = LIFE_VMS;
+
+    for (uint32_t i = 0; i < LIFE_VMS; i++) {
+        struct vm *vm = fake_vm_add(names[i], LIFE_VCPUS, i * LIFE_VCPUS, 0x80000000, 0x1000);
+        struct vm_config *c = &fake_vm(vm)->config;
+
+        fake_vcpu_state(vm->vcpus[0], VCPU_STOPPED);
+        vm->state = VM_OFF;
+        atomic_store(&vm->state_seen, VM_OFF);
+        vm->generation = 0;
+        c->power = (struct power_vm_config){.superiors = i == 0 ? 0 : 1ull << (i - 1),
+                                            .ack_us = 1000,
+                                            .prepare_us = 10000,
+                                            .stop_us = 20000,
+                                            .on_timeout = POWER_ON_TIMEOUT_FORCE};
+        chips[i] = (struct virqchip){.ops = &chip_ops, .vm = vm};
+        vm->irqchip = &chips[i];
+        life.vm[i] = vm;
+        life.config[i] = c;
+    }
+    life.config[0]->power.may_initiate = POWER_MAY(POWER_OFF) | POWER_MAY(POWER_RESET_WARM);
+    life.config[1]->crash = CRASH_RESTART;
+    life.config[1]->restart_budget = 2;
+    life.config[1]->restart_window_us = 1000000;
+    life.config[1]->restart_backoff_us = 1000;
+    for (uint32_t i = 0; i < LIFE_VMS; i++) {
+        manifest_vms[i] = *life.config[i];
+    }
+    if (power_ctl_build(&why) != ERR_OK) {
+        abort();
+    }
+}
+
+void life_end(void)
+{
+    fake_end();
+}
+
+static void wait_is_idle(struct hart *hart)
+{
+    (void)hart;
+    fake_throw(FAKE_PANIC); /* taken for LIFE_IDLE below: nothing here panics */
+}
+
+static enum life_ran step(struct hart *hart)
+{
+    fake_become(hart);
+    fake.on_wait = wait_is_idle;
+    sched_exited(hart);
+    switch (setjmp(*fake_catch())) {
+    case FAKE_RUNS:
+        if (sched_next(hart) != hart->vcpu || atomic_load(&hart->mode) != HART_GUEST) {
+            abort();
+        }
+        return LIFE_GUEST;
+    case FAKE_PARK:
+        return LIFE_PARKED;
+    case FAKE_RESET:
+        return LIFE_RESET;
+    default:
+        atomic_store(&fake_hart(hart->index)->kicked, false);
+        return LIFE_IDLE;
+    }
+}
+
+enum life_ran life_step(uint32_t vm, uint32_t vcpu)
+{
+    return step(life.vm[vm]->vcpus[vcpu]->hart);
+}
+
+void life_settle(void)
+{
+    bool work = true;
+
+    while (work) {
+        work = false;
+        for (uint32_t i = 0; i < machine.hart_count; i++) {
+            struct hart *h = machine.harts[i];
+
+            if (atomic_load(&h->work) != 0 || atomic_load(&h->vcpu->requests) != 0) {
+                (void)step(h);
+                work = true;
+            }
+        }
+    }
+}
+
+void life_pass_us(uint64_t us)
+{
+    uint64_t end = atomic_load(&fake.now) + us_to_ticks(us);
+
+    for (;;) {
+        struct fake_hart *next = NULL;
+
+        for (uint32_t i = 0; i < machine.hart_count; i++) {
+            struct fake_hart *h = fake_hart(i);
+
+            if (h->timer <= end && (next == NULL || h->timer < next->timer)) {
+                next = h;
+            }
+        }
+        if (next == NULL) {
+            break;
+        }
+        if (atomic_load(&fake.now) < next->timer) {
+            atomic_store(&fake.now, next->timer);
+        }
+        next->timer = UINT64_MAX;
+        atomic_fetch_or(&next->core.work, HART_WORK_TIMER);
+        life_settle();
+    }
+    atomic_store(&fake.now, end);
+}
+
+void life_up(uint32_t vm)
+{
+    if (lifecycle_start(life.vm[vm]) != ERR_OK) {
+        abort();
+    }
+    life_settle();
+    if (vm_state(life.vm[vm]) != VM_RUNNING) {
+        abort();
+    }
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LINK: core/lifecycle.c core/vcpu.c core/sched.c core/hart.c core/timer.c core/power_ctl.c
+ *       core/power.c core/power_steps.c core/power_graph.c core/audit.c core/vm_names.c
+ *       tests/unit/life_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
+/* A VM's life, step by step: what starts, stops and restarts it, and what may come in between. */
+#include "tests/unit/life_env.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static int setup(void **state)
+{
+    (void)state;
+    life_init();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    life_end();
+    return 0;
+}
+
+static void ask_stop(struct vm *vm, enum stop_reason reason, bool restart)
+{
+    assert_int_equal(lifecycle_stop(vm, reason, restart), ERR_OK);
+}
+
+static void test_start(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    assert_int_equal(lifecycle_start(vm), ERR_OK);
+    assert_int_equal(vm_state(vm), VM_LOADING);
+    assert_int_equal(lifecycle_start(vm), ERR_EXISTS);
+    assert_int_equal(life_step(0, 0), LIFE_GUEST);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    assert_int_equal(vm->generation, 1);
+    assert_int_equal(life.loads[0], 1);
+    assert_int_equal(life.ipc_started[0], 1);
+    assert_int_equal(fake_vm(vm)->flushes, 1);
+    assert_int_equal(fake_vcpu(vm->vcpus[0])->reset_pc.v, LIFE_ENTRY);
+    assert_int_equal(fake_vcpu(vm->vcpus[0])->reset_opaque, LIFE_FDT);
+    assert_int_equal(life_step(0, 1), LIFE_IDLE);
+    assert_int_equal(lifecycle_start(vm), ERR_EXISTS);
+}
+
+static void test_stop(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life_up(0);
+    assert_int_equal(vcpu_start(vm->vcpus[1], gpa(0x80001000), 7), ERR_OK);
+    assert_int_equal(life_step(0, 1), LIFE_GUEST);
+    ask_stop(vm, STOP_ASKED, false);
+    assert_int_equal(lifecycle_stop(vm, STOP_ASKED, false), ERR_STATE);
+    assert_int_equal(life_step(0, 0), LIFE_IDLE);
+    assert_int_equal(vm_state(vm), VM_STOPPING); /* one is still in the guest */
+    assert_int_equal(life.resets[0], 0);
+    assert_int_equal(life_step(0, 1), LIFE_IDLE);
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(vm->stop_reason, STOP_ASKED);
+    assert_int_equal(life.resets[0], 1);
+    assert_int_equal(life.ipc_stopped[0], 1);
+    assert_int_equal(atomic_load(&vm->live_vcpus), 0);
+    assert_false(fake_vcpu(vm->vcpus[0])->resident);
+    assert_int_equal(lifecycle_stop(vm, STOP_ASKED, false), ERR_STATE);
+}
+
+/* The last hart that the guest stops through HSM takes the VM with it. */
+static void test_last_hart_stops(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life_up(0);
+    fake_become(vm->vcpus[0]->hart);
+    vcpu_stop_self(vm->vcpus[0]);
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(vm->stop_reason, STOP_SHUTDOWN);
+    assert_int_equal(life_step(0, 0), LIFE_IDLE);
+}
+
+/* A sibling's hart sleeps through stop and restart: the stop it then sees is not for this life. */
+static void test_stale_stop(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life_up(0);
+    ask_stop(vm, STOP_ASKED, true);
+    assert_int_equal(life_step(0, 0), LIFE_GUEST); /* stopped, loaded and started again */
+    assert_int_equal(vm->generation, 2);
+    assert_int_equal(vcpu_start(vm->vcpus[1], gpa(0x80001000), 7), ERR_OK);
+    assert_int_equal(life_step(0, 1), LIFE_GUEST);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    assert_int_equal(atomic_load(&vm->live_vcpus), 2);
+}
+
+/* vCPU 0 starts its sibling after the stop has passed the sibling by: the start is undone. */
+static void test_start_in_a_stopping_vm(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life_up(0);
+    assert_int_equal(vcpu_start(vm->vcpus[1], gpa(0x80001000), 7), ERR_OK);
+    atomic_store(&vm->vcpus[1]->requests, 0); /* its hart has not looked yet ... */
+    ask_stop(vm, STOP_ASKED, false);
+    atomic_store(&vm->vcpus[1]->requests, VCPU_REQ_START); /* ... and the start comes last */
+    assert_int_equal(life_step(0, 0), LIFE_IDLE);
+    assert_int_equal(vm_state(vm), VM_STOPPING);
+    assert_int_equal(life_step(0, 1), LIFE_IDLE);
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(fake_vcpu(vm->vcpus[1])->resets, 0);
+    assert_int_equal(vcpu_start(vm->vcpus[1], gpa(0x80001000), 7), ERR_STATE);
+}
+
+/* A start left over from an earlier life must not start the new one before it is loaded. */
+static void test_stale_start(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    atomic_store(&vm->vcpus[0]->requests, VCPU_REQ_START);
+    vm->vcpus[0]->start_pc = gpa(0xdead000);
+    life_up(0);
+    assert_int_equal(fake_vcpu(vm->vcpus[0])->resets, 1);
+    assert_int_equal(fake_vcpu(vm->vcpus[0])->reset_pc.v, LIFE_ENTRY);
+}
+
+static void stop_it(struct vm *vm)
+{
+    (void)!lifecycle_stop(vm, STOP_ASKED, false);
+}
+
+static void test_stop_while_loading(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life.on_load = stop_it;
+    assert_int_equal(lifecycle_start(vm), ERR_OK);
+    assert_int_equal(life_step(0, 0), LIFE_IDLE);
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(fake_vcpu(vm->vcpus[0])->resets, 0);
+    assert_int_equal(life.ipc_started[0], 0);
+
+    /* Also before the hart has begun. */
+    life.on_load = NULL;
+    assert_int_equal(lifecycle_start(vm), ERR_OK);
+    ask_stop(vm, STOP_ASKED, false);
+    assert_int_equal(life_step(0, 0), LIFE_IDLE);
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(life.loads[0], 1);
+    life_up(0);
+}
+
+static void test_load_fails(void **state)
+{
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life.load_result = ERR_NOT_FOUND;
+    assert_int_equal(lifecycle_start(vm), ERR_OK);
+    life_settle();
+    assert_int_equal(vm_state(vm), VM_CRASHED);
+    assert_int_equal(vm->stop_reason, STOP_LOAD);
+    life_pass_us(10000000);
+    assert_int_equal(life.loads[1], 1); /* it would fail again: no restart, whatever the policy */
+    life.load_result = ERR_OK;
+    life_up(1);
+}
+
+static void test_srst(void **state)
+{
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life_up(1);
+    lifecycle_srst(vm->vcpus[0], true, false, false);
+    life_settle();
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    assert_int_equal(vm->generation, 2);
+    assert_int_equal(vm->stop_reason, STOP_REBOOT);
+    lifecycle_srst(vm->vcpus[0], false, false, false);
+    life_settle();
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(vm->stop_reason, STOP_SHUTDOWN);
+}
+
+static void crash(struct vm *vm)
+{
+    const struct vm_fault fault = {1, 2, 3};
+
+    lifecycle_crash(vm, &fault, "test");
+    life_settle();
+}
+
+static void test_crash_policy(void **state)
+{
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life_up(1);
+    crash(vm);
+    assert_int_equal(vm_state(vm), VM_CRASHED);
+    assert_int_equal(vm->fault.cause, 2);
+    life_pass_us(900);
+    assert_int_equal(vm_state(vm), VM_CRASHED); /* the back-off is 1 ms */
+    life_pass_us(200);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    crash(vm);
+    life_pass_us(1900);
+    assert_int_equal(vm_state(vm), VM_CRASHED); /* and doubles */
+    life_pass_us(200);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    crash(vm);
+    life_pass_us(10000000);
+    assert_int_equal(vm_state(vm), VM_CRASHED); /* the budget of two is used up */
+    life_up(1);
+    crash(vm);
+    life_pass_us(2000);
+    assert_int_equal(vm_state(vm), VM_RUNNING); /* the window is over: a new budget */
+}
+
+/* Stopped by hand while a back-off runs: it stays off. */
+static void test_stop_ends_backoff(void **state)
+{
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life_up(1);
+    crash(vm);
+    assert_int_equal(lifecycle_stop(vm, STOP_ASKED, false), ERR_STATE);
+    life_pass_us(10000);
+    assert_int_equal(vm_state(vm), VM_CRASHED);
+}
+
+static void test_graceful(void **state)
+{
+    struct vm *vm = life.vm[2];
+
+    (void)state;
+    assert_int_equal(lifecycle_stop_graceful(vm, false), ERR_STATE);
+    life_up(2);
+    assert_int_equal(lifecycle_stop_graceful(vm, false), ERR_NOT_SUPPORTED); /* nobody listens */
+    assert_int_equal(power_ctl_listen(vm, true), ERR_OK);
+    assert_int_equal(lifecycle_stop_graceful(vm, true), ERR_OK);
+    assert_int_equal(life.pulses[2], 1);
+    assert_int_equal(power_ctl_next_event(vm).type, POWER_ASK_RESTART);
+    assert_int_equal(power_ctl_next_event(vm).type, 0);
+    lifecycle_srst(vm->vcpus[0], false, false, false);
+    life_settle();
+    assert_int_equal(vm->stop_reason, STOP_ASKED);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    assert_int_equal(vm->generation, 2);
+
+    /* One that does not obey is stopped when its time is over, and not before. */
+    assert_int_equal(power_ctl_listen(vm, true), ERR_OK);
+    assert_int_equal(lifecycle_stop_graceful(vm, false), ERR_OK);
+    life_pass_us(19000);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    life_pass_us(2000);
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(vm->stop_reason, STOP_FORCED);
+}
+
+/* A graceful stop that was answered in time leaves no timer for the next life. */
+static void test_graceful_timer_ends(void **state)
+{
+    struct vm *vm = life.vm[2];
+
+    (void)state;
+    life_up(2);
+    assert_int_equal(power_ctl_listen(vm, true), ERR_OK);
+    assert_int_equal(lifecycle_stop_graceful(vm, true), ERR_OK);
+    life_pass_us(15000);
+    lifecycle_srst(vm->vcpus[0], true, false, false);
+    life_settle();
+    life_pass_us(100000);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    assert_int_equal(vm->generation, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_last_hart_stops, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stale_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_start_in_a_stopping_vm, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stale_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop_while_loading, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_load_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_srst, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_crash_policy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop_ends_backoff, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_graceful, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_timer_ends, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
