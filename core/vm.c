@@ -163,6 +163,10 @@ static enum err add_passthrough(struct vm *vm, const struct passthrough_config *
         }
     }
     for (uint32_t i = 0; i < dev->irq_count; i++) {
+        if (dev->irqs[i].parent != machine.irqchip.phandle) {
+            *why = "a passed-through device's interrupt goes to a controller that Curia does not drive";
+            return ERR_NOT_SUPPORTED;
+        }
         e = virq_claim_host(vm->irqchip, dev->irqs[i].source, dev->irqs[i].source,
                             (enum irq_trigger)dev->irqs[i].trigger);
         if (e != ERR_OK) {
