@@ -20,7 +20,7 @@
 
 #define CURIA_LABEL_MAX 32
 
-/* ---- channels --------------------------------------------------------------------------------- */
+/* ---- channels -------------------------------------------------------------------------------- */
 
 struct curia_channel_info {
     char label[CURIA_LABEL_MAX];
@@ -29,10 +29,10 @@ struct curia_channel_info {
     __u32 peer_state;           /* CURIA_PEER_* */
     __u32 peer_generation;      /* changes at each start of the peer */
     __u32 ring_bytes;
-    __u64 received;             /* messages read, since the module was loaded */
+    __u64 received; /* messages read, since the module was loaded */
     __u64 sent;
-    __u64 refused;              /* sends that found the peer's ring full */
-    __u64 damaged;              /* records that could not be right; the ring was emptied each time */
+    __u64 refused; /* sends that found the peer's ring full */
+    __u64 damaged; /* records that could not be right; the ring was emptied each time */
 };
 
 /* Also takes the news of a peer change, which poll() reports as POLLPRI, for this open file. */
@@ -42,7 +42,7 @@ struct curia_channel_info {
 /* Takes the bits that the peer has rung, 0 if none. poll() reports them as POLLPRI until then. */
 #define CURIA_CHANNEL_TAKE _IOR(CURIA_IOC, 0x02, __u64)
 
-/* ---- control ---------------------------------------------------------------------------------- */
+/* ---- control --------------------------------------------------------------------------------- */
 
 struct curia_ctl_count {
     __u32 count;
@@ -55,14 +55,14 @@ struct curia_ctl_vm_info {
     struct curia_vm_info info; /* out */
 };
 
-#define CURIA_CTL_OP_START   0
-#define CURIA_CTL_OP_STOP    1
+#define CURIA_CTL_OP_START 0
+#define CURIA_CTL_OP_STOP 1
 #define CURIA_CTL_OP_RESTART 2
 
 struct curia_ctl_vm_op {
     __u32 vm;
-    __u32 op;    /* CURIA_CTL_OP_* */
-    __u32 flags; /* CURIA_VMM_FORCE */
+    __u32 op;       /* CURIA_CTL_OP_* */
+    __u32 flags;    /* CURIA_VMM_FORCE */
     __u32 reserved; /* 0 */
 };
 
@@ -79,21 +79,21 @@ struct curia_ctl_status {
 };
 
 struct curia_ctl_audit {
-    __u64 seq;     /* in: the first record wanted; 0: the oldest there is */
-    __u64 records; /* in: address of an array of struct curia_audit_record */
-    __u32 count;   /* in: length of the array; out: records copied */
+    __u64 seq;      /* in: the first record wanted; 0: the oldest there is */
+    __u64 records;  /* in: address of an array of struct curia_audit_record */
+    __u32 count;    /* in: length of the array; out: records copied */
     __u32 reserved; /* 0 */
 };
 
-#define CURIA_CTL_COUNT   _IOR(CURIA_IOC, 0x10, struct curia_ctl_count)
+#define CURIA_CTL_COUNT _IOR(CURIA_IOC, 0x10, struct curia_ctl_count)
 #define CURIA_CTL_VM_INFO _IOWR(CURIA_IOC, 0x11, struct curia_ctl_vm_info)
-#define CURIA_CTL_VM_OP   _IOW(CURIA_IOC, 0x12, struct curia_ctl_vm_op)
+#define CURIA_CTL_VM_OP _IOW(CURIA_IOC, 0x12, struct curia_ctl_vm_op)
 #define CURIA_CTL_REQUEST _IOWR(CURIA_IOC, 0x13, struct curia_ctl_request)
-#define CURIA_CTL_CANCEL  _IOW(CURIA_IOC, 0x14, __u32) /* txn, or 0 for whichever runs */
-#define CURIA_CTL_STATUS  _IOR(CURIA_IOC, 0x15, struct curia_ctl_status)
-#define CURIA_CTL_AUDIT   _IOWR(CURIA_IOC, 0x16, struct curia_ctl_audit)
+#define CURIA_CTL_CANCEL _IOW(CURIA_IOC, 0x14, __u32) /* txn, or 0 for whichever runs */
+#define CURIA_CTL_STATUS _IOR(CURIA_IOC, 0x15, struct curia_ctl_status)
+#define CURIA_CTL_AUDIT _IOWR(CURIA_IOC, 0x16, struct curia_ctl_audit)
 /* 1: power events are taken and not acted upon, as by a hung system; 0: as usual again. */
-#define CURIA_CTL_IGNORE  _IOW(CURIA_IOC, 0x17, __u32)
+#define CURIA_CTL_IGNORE _IOW(CURIA_IOC, 0x17, __u32)
 #define CURIA_CTL_IGNORED _IOR(CURIA_IOC, 0x18, __u32)
 
 #endif

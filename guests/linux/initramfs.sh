@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Makes the initramfs of the Linux guests: busybox, curia.ko, curiactl and what lies in initramfs/.
-# One for all of them: who it is, a guest learns from Curia. No root needed; the same input gives the
-# same file.
+# One for all of them: who it is, a guest learns from Curia. No root needed; the same input gives
+# the same file.
 set -euo pipefail
 
 usage() {

@@ -7,9 +7,10 @@ LINUX_OUT   := build/guests/linux
 LINUX_INITRD := build/guests/initrd.cpio
 linux_ko    := $(LINUX_OUT)/curia/curia.ko
 linux_ctl   := $(LINUX_OUT)/curiactl
-linux_ko_src := $(addprefix guests/linux/curia/,Kbuild curia.h main.c sbi.c channel.c region.c \
-                  power.c policy.c ctl.c)
+linux_ko_src := $(addprefix guests/linux/curia/,Kbuild curia.h channel.h main.c sbi.c channel.c \
+                  mailbox.c region.c power.c policy.c ctl.c)
 linux_ctl_src := $(wildcard guests/linux/curiactl/*.c)
+linux_ctl_hdr := $(wildcard guests/linux/curiactl/*.h) guests/demo_messages.h
 linux_abi   := sbi/abi.h guests/linux/curia_uapi.h
 
 .PHONY: linux
@@ -23,7 +24,7 @@ $(linux_ko): $(linux_ko_src) $(linux_abi) $(DEPS_STAMP) guests/linux/linux.mk
 	  { cat $(@D)/build.log >&2; exit 1; }
 	@touch $@
 
-$(linux_ctl): $(linux_ctl_src) $(wildcard guests/linux/curiactl/*.h) $(linux_abi) guests/linux/linux.mk
+$(linux_ctl): $(linux_ctl_src) $(linux_ctl_hdr) $(linux_abi) guests/linux/linux.mk
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@$(LINUX_CROSS)gcc -std=gnu11 -O2 $(WARNINGS) -I. -static -s -o $@ $(linux_ctl_src)
@@ -32,4 +33,5 @@ $(LINUX_INITRD): $(linux_ko) $(linux_ctl) $(BUSYBOX) guests/linux/initramfs.sh \
                  $(wildcard guests/linux/initramfs/*) guests/linux/linux.mk
 	@mkdir -p $(@D)
 	@echo "  CPIO    $@"
-	@guests/linux/initramfs.sh -o $@ -b $(BUSYBOX) -t $(linux_ctl) -m $(linux_ko) -s $(LINUX_CROSS)strip
+	@guests/linux/initramfs.sh -o $@ -b $(BUSYBOX) -t $(linux_ctl) -m $(linux_ko) \
+	  -s $(LINUX_CROSS)strip

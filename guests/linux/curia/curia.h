@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The parts of curia.ko to each other. One hypervisor, one /curia node: what there is once is static
- * in its file; channels and regions are made from the node's children and live as long as the module.
+ * The parts of curia.ko to each other. One hypervisor, one /curia node: what there is once is
+ * static in its file; channels and regions are made from the node's children and live as long as
+ * the module.
  */
 #ifndef CURIA_KO_H
 #define CURIA_KO_H
@@ -49,7 +50,7 @@ void curia_channels_quiesce(void);
 void curia_power_set_ignore(bool on);
 bool curia_power_ignored(void);
 
-/* ---- power.c and policy.c --------------------------------------------------------------------- */
+/* ---- power.c and policy.c -------------------------------------------------------------------- */
 
 struct curia_power_event {
     u8 type; /* CURIA_PWR_EV_* */

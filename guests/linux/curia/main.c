@@ -61,7 +61,8 @@ static int curia_probe(struct platform_device *pdev)
     if (bad != 0) {
         return bad;
     }
-    for_each_available_child_of_node(pdev->dev.of_node, node) {
+    for_each_available_child_of_node(pdev->dev.of_node, node)
+    {
         bad = add_child(&pdev->dev, node);
         if (bad == -EPROBE_DEFER) {
             of_node_put(node);

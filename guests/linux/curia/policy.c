@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/curia/power: one program at a time decides how this VM answers a PREPARE. It reads a line for
- * each event and writes "ready", "veto" or "postpone MS". If it goes away owing an answer, the answer
- * is READY. `lock` guards the queue; it is taken inside power.lock, never around it.
+ * /dev/curia/power: one program at a time decides how this VM answers a PREPARE. It reads a line
+ * for each event and writes "ready", "veto" or "postpone MS". If it goes away owing an answer, the
+ * answer is READY. `lock` guards the queue; it is taken inside power.lock, never around it.
  */
 #include <linux/fs.h>
 #include <linux/kfifo.h>
@@ -46,8 +46,8 @@ bool curia_policy_tell(const struct curia_power_event *event)
 static int format(const struct curia_power_event *ev, char *line)
 {
     static const char *const types[] = {
-        [CURIA_PWR_EV_PREPARE] = "prepare",   [CURIA_PWR_EV_STOP] = "stop",
-        [CURIA_PWR_EV_ABORT] = "abort",       [CURIA_PWR_EV_SHUTDOWN] = "shutdown",
+        [CURIA_PWR_EV_PREPARE] = "prepare", [CURIA_PWR_EV_STOP] = "stop",
+        [CURIA_PWR_EV_ABORT] = "abort",     [CURIA_PWR_EV_SHUTDOWN] = "shutdown",
         [CURIA_PWR_EV_RESTART] = "restart",
     };
     static const char *const kinds[] = {
@@ -150,8 +150,7 @@ static ssize_t policy_write(struct file *file, const char __user *buf, size_t si
 static __poll_t policy_poll(struct file *file, poll_table *table)
 {
     poll_wait(file, &policy.wait, table);
-    return EPOLLOUT | EPOLLWRNORM |
-           (kfifo_is_empty(&policy.events) ? 0 : EPOLLIN | EPOLLRDNORM);
+    return EPOLLOUT | EPOLLWRNORM | (kfifo_is_empty(&policy.events) ? 0 : EPOLLIN | EPOLLRDNORM);
 }
 
 static int policy_open(struct inode *inode, struct file *file)

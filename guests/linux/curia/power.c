@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * This VM's part in power transitions. Curia's events are taken one after the other, by the interrupt
- * thread or by whoever waits in the reboot path, and acted upon under power.lock (outside the lock of
- * policy.c): PREPARE is acknowledged at once and answered by the policy program, or READY if there is
- * none; STOP becomes the kernel's own orderly power-off or reboot.
+ * This VM's part in power transitions. Curia's events are taken one after the other, by the
+ * interrupt thread or by whoever waits in the reboot path, and acted upon under power.lock (outside
+ * the lock of policy.c): PREPARE is acknowledged at once and answered by the policy program, or
+ * READY if there is none; STOP becomes the kernel's own orderly power-off or reboot.
  *
  * A VM that may initiate transitions does so, too, when its kernel goes down by itself: the reboot
  * notifier asks for a transition and waits for this VM's STOP, so that plain `poweroff` keeps the
- * ranks. User space is gone by then; interrupts and kernel threads still work, and what is said is for
- * whoever waits at the console, so it is said at the level of the kernel's own "Power down".
+ * ranks. User space is gone by then; interrupts and kernel threads still work, and what is said is
+ * for whoever waits at the console, so it is said at the level of the kernel's own "Power down".
  */
 #include <linux/interrupt.h>
 #include <linux/jiffies.h>
@@ -57,7 +57,7 @@ bool curia_power_ignored(void)
     return READ_ONCE(power.ignore);
 }
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static struct curia_ret answer(u32 txn, unsigned long what, unsigned long argument)
 {
@@ -161,7 +161,7 @@ int curia_power_answer(unsigned long what, unsigned long argument, unsigned long
     return bad;
 }
 
-/* ---- the reboot path -------------------------------------------------------------------------- */
+/* ---- the reboot path ------------------------------------------------------------------------- */
 
 static bool settled(u32 txn)
 {
@@ -234,7 +234,7 @@ static int on_reboot(struct notifier_block *nb, unsigned long mode, void *comman
     return NOTIFY_DONE;
 }
 
-/* ---- coming and going ------------------------------------------------------------------------- */
+/* ---- coming and going ------------------------------------------------------------------------ */
 
 /* No IRQF_ONESHOT: an event that comes while the thread runs makes it run once more. */
 static irqreturn_t power_irq(int irq, void *data)

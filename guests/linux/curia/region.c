@@ -36,8 +36,8 @@ static loff_t region_llseek(struct file *file, loff_t offset, int whence)
 }
 
 /*
- * The kernel itself gives no writable shared mapping of a file that was not opened for writing. What
- * could become a private copy is refused: it would share nothing.
+ * The kernel itself gives no writable shared mapping of a file that was not opened for writing.
+ * What could become a private copy is refused: it would share nothing.
  */
 static int region_mmap(struct file *file, struct vm_area_struct *vma)
 {

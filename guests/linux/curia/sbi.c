@@ -8,9 +8,9 @@
 
 /* SBI 3.0 has errors that this kernel's header does not name yet. */
 #define ERR_INVALID_STATE (-10)
-#define ERR_BAD_RANGE     (-11)
-#define ERR_TIMEOUT       (-12)
-#define ERR_IO            (-13)
+#define ERR_BAD_RANGE (-11)
+#define ERR_TIMEOUT (-12)
+#define ERR_IO (-13)
 #define ERR_DENIED_LOCKED (-14)
 
 int curia_detect(void)
@@ -31,8 +31,8 @@ int curia_detect(void)
     return 0;
 }
 
-static struct curia_ret call(int ext, int fid, unsigned long a0, unsigned long a1,
-                             unsigned long a2, unsigned long a3)
+static struct curia_ret call(int ext, int fid, unsigned long a0, unsigned long a1, unsigned long a2,
+                             unsigned long a3)
 {
     struct sbiret r = sbi_ecall(ext, fid, a0, a1, a2, a3, 0, 0);
 

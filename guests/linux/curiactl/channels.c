@@ -27,7 +27,8 @@ static int open_device(const char *prefix, const char *label, int flags)
     }
     fd = open(path, flags | O_CLOEXEC);
     if (fd < 0) {
-        fail("%s: %s", path, errno == ENOENT ? "there is no such device in this VM" : strerror(errno));
+        fail("%s: %s", path,
+             errno == ENOENT ? "there is no such device in this VM" : strerror(errno));
     }
     return fd;
 }
@@ -170,7 +171,7 @@ int cmd_bell(int argc, char **argv)
     return EXIT_DONE;
 }
 
-/* ---- regions ---------------------------------------------------------------------------------- */
+/* ---- regions --------------------------------------------------------------------------------- */
 
 static void show_region(const volatile unsigned char *memory, uint64_t bytes)
 {

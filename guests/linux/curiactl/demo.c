@@ -14,7 +14,7 @@
 #include "curiactl.h"
 #include "guests/demo_messages.h"
 
-#define ANSWER_MS  1000
+#define ANSWER_MS 1000
 #define BETWEEN_US 100000
 #define PING_LABEL "ping"
 
@@ -26,7 +26,7 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* ---- ping ------------------------------------------------------------------------------------- */
+/* ---- ping ------------------------------------------------------------------------------------ */
 
 /* The channel whose label begins with "ping" and whose peer is that VM. */
 static int open_ping(const char *vm)
@@ -50,7 +50,8 @@ static int open_ping(const char *vm)
             close(fd);
         }
     }
-    fail("no channel '" PING_LABEL "' leads from this VM to '%s' (curiactl channels shows them)", vm);
+    fail("no channel '" PING_LABEL "' leads from this VM to '%s' (curiactl channels shows them)",
+         vm);
 }
 
 static void forget_old(int fd)
@@ -140,15 +141,15 @@ int cmd_ping(int argc, char **argv)
     return answered == count ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* ---- watch ------------------------------------------------------------------------------------ */
+/* ---- watch ----------------------------------------------------------------------------------- */
 
 struct watched {
     uint64_t messages;
     uint64_t first;
     uint64_t last;
-    uint64_t gaps;     /* numbers that never came */
-    uint64_t starts;   /* of the sender: its numbers begin anew */
-    uint64_t unknown;  /* messages that are no states */
+    uint64_t gaps;    /* numbers that never came */
+    uint64_t starts;  /* of the sender: its numbers begin anew */
+    uint64_t unknown; /* messages that are no states */
     uint32_t generation;
 };
 

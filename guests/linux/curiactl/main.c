@@ -94,7 +94,8 @@ int ctl(void)
         fd = open(DEV_DIR "ctl", O_RDWR | O_CLOEXEC);
     }
     if (fd < 0) {
-        fail(errno == ENOENT ? "no " DEV_DIR "ctl: curia.ko is not loaded, or this is no VM of Curia"
+        fail(errno == ENOENT ? "no " DEV_DIR
+                               "ctl: curia.ko is not loaded, or this is no VM of Curia"
                              : DEV_DIR "ctl: %s",
              strerror(errno));
     }

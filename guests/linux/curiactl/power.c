@@ -61,10 +61,10 @@ int cmd_cancel(int argc, char **argv)
         txn = (uint32_t)parse_number(argv[1], UINT32_MAX, "a transition");
     }
     if (ctl_call(CURIA_CTL_CANCEL, &txn) != 0) {
-        fail("refused: %s",
-             errno == EACCES ? "not this VM's to cancel, or VMs are being stopped already"
-             : errno == EINVAL ? "no such transition is under way"
-                               : strerror(errno));
+        fail("refused: %s", errno == EACCES
+                                ? "not this VM's to cancel, or VMs are being stopped already"
+                            : errno == EINVAL ? "no such transition is under way"
+                                              : strerror(errno));
     }
     return EXIT_DONE;
 }
@@ -96,7 +96,7 @@ int cmd_status(int argc, char **argv)
     return EXIT_DONE;
 }
 
-/* ---- the audit -------------------------------------------------------------------------------- */
+/* ---- the audit ------------------------------------------------------------------------------- */
 
 /* Names are asked for once each. */
 static const char *who(uint32_t vm)
@@ -135,8 +135,8 @@ static void print_detail(const struct curia_audit_record *r)
     if (strcmp(event, "REQUEST") == 0 || strcmp(event, "JOIN") == 0 ||
         strcmp(event, "REPLACE") == 0 || strcmp(event, "COMMIT") == 0) {
         printf(" %s%s%s reason 0x%" PRIx64, name_of_power_kind((uint32_t)(r->detail & 0xff)),
-               (r->detail & 0x100) != 0 ? " emergency" : "", (r->detail & 0x200) != 0 ? " srst" : "",
-               r->detail >> 32);
+               (r->detail & 0x100) != 0 ? " emergency" : "",
+               (r->detail & 0x200) != 0 ? " srst" : "", r->detail >> 32);
     } else if (strcmp(event, "POSTPONE") == 0) {
         printf(" +%" PRIu64 " us", r->detail);
     } else if (r->detail != 0) {
@@ -185,7 +185,7 @@ int cmd_audit(int argc, char **argv)
     return EXIT_DONE;
 }
 
-/* ---- this VM's own part ----------------------------------------------------------------------- */
+/* ---- this VM's own part ---------------------------------------------------------------------- */
 
 int cmd_ignore(int argc, char **argv)
 {

@@ -157,7 +157,7 @@ static const char *why_not(int error)
 
 int cmd_vm_op(int argc, char **argv)
 {
-    struct curia_ctl_vm_op op = {.op = argv[0][0] == 'r'        ? CURIA_CTL_OP_RESTART
+    struct curia_ctl_vm_op op = {.op = argv[0][0] == 'r'              ? CURIA_CTL_OP_RESTART
                                        : strcmp(argv[0], "stop") == 0 ? CURIA_CTL_OP_STOP
                                                                       : CURIA_CTL_OP_START};
     const char *name = NULL;
