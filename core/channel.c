@@ -6,60 +6,17 @@
  *
  * An end's lock serialises senders, and opening and closing with them. Two things are read or
  * changed without it: the header's words, by atomics, since the guest does not lock either; and
- * whether the mailbox is open, by channel_raise().
+ * whether the mailbox is open, by channel_raise() in channel.h.
  */
 #include "core/channel.h"
 
 #include "core/arch.h"
 #include "core/memmap.h"
-#include "core/virq.h"
 
 #define RECORD_HEADER 8u /* u32 length, u32 zero; records are padded to as much */
 
 /* Right behind the header's page. */
 #define RING_OFFSET ((uint64_t)PAGE_SIZE)
-
-/*
- * Or-s bell into the doorbell word of end's mailbox and events into its events, and interrupts its
- * owner. False: it has no mailbox. No lock is taken, none of this file's is held. Inlined into the
- * doorbell, which has a budget of instructions.
- *
- * Another hart may close the mailbox at any moment, and unmap its page. Against that, gate holds in
- * one word whether the mailbox is open and how many are inside:
- *
- *   here:            (a) gate++; was it OPEN?  (b) yes: use the header   (c) gate--
- *   channel_close(): (d) clear OPEN            (e) wait until gate is 0  (f) unmap the page
- *
- * (a) and (d) are read-modify-writes of one word, so one is first: (d), and (a) sees no OPEN; or
- * (a), and (e) waits for its (c). Acquire at (a) pairs with the release that opened; release at (c)
- * with acquire at (e), so (b) is over before (f). The wait is short: no hart is interrupted between
- * (a) and (c), and who comes after (d) turns back at the first look, so that no crowd of ringers
- * can hold the count up. Once (e) is through, no interrupt from here is under way to the owner
- * either.
- */
-static inline bool channel_raise(struct channel_end *end, uint32_t events, uint64_t bell)
-{
-    bool open;
-
-    if ((atomic_load_explicit(&end->gate, memory_order_relaxed) & GATE_OPEN) == 0) {
-        return false;
-    }
-    open = (atomic_fetch_add_explicit(&end->gate, 1, memory_order_acquire) & GATE_OPEN) != 0;
-    if (open) {
-        struct mailbox *m = end->header;
-
-        if (bell != 0) {
-            (void)atomic_fetch_add_explicit(&end->bells, 1, memory_order_relaxed);
-            (void)atomic_fetch_or_explicit(&m->doorbell, bell, memory_order_relaxed);
-        }
-        /* release: what the event is about (head, doorbell) is there when its bit is seen; pulse()
-         * in turn orders the bit before the interrupt */
-        (void)atomic_fetch_or_explicit(&m->events, events, memory_order_release);
-        end->chip->ops->pulse(end->chip, end->irq);
-    }
-    (void)atomic_fetch_sub_explicit(&end->gate, 1, memory_order_release); /* (c) */
-    return open;
-}
 
 /* The same where there is no budget. */
 static __attribute__((noinline)) bool channel_event(struct channel_end *end, uint32_t events)
@@ -375,16 +332,5 @@ enum err ipc_mailbox_room(struct vm *vm, uint64_t index)
 
 enum err ipc_notify(struct vm *vm, uint64_t index, uint64_t bits)
 {
-    struct channel_end *end = ipc_end(vm, index);
-
-    if (end == NULL) {
-        return ERR_NOT_FOUND;
-    }
-    if (!end->send) {
-        return ERR_DENIED;
-    }
-    if (bits == 0) {
-        return ERR_INVALID;
-    }
-    return channel_raise(end->peer, MAILBOX_EV_BELL, bits) ? ERR_OK : ERR_STATE;
+    return channel_notify(vm, index, bits);
 }

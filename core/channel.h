@@ -12,6 +12,7 @@
 #include "core/machine.h"
 #include "core/manifest.h"
 #include "core/spinlock.h"
+#include "core/virq.h"
 #include "core/vm.h"
 
 #include <stdatomic.h>
@@ -55,17 +56,19 @@ enum mailbox_phase {
 };
 
 struct channel_end {
+    /* The doorbell's path: no lock; see channel_raise(). */
+    _Atomic uint32_t gate; /* GATE_OPEN, and how many are inside; first: it costs least there */
+
     /* Constant after boot. */
-    struct vm *vm;
-    struct channel_end *peer;
-    const struct channel_config *channel;
     uint32_t irq; /* source of vm's irqchip */
+    struct virqchip *chip;
+    struct channel_end *bell; /* the peer, if this end may send; else NULL */
+    struct channel_end *peer;
+    struct vm *vm;
+    const struct channel_config *channel;
     bool send, receive;
 
-    /* The doorbell's path: no lock; see channel_raise(). */
-    _Atomic uint32_t gate;  /* GATE_OPEN, and how many are inside */
-    struct mailbox *header; /* for them, and under lock while OPEN */
-    struct virqchip *chip;  /* vm's */
+    struct mailbox *header; /* for who is inside the gate, and under lock while OPEN */
     _Atomic uint64_t bells; /* notifications that came in */
 
     struct spinlock lock;
@@ -105,6 +108,67 @@ struct ipc {
 static inline struct channel_end *ipc_end(const struct vm *vm, uint64_t index)
 {
     return index < vm->ipc->end_count ? vm->ipc->ends[index] : NULL;
+}
+
+/*
+ * Or-s bell into the doorbell word of end's mailbox and events into its events, and interrupts its
+ * owner. False: it has no mailbox. No lock is taken, none of this file's is held. Inlined into the
+ * doorbell, which has a budget of instructions.
+ *
+ * Another hart may close the mailbox at any moment, and unmap its page. Against that, gate holds in
+ * one word whether the mailbox is open and how many are inside:
+ *
+ *   here:            (a) gate++; was it OPEN?  (b) yes: use the header   (c) gate--
+ *   channel_close(): (d) clear OPEN            (e) wait until gate is 0  (f) unmap the page
+ *
+ * (a) and (d) are read-modify-writes of one word, so one is first: (d), and (a) sees no OPEN; or
+ * (a), and (e) waits for its (c). Acquire at (a) pairs with the release that opened; release at (c)
+ * with acquire at (e), so (b) is over before (f). The wait is short: no hart is interrupted between
+ * (a) and (c), and who comes after (d) turns back at the first look, so that no crowd of ringers
+ * can hold the count up. Once (e) is through, no interrupt from here is under way to the owner
+ * either.
+ */
+static inline bool channel_raise(struct channel_end *end, uint32_t events, uint64_t bell)
+{
+    bool open;
+
+    if ((atomic_load_explicit(&end->gate, memory_order_relaxed) & GATE_OPEN) == 0) {
+        return false;
+    }
+    open = (atomic_fetch_add_explicit(&end->gate, 1, memory_order_acquire) & GATE_OPEN) != 0;
+    if (open) {
+        struct mailbox *m = end->header;
+
+        if (bell != 0) {
+            (void)atomic_fetch_add_explicit(&end->bells, 1, memory_order_relaxed);
+            (void)atomic_fetch_or_explicit(&m->doorbell, bell, memory_order_relaxed);
+        }
+        /* release: what the event is about (head, doorbell) is there when its bit is seen; pulse()
+         * in turn orders the bit before the interrupt */
+        (void)atomic_fetch_or_explicit(&m->events, events, memory_order_release);
+        end->chip->ops->pulse(end->chip, end->irq);
+    }
+    (void)atomic_fetch_sub_explicit(&end->gate, 1, memory_order_release); /* (c) */
+    return open;
+}
+
+/* ipc_notify(), inlined where it is called on the fast path. */
+static inline enum err channel_notify(const struct vm *vm, uint64_t index, uint64_t bits)
+{
+    const struct ipc_vm *iv = vm->ipc;
+    struct channel_end *peer;
+
+    if (index >= iv->end_count) {
+        return ERR_NOT_FOUND;
+    }
+    peer = iv->ends[index]->bell;
+    if (peer == NULL) {
+        return ERR_DENIED;
+    }
+    if (bits == 0) {
+        return ERR_INVALID;
+    }
+    return channel_raise(peer, MAILBOX_EV_BELL, bits) ? ERR_OK : ERR_STATE;
 }
 
 /* Closes the end's mailbox, whatever it holds. False: it was not open. No lock held. */

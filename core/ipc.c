@@ -30,6 +30,7 @@ static enum err build_end(struct channel_end *end, uint32_t channel, uint32_t si
     end->peer = &machine.ipc->ends[2 * channel + (1 - side)];
     end->channel = config;
     end->irq = ec->irq;
+    end->bell = ec->send ? end->peer : NULL;
     end->send = ec->send;
     end->receive = ec->receive;
     end->chip = vm->irqchip;

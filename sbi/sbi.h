@@ -79,6 +79,9 @@ bool sbi_offers(const struct vcpu *v, uint64_t eid);
 bool sbi_ipi_fast(struct vcpu *v, uint64_t a[8]);
 bool sbi_rfence_fast(struct vcpu *v, uint64_t a[8]);
 
+/* IPC's part: NOTIFY. */
+bool sbi_ipc_fast(struct vcpu *v, uint64_t a[8]);
+
 /*
  * The vCPUs that (mask, base) names: value is a bit mask of vCPU numbers. base UINT64_MAX means all.
  * All named must exist: SBI_ERR_INVALID_PARAM otherwise, and value 0. [SBI 3.0 §3.1]
