@@ -312,8 +312,10 @@ class Machine:
         if vm == CURIA:
             record = parse_audit(line.text, line.at)
             # The shell's `audit` shows old records once more.
-            if record and line.text.startswith("[") and record not in self.audit:
+            if record and line.text.startswith("["):
                 self.audit.append(record)
+                if record.event == "BOOT":
+                    self._focused = None
             if _FATAL.search(line.text):
                 self._fatal = line.text
 
