@@ -296,6 +296,9 @@ static void stopped(struct vm *vm)
     enum power_kind srst_kind;
     enum stop_reason reason;
 
+    /* First: no peer writes into its RAM or raises its interrupts once it can be loaded again. */
+    ipc_vm_stopped(vm);
+
     spin_lock(&vm->lock);
     silence(vm);
     timer_cancel(&vm->timer);
@@ -317,7 +320,6 @@ static void stopped(struct vm *vm)
     spin_unlock(&vm->lock);
 
     log_info("%s: stopped (%s)", vm->config->name, stop_reason_name(reason));
-    ipc_vm_stopped(vm);
     if (srst) {
         power_ctl_vm_srst(vm, srst_kind, crashed);
     } else {

@@ -74,11 +74,6 @@ static __attribute__((noinline)) bool by(const struct sbi_ext *ext, struct vcpu 
     return sbi_answer(a, ext->handle(v, a[6], a));
 }
 
-static __attribute__((noinline)) bool notify(struct vcpu *v, uint64_t a[8])
-{
-    return sbi_answer(a, sbi_from(ipc_notify(v->vm, a[0], a[1])));
-}
-
 static __attribute__((noinline)) bool set_timer(struct vcpu *v, uint64_t a[8])
 {
     uint64_t deadline = a[0];
@@ -108,7 +103,7 @@ bool sbi_fast(struct vcpu *v, uint64_t a[8])
     case SBI_EXT_RFENCE:
         return sbi_rfence_fast(v, a);
     case CURIA_EXT_IPC:
-        return a[6] == CURIA_IPC_NOTIFY && notify(v, a);
+        return sbi_ipc_fast(v, a);
 
     /* The general path's: all else that find() or sbi_legacy() knows. */
     case SBI_EXT_LEGACY_SET_TIMER:

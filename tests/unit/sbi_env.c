@@ -116,6 +116,11 @@ WEAK enum err ipc_notify(struct vm *vm, uint64_t index, uint64_t bits)
     return env.notify_result;
 }
 
+WEAK bool sbi_ipc_fast(struct vcpu *v, uint64_t a[8])
+{
+    return a[6] == CURIA_IPC_NOTIFY && sbi_answer(a, sbi_from(ipc_notify(v->vm, a[0], a[1])));
+}
+
 static struct sbi_ret own(struct vcpu *v, uint64_t fid, const uint64_t a[6])
 {
     (void)v;
