@@ -116,8 +116,8 @@ static const char *board_fault(const struct board *b)
 }
 
 /*
- * Room for as many devices and harts as the blob can hold, and for the walk itself behind them; what
- * is not needed goes back to the pool by tables_close(). Less room where the arena is small.
+ * Room for as many devices and harts as the blob can hold, and for the walk itself behind them;
+ * what is not needed goes back to the pool by tables_close(). Less room where the arena is small.
  */
 static struct walk *tables_open(struct board *b)
 {

@@ -129,8 +129,8 @@ static void take_memory(struct walk *w)
 /* Without a reg the firmware left the choice to the system: nothing is there yet. */
 static void take_reserved(struct walk *w)
 {
-    for (uint32_t i = 0; w->reserved_count < RAM_RANGES &&
-                         reg_at(w, i, &w->reserved[w->reserved_count]); i++) {
+    for (uint32_t i = 0;
+         w->reserved_count < RAM_RANGES && reg_at(w, i, &w->reserved[w->reserved_count]); i++) {
         w->reserved_count++;
     }
 }
@@ -200,8 +200,7 @@ static void take_device(struct walk *w, uint32_t interrupt_parent)
         w->why = "the FDT has more devices than Curia's own memory can list";
         return;
     }
-    while (d->reg_count < BOARD_DEVICE_REGS &&
-           reg_at(w, d->reg_count, &d->regs[d->reg_count])) {
+    while (d->reg_count < BOARD_DEVICE_REGS && reg_at(w, d->reg_count, &d->regs[d->reg_count])) {
         d->reg_count++;
     }
     if (d->reg_count == 0) {
@@ -241,8 +240,8 @@ static void node_known(struct walk *w)
 
     f->address_cells = value_u32(&p[P_ADDRESS_CELLS], 2);
     f->size_cells = value_u32(&p[P_SIZE_CELLS], 1);
-    f->interrupt_parent = value_u32(&p[P_INTERRUPT_PARENT],
-                                    w->frames[w->depth - 1].interrupt_parent);
+    f->interrupt_parent =
+        value_u32(&p[P_INTERRUPT_PARENT], w->frames[w->depth - 1].interrupt_parent);
     f->ranges = p[P_RANGES].data;
     f->ranges_len = p[P_RANGES].data == NULL ? -1 : p[P_RANGES].len;
     f->kind = in == BUS_SKIPPED ? BUS_SKIPPED : BUS_PLAIN;

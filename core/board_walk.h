@@ -46,7 +46,7 @@ enum bus_kind {
     BUS_CPUS,
     BUS_CPU,
     BUS_RESERVED, /* /reserved-memory */
-    BUS_SKIPPED, /* disabled, or nothing in it is a device */
+    BUS_SKIPPED,  /* disabled, or nothing in it is a device */
 };
 
 /* A node that is open; its children's registers go up through it. */
@@ -75,8 +75,8 @@ struct walk {
     struct board *board;
     const char *why;
     uint32_t device_capacity, hart_capacity;
-    uint32_t depth;   /* of the open node; the root is 1 */
-    bool props_open;  /* its properties are still coming */
+    uint32_t depth;  /* of the open node; the root is 1 */
+    bool props_open; /* its properties are still coming */
     int node;
     const char *name;
     uint32_t reserved_count; /* /reserved-memory: taken out when all RAM is known */

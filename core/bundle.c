@@ -101,14 +101,16 @@ static const char *read_images(struct bundle *b, int images)
     uint32_t count = 0;
     int node;
 
-    fdt_for_each_subnode(node, b->fit, images) {
+    fdt_for_each_subnode(node, b->fit, images)
+    {
         count++;
     }
     b->images = pool_alloc(count * sizeof(b->images[0]), _Alignof(struct image));
     if (b->images == NULL) {
         return "it has more images than Curia's own memory can list";
     }
-    fdt_for_each_subnode(node, b->fit, images) {
+    fdt_for_each_subnode(node, b->fit, images)
+    {
         struct image *image = &b->images[b->image_count];
         const char *compression = fdt_prop_string(b->fit, node, "compression");
 
@@ -196,7 +198,8 @@ static const char *check_hashes(const struct bundle *b, const struct image *imag
     const char *fault = "it has no hash node: pack it with crc32 or sha256";
     int node;
 
-    fdt_for_each_subnode(node, b->fit, image->node) {
+    fdt_for_each_subnode(node, b->fit, image->node)
+    {
         const char *name = fdt_get_name(b->fit, node, NULL);
 
         if (name != NULL && strncmp(name, "hash", 4) == 0) {

@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NODE_NAME_MAX 64u
+#define NODE_NAME_MAX  64u
 #define CLOCK_PHANDLES 0x10000u /* phandles of copied clocks start here */
 
 /* ---- seeds ----------------------------------------------------------------------------------- */
@@ -130,13 +130,44 @@ static bool ends_with(const char *s, const char *tail)
 static bool is_left_out(const char *name)
 {
     static const char *const names[] = {
-        "#address-cells", "#size-cells", "assigned-clock-parents", "assigned-clock-rates",
-        "assigned-clocks", "clock-names", "clocks", "dma-names", "dma-ranges", "dmas",
-        "interconnect-names", "interconnects", "interrupt-map", "interrupt-map-mask",
-        "interrupt-parent", "interrupts", "interrupts-extended", "iommu-map", "iommu-map-mask",
-        "iommus", "linux,phandle", "mboxes", "memory-region", "msi-map", "msi-map-mask",
-        "msi-parent", "nvmem-cell-names", "nvmem-cells", "phandle", "phy-handle", "phy-names",
-        "phys", "power-domain-names", "power-domains", "ranges", "reg", "reset-names", "resets",
+        "#address-cells",
+        "#size-cells",
+        "assigned-clock-parents",
+        "assigned-clock-rates",
+        "assigned-clocks",
+        "clock-names",
+        "clocks",
+        "dma-names",
+        "dma-ranges",
+        "dmas",
+        "interconnect-names",
+        "interconnects",
+        "interrupt-map",
+        "interrupt-map-mask",
+        "interrupt-parent",
+        "interrupts",
+        "interrupts-extended",
+        "iommu-map",
+        "iommu-map-mask",
+        "iommus",
+        "linux,phandle",
+        "mboxes",
+        "memory-region",
+        "msi-map",
+        "msi-map-mask",
+        "msi-parent",
+        "nvmem-cell-names",
+        "nvmem-cells",
+        "phandle",
+        "phy-handle",
+        "phy-names",
+        "phys",
+        "power-domain-names",
+        "power-domains",
+        "ranges",
+        "reg",
+        "reset-names",
+        "resets",
         "status",
     };
 
@@ -269,7 +300,8 @@ static int put_passthrough(const struct vm *vm, uint32_t device, void *fdt)
     snprintf(name, sizeof(name), "%.*s@%lx", (int)strcspn(dev->path_tail, "@"), dev->path_tail,
              (unsigned long)dev->regs[0].start);
     bad |= fdt_begin_node(fdt, name);
-    fdt_for_each_property_offset(offset, host, dev->node) {
+    fdt_for_each_property_offset(offset, host, dev->node)
+    {
         const char *prop;
         int len;
         const void *data = fdt_getprop_by_offset(host, offset, &prop, &len);

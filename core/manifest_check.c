@@ -94,13 +94,15 @@ static bool area_valid(struct manifest_reader *r, const struct vm_config *vm, co
     if (!is_aligned(a->start | a->size, PAGE_SIZE) || a->size == 0) {
         manifest_fault(r, a->node, a->prop,
                        "%s at 0x%" PRIx64 ", size 0x%" PRIx64 ": both must be multiples of 4 KiB, "
-                       "and the size not 0", a->what, a->start, a->size);
+                       "and the size not 0",
+                       a->what, a->start, a->size);
         return false;
     }
     if (!range_within(a->start, a->size, 0, GUEST_ADDRESS_END)) {
         manifest_fault(r, a->node, a->prop,
                        "%s at 0x%" PRIx64 ", size 0x%" PRIx64 ", in VM %s: guest addresses end at "
-                       "0x%" PRIx64, a->what, a->start, a->size, vm->name, GUEST_ADDRESS_END);
+                       "0x%" PRIx64,
+                       a->what, a->start, a->size, vm->name, GUEST_ADDRESS_END);
         return false;
     }
     return true;
@@ -276,7 +278,8 @@ static void check_paths(struct manifest_reader *r, uint32_t vm)
             if (!c->mem[i].identity) {
                 manifest_fault(r, a->node, "dma",
                                "\"trusted\": without an IOMMU it uses host addresses, so VM %s "
-                               "needs memory-identity", c->name);
+                               "needs memory-identity",
+                               c->name);
                 break;
             }
         }
@@ -313,7 +316,8 @@ static void check_power(struct manifest_reader *r)
     case POWER_CONFIG_CYCLE:
         manifest_fault(r, m->vms[error.vm].node, "power-superiors",
                        "goes round in a circle by way of %s: who commands must not be commanded by "
-                       "its subordinate", m->vms[error.other].name);
+                       "its subordinate",
+                       m->vms[error.other].name);
         break;
     case POWER_CONFIG_POSTPONE:
         manifest_fault(r, m->vms[error.vm].node, "power-postpone-quantum-ms",

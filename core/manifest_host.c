@@ -12,14 +12,14 @@
 
 /* Curia's own, or what holds the whole machine. */
 static const char *const kept[] = {
-    "riscv,plic0",   "sifive,plic-1.0.0", "thead,c900-plic", "riscv,aplic",     "riscv,imsics",
-    "riscv,clint0",  "sifive,clint0",     "riscv,iommu",     "sifive,test1",    "arm,smmu-v3",
+    "riscv,plic0",  "sifive,plic-1.0.0", "thead,c900-plic", "riscv,aplic",  "riscv,imsics",
+    "riscv,clint0", "sifive,clint0",     "riscv,iommu",     "sifive,test1", "arm,smmu-v3",
 };
 
 /* Known to access memory by themselves, whatever the manifest says. */
 static const char *const bus_masters[] = {
-    "virtio,mmio", "pci-host-ecam-generic", "snps,designware-pcie", "snps,dwc3", "generic-ehci",
-    "generic-xhci", "generic-ohci", "qemu,fw-cfg-mmio", "cdns,macb", "snps,dwmac",
+    "virtio,mmio",  "pci-host-ecam-generic", "snps,designware-pcie", "snps,dwc3", "generic-ehci",
+    "generic-xhci", "generic-ohci",          "qemu,fw-cfg-mmio",     "cdns,macb", "snps,dwmac",
 };
 
 static bool is_any(const struct board_device *dev, const char *const *names, size_t count)
@@ -34,8 +34,8 @@ static bool is_any(const struct board_device *dev, const char *const *names, siz
 
 static bool is_bus_master(const struct board *b, const struct board_device *dev)
 {
-    static const char *const marks[] = {"dma-coherent", "dma-ranges", "dmas", "iommus",
-                                        "iommu-map", "msi-parent", "msi-map"};
+    static const char *const marks[] = {"dma-coherent", "dma-ranges", "dmas",   "iommus",
+                                        "iommu-map",    "msi-parent", "msi-map"};
 
     for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
         if (fdt_getprop(b->fdt, dev->node, marks[i], NULL) != NULL) {
@@ -106,8 +106,9 @@ static void check_lines(struct manifest_reader *r, uint32_t vm, const struct pas
                     if (dev->irqs[n].parent == irq->parent && dev->irqs[n].source == irq->source) {
                         manifest_fault(r, p->node, "host-path",
                                        "interrupt %u of %s is that of %s in VM %s too: give both "
-                                       "to one VM", irq->source, p->path,
-                                       other->passthrough[i].path, other->name);
+                                       "to one VM",
+                                       irq->source, p->path, other->passthrough[i].path,
+                                       other->name);
                     }
                 }
             }
@@ -117,8 +118,8 @@ static void check_lines(struct manifest_reader *r, uint32_t vm, const struct pas
                 !is_any(&b->devices[i], kept, ARRAY_SIZE(kept))) {
                 manifest_fault(r, p->node, "host-path",
                                "interrupt %u of %s goes to %s, which is not the machine's PLIC or "
-                               "APLIC: Curia cannot pass it on", irq->source, p->path,
-                               b->devices[i].path_tail);
+                               "APLIC: Curia cannot pass it on",
+                               irq->source, p->path, b->devices[i].path_tail);
             }
         }
     }
@@ -132,13 +133,15 @@ static void check_passthrough(struct manifest_reader *r, uint32_t vm,
     if (is_any(dev, kept, ARRAY_SIZE(kept)) || dev == r->board->stdout_dev) {
         manifest_fault(r, p->node, "host-path",
                        "%s is Curia's own (interrupt controller, IOMMU, reset, console): it cannot "
-                       "be given away", p->path);
+                       "be given away",
+                       p->path);
         return;
     }
     if (p->dma == DMA_NONE && is_bus_master(r->board, dev)) {
         manifest_fault(r, p->node, "dma",
                        "is \"none\", but %s accesses memory by itself, and there is no IOMMU "
-                       "driver: leave it out, or say \"trusted\" and answer for it", p->path);
+                       "driver: leave it out, or say \"trusted\" and answer for it",
+                       p->path);
     }
     check_neighbours(r, p);
     check_lines(r, vm, p);
@@ -157,10 +160,10 @@ static void check_harts(struct manifest_reader *r, const struct vm_config *vm)
             h++;
         }
         if (h == b->hart_count) {
-            manifest_fault(r, vm->node, "harts",
-                           "there is no hart %" PRIu64 ": this machine has %u, from %" PRIu64
-                           " to %" PRIu64, vm->harts[i], b->hart_count, b->harts[0].id,
-                           b->harts[b->hart_count - 1].id);
+            manifest_fault(
+                r, vm->node, "harts",
+                "there is no hart %" PRIu64 ": this machine has %u, from %" PRIu64 " to %" PRIu64,
+                vm->harts[i], b->hart_count, b->harts[0].id, b->harts[b->hart_count - 1].id);
         }
     }
     if (vm->irqchip == IRQCHIP_AIA) {
@@ -187,8 +190,8 @@ static void take_identity(struct manifest_reader *r, struct ram *ram, const stru
             ram_alloc_at(ram, hpa(mem->gpa), mem->size) != ERR_OK) {
             manifest_fault(r, vm->node, "memory-identity",
                            "0x%" PRIx64 "..0x%" PRIx64 " is not free RAM of this machine, or "
-                           "another VM's: look at the memory nodes of its FDT", mem->gpa,
-                           mem->gpa + (mem->size - 1));
+                           "another VM's: look at the memory nodes of its FDT",
+                           mem->gpa, mem->gpa + (mem->size - 1));
         }
     }
 }

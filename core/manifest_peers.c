@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define FIELD(type, field) (uint16_t)offsetof(type, field)
+#define FIELD(type, field) (uint16_t) offsetof(type, field)
 
 static void read_ends(struct manifest_reader *r, struct channel_config *c)
 {
@@ -21,8 +21,9 @@ static void read_ends(struct manifest_reader *r, struct channel_config *c)
                            manifest_vms(r, c->node, "to", &vms[1], 1);
     }
     if (count != 2 || vms[0] == vms[1]) {
-        manifest_fault(r, c->node, NULL, "a channel joins two VMs: between = <&a &b>, or, for "
-                                         "messages one way only, from = <&a> and to = <&b>");
+        manifest_fault(r, c->node, NULL,
+                       "a channel joins two VMs: between = <&a &b>, or, for "
+                       "messages one way only, from = <&a> and to = <&b>");
         return;
     }
     c->end[0] = (struct channel_end_config){.vm = vms[0], .send = true, .receive = both};
@@ -120,7 +121,8 @@ static void read_group(struct manifest_reader *r, const char *path, bool channel
     if (channels ? m->channels == NULL : m->shmems == NULL) {
         return;
     }
-    fdt_for_each_subnode(node, r->blob, group) {
+    fdt_for_each_subnode(node, r->blob, group)
+    {
         if (channels) {
             m->channels[m->channel_count].node = node;
             read_channel(r, &m->channels[m->channel_count++]);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX 240u
+#define TEXT_MAX      240u
 #define NODE_PATH_MAX 96u
 
 void manifest_fault(struct manifest_reader *r, int node, const char *prop, const char *fmt, ...)
@@ -50,7 +50,8 @@ uint32_t manifest_child_count(const struct manifest_reader *r, int node)
     uint32_t count = 0;
     int child;
 
-    fdt_for_each_subnode(child, r->blob, node) {
+    fdt_for_each_subnode(child, r->blob, node)
+    {
         count++;
     }
     return count;
@@ -111,8 +112,7 @@ const char *manifest_name(struct manifest_reader *r, int node)
     const char *name = fdt_get_name(r->blob, node, NULL);
     size_t len = name != NULL ? strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") : 0;
 
-    if (name == NULL || len == 0 || len > MANIFEST_NAME_MAX || name[len] != '\0' ||
-        name[0] < 'a') {
+    if (name == NULL || len == 0 || len > MANIFEST_NAME_MAX || name[len] != '\0' || name[0] < 'a') {
         manifest_fault(r, node, NULL,
                        "bad name: a letter, then letters, digits and '-', lower case, at most %u",
                        MANIFEST_NAME_MAX);
@@ -272,7 +272,8 @@ void manifest_props(struct manifest_reader *r, int node, const struct prop_spec 
 {
     int offset;
 
-    fdt_for_each_property_offset(offset, r->blob, node) {
+    fdt_for_each_property_offset(offset, r->blob, node)
+    {
         const char *name;
         int len;
         const void *data = fdt_getprop_by_offset(r->blob, offset, &name, &len);

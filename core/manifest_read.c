@@ -12,8 +12,8 @@
 #define VERSION 1u
 #define HOUR_MS 3600000u
 
-#define FIELD(type, field) (uint16_t)offsetof(type, field)
-#define MAY_INITIATE "off\0reset-cold\0reset-warm\0suspend\0emergency\0"
+#define FIELD(type, field) (uint16_t) offsetof(type, field)
+#define MAY_INITIATE       "off\0reset-cold\0reset-warm\0suspend\0emergency\0"
 
 _Static_assert(POWER_MAY(POWER_OFF) == 1u << 0 && POWER_MAY(POWER_RESET_COLD) == 1u << 1 &&
                    POWER_MAY(POWER_RESET_WARM) == 1u << 2 && POWER_MAY(POWER_SUSPEND) == 1u << 3 &&
@@ -87,8 +87,9 @@ static void read_harts(struct manifest_reader *r, struct vm_config *vm)
 
     vm->vcpu_count = 0;
     if (cells == NULL || len == 0 || len % 4 != 0) {
-        manifest_fault(r, vm->node, "harts", "must list the hart of each vCPU, <1 2>: in this "
-                                             "version a hart belongs to one vCPU");
+        manifest_fault(r, vm->node, "harts",
+                       "must list the hart of each vCPU, <1 2>: in this "
+                       "version a hart belongs to one vCPU");
         return;
     }
     if ((uint32_t)len / 4u > MANIFEST_VCPUS) {
@@ -97,9 +98,10 @@ static void read_harts(struct manifest_reader *r, struct vm_config *vm)
         return;
     }
     if (vcpus != 0 && vcpus != (uint32_t)len / 4u) {
-        manifest_fault(r, vm->node, "vcpus",
-                       "is %u, but harts lists %d: there must be one for each (vcpus may be left out)",
-                       vcpus, len / 4);
+        manifest_fault(
+            r, vm->node, "vcpus",
+            "is %u, but harts lists %d: there must be one for each (vcpus may be left out)", vcpus,
+            len / 4);
     }
     vm->harts = manifest_storage(r, vm->node, (uint32_t)len / 4u, sizeof(vm->harts[0]));
     if (vm->harts != NULL) {
@@ -165,8 +167,9 @@ static void read_passthrough(struct manifest_reader *r, struct vm_config *vm, in
     *dev = (struct passthrough_config){.node = node};
     manifest_props(r, node, props, ARRAY_SIZE(props), dev);
     if (dev->path == NULL) {
-        manifest_fault(r, node, "host-path", "is missing: the device's path in the host's FDT, "
-                                             "\"/soc/rtc@101000\"");
+        manifest_fault(r, node, "host-path",
+                       "is missing: the device's path in the host's FDT, "
+                       "\"/soc/rtc@101000\"");
         dev->path = "";
     }
     if (fdt_getprop(r->blob, node, "dma", NULL) == NULL) {
@@ -182,7 +185,8 @@ static void read_vm_devices(struct manifest_reader *r, struct vm_config *vm)
     uint32_t passthrough = 0;
     int node;
 
-    fdt_for_each_subnode(node, r->blob, vm->node) {
+    fdt_for_each_subnode(node, r->blob, vm->node)
+    {
         if (is_compatible(r, node, "ns16550a")) {
             uarts++;
         } else if (is_compatible(r, node, "curia,passthrough")) {
@@ -197,7 +201,8 @@ static void read_vm_devices(struct manifest_reader *r, struct vm_config *vm)
     if (vm->vdevs == NULL || vm->passthrough == NULL) {
         return;
     }
-    fdt_for_each_subnode(node, r->blob, vm->node) {
+    fdt_for_each_subnode(node, r->blob, vm->node)
+    {
         if (is_compatible(r, node, "ns16550a")) {
             read_uart(r, vm, node);
         } else if (is_compatible(r, node, "curia,passthrough")) {
@@ -252,7 +257,8 @@ static void find_vms(struct manifest_reader *r)
     if (m->vms == NULL || r->vm_phandles == NULL) {
         return;
     }
-    fdt_for_each_subnode(node, r->blob, 0) {
+    fdt_for_each_subnode(node, r->blob, 0)
+    {
         const char *name = fdt_get_name(r->blob, node, NULL);
 
         if (name == NULL || strcmp(name, "channels") == 0 || strcmp(name, "shared-memory") == 0 ||
@@ -307,8 +313,9 @@ enum err manifest_read(struct manifest *m, const void *blob, size_t size, const 
     }
     if (size < FDT_V17_SIZE || fdt_check_full(r.blob, size) != 0) {
         if (report != NULL) {
-            report(report_arg, "/", NULL, "is no device tree blob, or a damaged one: compile the "
-                                          "manifest with dtc");
+            report(report_arg, "/", NULL,
+                   "is no device tree blob, or a damaged one: compile the "
+                   "manifest with dtc");
         }
         return ERR_INVALID;
     }

@@ -6,8 +6,8 @@
  *     curia-manifest check FILE [--fdt HOST.dtb]
  *
  * FILE is a compiled manifest or a bundle that holds one (then image names are checked too). With
- * the machine's FDT, harts, memory and devices are checked against it. Exit: 0 it is right, 1 it has
- * mistakes, 2 it could not be read.
+ * the machine's FDT, harts, memory and devices are checked against it. Exit: 0 it is right, 1 it
+ * has mistakes, 2 it could not be read.
  */
 #include "core/bundle.h"
 #include "core/fdt.h"
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_BYTES (64u * 1024u * 1024u)
+#define ARENA_BYTES  (64u * 1024u * 1024u)
 #define PRINT_COLUMN 14
 
 enum {

@@ -3,8 +3,8 @@
  *       core/manifest_props.c core/manifest_peers.c core/manifest_check.c core/manifest_host.c
  *       core/power_graph.c libfdt */
 /*
- * Any bytes as the host's FDT; where it is accepted, its tables are sound, and a manifest is checked
- * against the machine that it describes.
+ * Any bytes as the host's FDT; where it is accepted, its tables are sound, and a manifest is
+ * checked against the machine that it describes.
  */
 #include "core/board.h"
 #include "core/fdt.h"
@@ -63,7 +63,8 @@ static void check_board(const struct board *b)
     require(b->hart_count > 0 && b->timebase_hz != 0 && b->ram.count > 0);
     for (uint32_t i = 0; i < b->ram.count; i++) {
         require(range_valid(b->ram.free[i].start, b->ram.free[i].size));
-        require(i == 0 || b->ram.free[i - 1].start + b->ram.free[i - 1].size < b->ram.free[i].start);
+        require(i == 0 ||
+                b->ram.free[i - 1].start + b->ram.free[i - 1].size < b->ram.free[i].start);
     }
     for (uint32_t i = 0; i < b->device_count; i++) {
         const struct board_device *d = &b->devices[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/manifest_read.c core/manifest_props.c core/manifest_peers.c core/manifest_check.c
- *       core/manifest_host.c core/board.c core/board_walk.c core/fdt.c core/ram.c core/power_graph.c
- *       core/bundle.c core/pagepool.c tests/unit/fake_arch.c tests/unit/fake_memory.c
+ *       core/manifest_host.c core/board.c core/board_walk.c core/fdt.c core/ram.c
+ * core/power_graph.c core/bundle.c core/pagepool.c tests/unit/fake_arch.c tests/unit/fake_memory.c
  *       tests/unit/fake_setup.c tests/unit/fake_core.c libfdt bearssl */
 /*
  * Any bytes as a manifest and as a bundle. A manifest that is accepted must be one that could be
@@ -49,8 +49,8 @@ static void check_vm(const struct manifest *m, const struct vm_config *vm)
         require(range_valid(vm->mem[i].gpa, vm->mem[i].size));
         require(is_aligned(vm->mem[i].gpa | vm->mem[i].size, PAGE_SIZE));
         for (uint32_t k = 0; k < i; k++) {
-            require(!range_overlaps(vm->mem[i].gpa, vm->mem[i].size, vm->mem[k].gpa,
-                                    vm->mem[k].size));
+            require(
+                !range_overlaps(vm->mem[i].gpa, vm->mem[i].size, vm->mem[k].gpa, vm->mem[k].size));
         }
     }
     require((vm->power.superiors >> (m->vm_count - 1)) <= 1);

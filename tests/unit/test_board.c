@@ -317,12 +317,9 @@ static void damaged_ones_are_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(qemu_with_aia),
-        cmocka_unit_test(qemu_with_plic),
-        cmocka_unit_test(an_odd_machine),
-        cmocka_unit_test(what_is_missing_is_named),
-        cmocka_unit_test(nop_tags_are_skipped),
-        cmocka_unit_test(damaged_ones_are_survived),
+        cmocka_unit_test(qemu_with_aia),        cmocka_unit_test(qemu_with_plic),
+        cmocka_unit_test(an_odd_machine),       cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(nop_tags_are_skipped), cmocka_unit_test(damaged_ones_are_survived),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

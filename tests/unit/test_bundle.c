@@ -55,7 +55,8 @@ static void put_hash(const char *name, const char *algo, const void *value, int 
     fdt_end_node(fit);
 }
 
-/* An inline image of size bytes, with the hash nodes that the letters say: c, s, C, S (wrong) ... */
+/* An inline image of size bytes, with the hash nodes that the letters say: c, s, C, S (wrong) ...
+ */
 static void put_image(const char *name, const void *data, int size, const char *hashes)
 {
     static const unsigned char wrong[32];
@@ -112,10 +113,14 @@ static void hashes_are_checked(void **state)
         enum err err;
         const char *text;
     } cases[] = {
-        {"c", ERR_OK, NULL},          {"s", ERR_OK, NULL},
-        {"cs", ERR_OK, NULL},         {"", ERR_IO, "no hash node"},
-        {"C", ERR_IO, "crc32 is wrong"}, {"cS", ERR_IO, "sha256 is wrong"},
-        {"sC", ERR_IO, "crc32 is wrong"}, {"cx", ERR_IO, "does not know"},
+        {"c", ERR_OK, NULL},
+        {"s", ERR_OK, NULL},
+        {"cs", ERR_OK, NULL},
+        {"", ERR_IO, "no hash node"},
+        {"C", ERR_IO, "crc32 is wrong"},
+        {"cS", ERR_IO, "sha256 is wrong"},
+        {"sC", ERR_IO, "crc32 is wrong"},
+        {"cx", ERR_IO, "does not know"},
         {"l", ERR_IO, "crc32 is wrong"},
     };
 

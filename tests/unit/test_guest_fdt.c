@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/guest_fdt.c core/manifest_read.c core/manifest_props.c core/manifest_peers.c
- *       core/manifest_check.c core/manifest_host.c core/power_graph.c core/board.c core/board_walk.c
- *       core/fdt.c core/ram.c core/pagepool.c tests/unit/dts.c tests/unit/fake_arch.c
+ *       core/manifest_check.c core/manifest_host.c core/power_graph.c core/board.c
+ * core/board_walk.c core/fdt.c core/ram.c core/pagepool.c tests/unit/dts.c tests/unit/fake_arch.c
  *       tests/unit/fake_memory.c tests/unit/fake_setup.c tests/unit/fake_core.c libfdt bearssl */
 /* The FDT of a VM, read back with libfdt: from the demo's manifest, and with odd host devices. */
 #include "core/fdt.h"
@@ -65,7 +65,8 @@ static enum err uart_node(const struct vdev *dev, void *out)
 static const struct virqchip_ops chip_ops = {.fdt_node = chip_node};
 static const struct vdev_ops uart_ops = {.fdt_node = uart_node};
 
-/* ---- a VM of the demo --------------------------------------------------------------------------- */
+/* ---- a VM of the demo ---------------------------------------------------------------------------
+ */
 
 static struct virqchip chip;
 static struct vdev uart;
@@ -85,7 +86,8 @@ static struct vm *make_vm(const char *manifest, uint32_t index, bool imsic)
     free(manifest_blob);
     manifest_blob = dts_blob(manifest, &size);
     assert_int_equal(manifest_read(&machine.manifest, manifest_blob, size, &machine.board, NULL,
-                                   NULL, told, NULL), ERR_OK);
+                                   NULL, told, NULL),
+                     ERR_OK);
     vm = fake_vm_add("vm", machine.manifest.vms[index].vcpu_count, 0, 0x80000000, 0x1000);
     vm->config = &machine.manifest.vms[index];
     vm->has_imsic = imsic;
@@ -123,7 +125,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- reading back ---------------------------------------------------------------------------------- */
+/* ---- reading back
+ * ---------------------------------------------------------------------------------- */
 
 static int node_at(const char *path)
 {
@@ -267,7 +270,8 @@ static const char odd_host[] =
     "    cpu@0 { device_type = \"cpu\"; reg = <0>; riscv,isa = \"rv64imafdch\";\n"
     "      interrupt-controller { interrupt-controller; #interrupt-cells = <1>; }; }; };\n"
     "  memory@80000000 { device_type = \"memory\"; reg = <0 0x80000000 0 0x40000000>; };\n"
-    "  osc: osc { compatible = \"fixed-clock\"; #clock-cells = <0>; clock-frequency = <24000000>; };\n"
+    "  osc: osc { compatible = \"fixed-clock\"; #clock-cells = <0>; clock-frequency = <24000000>; "
+    "};\n"
     "  pll: pll { compatible = \"maker,pll\"; #clock-cells = <1>; };\n"
     "  soc { #address-cells = <1>; #size-cells = <1>; ranges = <0x0 0x1 0x0 0x10000000>;\n"
     "    compatible = \"simple-bus\";\n"
@@ -294,8 +298,10 @@ static const char odd_manifest[] =
     "/dts-v1/; / { compatible = \"curia,manifest\"; version = <1>;\n"
     "  one { compatible = \"curia,vm\"; harts = <0>; memory = <0 0x80000000 0 0x1000000>;\n"
     "    kernel = \"k\";\n"
-    "    can { compatible = \"curia,passthrough\"; host-path = \"/soc/can@20000\"; dma = \"none\"; };\n"
-    "    adc { compatible = \"curia,passthrough\"; host-path = \"/soc/adc@30000\"; dma = \"none\"; };\n"
+    "    can { compatible = \"curia,passthrough\"; host-path = \"/soc/can@20000\"; dma = \"none\"; "
+    "};\n"
+    "    adc { compatible = \"curia,passthrough\"; host-path = \"/soc/adc@30000\"; dma = \"none\"; "
+    "};\n"
     "  };\n"
     "};\n";
 
@@ -330,8 +336,8 @@ static void host_nodes_are_made_to_fit(void **state)
     assert_false(has_prop(can, "status"));
     assert_text(can, "clock-names", "can");
     clock = fdt_prop_u32(fdt, node_at(can), "clocks", 0);
-    assert_int_equal(fdt_prop_u32(fdt, fdt_node_offset_by_phandle(fdt, clock), "clock-frequency", 0),
-                     24000000);
+    assert_int_equal(
+        fdt_prop_u32(fdt, fdt_node_offset_by_phandle(fdt, clock), "clock-frequency", 0), 24000000);
     assert_false(has_prop("/soc/adc@100030000", "clocks")); /* its PLL stays the host's affair */
     assert_false(has_prop("/soc/adc@100030000", "clock-names"));
     assert_false(has_prop("/soc/adc@100030000", "interrupts"));
@@ -369,12 +375,16 @@ static void neighbours_and_shared_lines_are_refused(void **state)
 {
     (void)state;
     use_odd_host();
-    expect_refused("/soc/adc@30000", "/soc/near@40000", "shares a page of registers with same@40800");
+    expect_refused("/soc/adc@30000", "/soc/near@40000",
+                   "shares a page of registers with same@40800");
     expect_refused("/soc/adc@30000", "/soc/key@70000", "goes to gpio@60000, which is not");
-    expect_refused("    adc {", "  };\n  two { compatible = \"curia,vm\"; harts = <0>; kernel = \"k\";\n"
-                   "    memory = <0 0x80000000 0 0x1000000>;\n"
-                   "    line { compatible = \"curia,passthrough\"; host-path = \"/soc/line@50000\"; "
-                   "dma = \"none\"; };\n    adc {", "is that of /soc/can@20000 in VM one too");
+    expect_refused(
+        "    adc {",
+        "  };\n  two { compatible = \"curia,vm\"; harts = <0>; kernel = \"k\";\n"
+        "    memory = <0 0x80000000 0 0x1000000>;\n"
+        "    line { compatible = \"curia,passthrough\"; host-path = \"/soc/line@50000\"; "
+        "dma = \"none\"; };\n    adc {",
+        "is that of /soc/can@20000 in VM one too");
 }
 
 int main(void)

@@ -328,7 +328,8 @@ static const struct mistake mistakes[] = {
     {"b_uart: uart { compatible = \"ns16550a\"; address = <0x0 0x10000000>;\n"
      "            interrupt = <32>; };",
      "pci { compatible = \"curia,passthrough\"; host-path = \"/soc/pci@30000000\";"
-     " dma = \"trusted\"; };", "/beta/pci", "dma", "needs memory-identity"},
+     " dma = \"trusted\"; };",
+     "/beta/pci", "dma", "needs memory-identity"},
     /* Power. */
     {"power-superiors = <&a>", "power-superiors = <&b>", "/beta", "power-superiors", "in a circle"},
     {"power-may-veto;", "power-superiors = <&b>;", "/alpha", "power-superiors",
@@ -454,7 +455,8 @@ static void too_many_vms(void **state)
     for (uint32_t i = 0; i <= MANIFEST_VMS; i++) {
         at += (size_t)snprintf(source + at, sizeof(source) - at,
                                "v%u { compatible = \"curia,vm\"; harts = <%u>; "
-                               "kernel = \"kernel\"; memory = <0 0x80000000 0 0x100000>; };\n", i, i);
+                               "kernel = \"kernel\"; memory = <0 0x80000000 0 0x100000>; };\n",
+                               i, i);
     }
     snprintf(source + at, sizeof(source) - at, "};\n");
     assert_int_equal(read_source(source, NULL, &m, &f, &blob), ERR_INVALID);

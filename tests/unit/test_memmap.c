@@ -121,7 +121,10 @@ static void copies_at_the_edges(void **state)
     assert_string_equal(back, text);
     assert_int_equal(guest_zero(vm, gpa(RAM + BYTES - 2), 4), ERR_OK);
     assert_memory_equal(first + BYTES - 4, "01\0\0", 4);
-    assert_memory_equal(second, "\0\0" "6789", 6);
+    assert_memory_equal(second,
+                        "\0\0"
+                        "6789",
+                        6);
     assert_int_equal(guest_read(vm, back, gpa(0), 0), ERR_OK);
 }
 

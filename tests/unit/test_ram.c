@@ -139,8 +139,7 @@ static void same_as_a_page_map(void **state)
         }
         for (uint32_t i = 0; i < ram.count; i++) {
             assert_true(ram.free[i].size != 0);
-            assert_true(i == 0 ||
-                        ram.free[i - 1].start + ram.free[i - 1].size < ram.free[i].start);
+            assert_true(i == 0 || ram.free[i - 1].start + ram.free[i - 1].size < ram.free[i].start);
             for (uint64_t at = 0; at < ram.free[i].size; at += PAGE_SIZE) {
                 assert_true(model[(ram.free[i].start + at) / PAGE_SIZE]);
                 seen += PAGE_SIZE;
