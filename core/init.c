@@ -70,6 +70,11 @@ void machine_build(void)
         boot_fail("the arena is used up: the machine has too little RAM behind the image");
     }
     for (uint32_t i = 0; i < machine.manifest.vm_count; i++) {
+        if (vm_take_identity_ram(i, &why) != ERR_OK) {
+            boot_fail("VM %s cannot be built: %s", machine.manifest.vms[i].name, why);
+        }
+    }
+    for (uint32_t i = 0; i < machine.manifest.vm_count; i++) {
         if (vm_build(i, &why) != ERR_OK) {
             boot_fail("VM %s cannot be built: %s", machine.manifest.vms[i].name, why);
         }

@@ -25,6 +25,11 @@
 #define MIB2      (2ull * MIB)
 #define FDT_ALIGN (4ull * KIB)
 
+/* Room for a generated FDT: a vCPU's node is mostly its ISA, told in two forms. */
+#define FDT_BASE_BYTES   (6u * KIB)
+#define FDT_VCPU_BYTES   (2u * KIB)
+#define FDT_DEVICE_BYTES (1u * KIB)
+
 /* The RISC-V boot image header, as far as a loader reads it; little endian. */
 struct image_header {
     uint32_t code[2];
@@ -50,12 +55,26 @@ struct piece {
 
 static struct {
     struct spinlock lock;
-    void *buffer PT_GUARDED_BY(lock); /* LOADER_FDT_MAX bytes */
+    void *buffer PT_GUARDED_BY(lock);
+    size_t size; /* enough for any VM of the manifest */
 } fdt_writer;
+
+static size_t fdt_room(const struct vm_config *c)
+{
+    size_t ends = machine.manifest.channel_count + machine.manifest.shmem_count;
+
+    return FDT_BASE_BYTES + c->vcpu_count * FDT_VCPU_BYTES +
+           (c->vdev_count + c->passthrough_count + ends) * FDT_DEVICE_BYTES;
+}
 
 enum err loader_init(void)
 {
-    fdt_writer.buffer = pool_alloc(LOADER_FDT_MAX, 8);
+    for (uint32_t i = 0; i < machine.manifest.vm_count; i++) {
+        size_t room = fdt_room(&machine.manifest.vms[i]);
+
+        fdt_writer.size = room > fdt_writer.size ? room : fdt_writer.size;
+    }
+    fdt_writer.buffer = pool_alloc(fdt_writer.size, 8);
     return fdt_writer.buffer != NULL ? ERR_OK : ERR_NO_MEMORY;
 }
 
@@ -136,7 +155,7 @@ static enum err make_fdt(const struct vm *vm, const struct guest_initrd *initrd,
         return e;
     }
 
-    e = guest_fdt_write(vm, initrd, fdt_writer.buffer, LOADER_FDT_MAX);
+    e = guest_fdt_write(vm, initrd, fdt_writer.buffer, fdt_writer.size);
     if (e != ERR_OK) {
         *why = "its FDT does not fit into the loader's buffer";
         return ERR_FAILED;

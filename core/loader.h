@@ -7,14 +7,12 @@
 #include "core/err.h"
 #include "core/vm.h"
 
-#define LOADER_FDT_MAX (16u * 1024u) /* bytes of a generated FDT */
-
 struct loaded {
     gpa_t entry;
     gpa_t fdt;
 };
 
-/* At boot, before any load. */
+/* At boot, before any load; the manifest has been read. ERR_NO_MEMORY. */
 enum err loader_init(void) MUST_CHECK;
 
 /*

@@ -53,21 +53,33 @@ static enum err add_ram(struct vm *vm, const struct mem_config *mem, const char 
     struct region r = {gpa(mem->gpa), mem->size, {mem->gpa}, REGION_RAM, MAP_RAM};
     enum err e;
 
-    if (mem->identity) {
-        e = ram_alloc_at(ram, hpa(mem->gpa), mem->size);
-        if (e != ERR_OK) {
+    if (mem->identity) { /* has its place already */
+        return add_region(vm, &r, why);
+    }
+    e = ram_alloc(ram, mem->size, best_align(mem->gpa, mem->size), &r.hpa);
+    if (e != ERR_OK) {
+        e = ram_alloc(ram, mem->size, mem->size >= 2 * MIB ? 2 * MIB : PAGE_SIZE, &r.hpa);
+    }
+    if (e != ERR_OK) {
+        *why = "there is not enough free RAM for its memory";
+        return e;
+    }
+    return add_region(vm, &r, why);
+}
+
+enum err vm_take_identity_ram(uint32_t index, const char **why)
+{
+    const struct vm_config *c = &machine.manifest.vms[index];
+
+    for (uint32_t i = 0; i < c->mem_count; i++) {
+        const struct mem_config *mem = &c->mem[i];
+
+        if (mem->identity && ram_alloc_at(&machine.board.ram, hpa(mem->gpa), mem->size) != ERR_OK) {
             *why = "its identity-mapped memory is not free RAM of this machine";
-        }
-    } else {
-        e = ram_alloc(ram, mem->size, best_align(mem->gpa, mem->size), &r.hpa);
-        if (e != ERR_OK) {
-            e = ram_alloc(ram, mem->size, mem->size >= 2 * MIB ? 2 * MIB : PAGE_SIZE, &r.hpa);
-        }
-        if (e != ERR_OK) {
-            *why = "there is not enough free RAM for its memory";
+            return ERR_NO_MEMORY;
         }
     }
-    return e == ERR_OK ? add_region(vm, &r, why) : e;
+    return ERR_OK;
 }
 
 static enum err add_vcpus(struct vm *vm, const char **why)

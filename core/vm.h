@@ -95,6 +95,12 @@ static inline struct vcpu *vm_vcpu(const struct vm *vm, uint64_t index)
 }
 
 /*
+ * Takes the RAM that VM index must have at its own addresses. For all VMs before the first is built,
+ * so that none is given what another needs. Boot hart. On error *why names the cause.
+ */
+enum err vm_take_identity_ram(uint32_t index, const char **why) MUST_CHECK;
+
+/*
  * Builds VM index of the manifest: RAM, map, stage 2, vCPUs, irqchip, devices. Boot hart. On error
  * *why names the cause.
  */
