@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Markers, and the parts of the measuring guest. One hart a guest; no locks. */
+#ifndef GUESTS_BENCH_BENCH_H
+#define GUESTS_BENCH_BENCH_H
+
+#include "guests/bench/rows.h"
+#include "guests/lib/csr.h"
+
+#include <stdint.h>
+
+/* Has no effect, and is found by the counter. n, 2 to 2047, is part of the instruction. */
+#define MARK(n) __asm__ volatile("slti x0, x0, %0" : : "i"(n) : "memory")
+
+#define BENCH_BEGIN(name) MARK(2 * ROW_##name)
+#define BENCH_END(name)   MARK(2 * ROW_##name + 1)
+
+#define BENCH(name, ...)                                                                           \
+    for (uint32_t round_ = 0; round_ < BENCH_ROUNDS; round_++) {                                   \
+        BENCH_BEGIN(name);                                                                         \
+        __VA_ARGS__;                                                                               \
+        BENCH_END(name);                                                                           \
+    }
+
+/* What is pending is taken at the second instruction. */
+static inline void take_irqs(void)
+{
+    csr_set(CSR_SSTATUS, SSTATUS_SIE);
+    __asm__ volatile("nop" : : : "memory");
+    csr_clear(CSR_SSTATUS, SSTATUS_SIE);
+}
+
+/* Until one is pending, taken or not. */
+static inline void wait_for_irq(void)
+{
+    __asm__ volatile("wfi" : : : "memory");
+}
+
+/* The rows that need another VM: this end, and the other, which runs until it is stopped. */
+void bench_channel(void);
+_Noreturn void peer_run(void);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Doorbells and messages from this VM to another over the channel "bench". The two keep step by a shared
+ * region of that name: the receiver says, inside its window, that it is about to wait, and how many
+ * it has received; so that no arrival falls outside a window, on however slow a machine.
+ */
+#include "guests/bench/bench.h"
+#include "guests/lib/board.h"
+#include "guests/lib/console.h"
+#include "guests/lib/irq.h"
+#include "guests/lib/mailbox.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#define MESSAGE_BYTES 64u
+
+/* The region: zero at boot, written by the receiver. */
+struct steps {
+    _Atomic uint32_t waiting; /* the so manieth arrival is awaited */
+    _Atomic uint32_t received;
+};
+
+static struct mailbox_memory memory;
+static struct mailbox mailbox;
+static struct steps *steps;
+static uint32_t arrivals;
+static char message[MESSAGE_BYTES];
+
+static bool open_channel(irq_fn on_mail)
+{
+    const struct board_channel *channel = board_channel("bench");
+
+    if (channel == NULL || board.region_count == 0) {
+        return false;
+    }
+    steps = (struct steps *)(uintptr_t)board.regions[0].range.start;
+    if (!irq_attach(channel->irq, hart_self()->index, on_mail, NULL) ||
+        mailbox_open(&mailbox, channel, &memory) != SBI_SUCCESS) {
+        guest_panic("bench: the channel cannot be opened\n");
+    }
+    return true;
+}
+
+static void until(_Atomic uint32_t *word, uint32_t value)
+{
+    while (atomic_load(word) != value) {
+    }
+}
+
+/* ---- the sender ----------------------------------------------------------------------------------- */
+
+static void on_nothing(void *unused)
+{
+    (void)unused;
+}
+
+static int64_t ring(void)
+{
+    return mailbox_notify(&mailbox, 1);
+}
+
+static int64_t send(void)
+{
+    return mailbox_send(&mailbox, message, sizeof(message));
+}
+
+#define BENCH_SEND(name, count, call)                                                              \
+    for (uint32_t round_ = 0; round_ < BENCH_ROUNDS; round_++) {                                   \
+        int64_t error_;                                                                            \
+                                                                                                   \
+        until(&steps->waiting, ++(count));                                                         \
+        BENCH_BEGIN(name);                                                                         \
+        error_ = (call);                                                                           \
+        BENCH_END(name);                                                                           \
+        if (error_ != SBI_SUCCESS) {                                                               \
+            guest_panic("bench: " #name ": error %d\n", (int)error_);                              \
+        }                                                                                          \
+        until(&steps->received, (count));                                                          \
+    }
+
+void bench_channel(void)
+{
+    uint32_t count = 0;
+
+    if (!open_channel(on_nothing)) {
+        return;
+    }
+    while ((mailbox_peer_state(&mailbox) & CURIA_PEER_UP) == 0) {
+    }
+    BENCH_SEND(doorbell_send, count, ring());
+    BENCH_SEND(message_send, count, send());
+}
+
+/* ---- the receiver --------------------------------------------------------------------------------- */
+
+static void on_bell(void *unused)
+{
+    (void)unused;
+    if ((mailbox_take_events(&mailbox) & CURIA_MAILBOX_EV_BELL) != 0 &&
+        mailbox_take_bell(&mailbox) != 0) {
+        arrivals++;
+    }
+}
+
+static void on_message(void *unused)
+{
+    (void)unused;
+    (void)mailbox_take_events(&mailbox);
+    while (mailbox_receive(&mailbox, message, sizeof(message)) != 0) {
+        arrivals++;
+    }
+}
+
+static irq_fn handler;
+
+static void on_mail(void *unused)
+{
+    handler(unused);
+}
+
+#define BENCH_RECEIVE(name, count)                                                                 \
+    for (uint32_t round_ = 0; round_ < BENCH_ROUNDS; round_++) {                                   \
+        (count)++;                                                                                 \
+        BENCH_BEGIN(name);                                                                         \
+        atomic_store_explicit(&steps->waiting, (count), memory_order_release);                     \
+        wait_for_irq();                                                                            \
+        take_irqs();                                                                               \
+        BENCH_END(name);                                                                           \
+        if (arrivals != (count)) {                                                                 \
+            guest_panic("bench: " #name ": arrival %u at count %u\n", (unsigned)arrivals,          \
+                        (unsigned)(count));                                                        \
+        }                                                                                          \
+        atomic_store(&steps->received, (count));                                                   \
+    }
+
+void peer_run(void)
+{
+    uint32_t count = 0;
+
+    handler = on_message;
+    if (!open_channel(on_mail)) {
+        guest_panic("bench: a peer without a channel\n");
+    }
+    /* That the sender's end has come up is an event too, and no part of a row. */
+    while ((mailbox_peer_state(&mailbox) & CURIA_PEER_UP) == 0) {
+    }
+    wait_for_irq();
+    take_irqs();
+    handler = on_bell;
+    BENCH_RECEIVE(doorbell_receive, count);
+    handler = on_message;
+    BENCH_RECEIVE(message_receive, count);
+    for (;;) {
+        wait_for_irq();
+        take_irqs();
+    }
+}

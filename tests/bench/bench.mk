@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# `make bench`: what operations cost, in instructions and exits, beside the same guest without Curia.
+
+# Where OpenSBI, too, would start a kernel: it runs natively as well.
+GUEST_BASE_bench := 0x80200000
+$(eval $(call guest_rules,bench))
+-include $(patsubst %.c,$(GUESTS_OUT)/obj/%.d,$(wildcard guests/bench/*.c))
+
+BENCH_BUNDLES := $(patsubst platforms/qemu-virt/%.dts,build/bench/%.itb,$(wildcard platforms/qemu-virt/bench*.dts))
+
+build/bench/insncount.so: tests/bench/insncount.c tests/bench/bench.mk
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@$(HOSTCC) -std=c11 -D_DEFAULT_SOURCE -O2 -g $(WARNINGS) -shared -fPIC -o $@ $<
+
+build/bench/%.itb: build/manifest/%.dtb build/guests/bench.bin tools/mkbundle
+	@mkdir -p $(@D)
+	@echo "  BUNDLE  $@"
+	@MKIMAGE=$(MKIMAGE) tools/mkbundle -o $@ --manifest $< --image bench=build/guests/bench.bin
+
+bench_needs := build/bench/insncount.so $(BENCH_BUNDLES) build/guests/bench.bin build/curia.bin \
+               $(DEMO_BUNDLE) build/guests/initrd.cpio
+
+.PHONY: bench
+BENCH ?=
+bench: $(bench_needs) ## the table of costs, Curia beside native: build/bench.json (BENCH=quick: without the demo's boot times)
+	@QEMU=$(QEMU) RV_PREFIX=$(RV_PREFIX) KERNEL_IMAGE=$(KERNEL_IMAGE) $(PYTHON) -B tests/bench/bench.py $(BENCH)

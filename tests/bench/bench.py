@@ -1,0 +1,431 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: BSD-2-Clause
+"""make bench: what Curia costs, in instructions and exits, beside the same guest without it.
+
+QEMU's translator knows no cycles; instructions it counts exactly (tests/bench/insncount.c), so that a
+figure is the same in every run. guests/bench does each operation BENCH_ROUNDS times; what is told is
+the median, and its range where the rounds differ. All is kept in build/bench.json, one object a row:
+
+    row, irqchip, harts     what was measured where; sub-rows have a key more (trigger, system, part)
+    hypervisor_insns        the hypervisor's, from its trap vector to its sret
+    firmware_insns          the firmware's, under the hypervisor
+    guest_insns             the guest's own
+    exits                   entries into the hypervisor's trap vector
+    native_insns            firmware's and guest's where OpenSBI starts the guest; null: no such operation
+    spread                  [least, most] hypervisor_insns of the rounds, if they differ
+    bytes, seconds          of rows that are no operations
+
+A budget that must hold now and does not makes it fail. `bench.py quick` leaves out the wall times;
+`bench.py trace ROW [IRQCHIP]` shows what the hypervisor runs in one round of a row, by functions.
+"""
+
+import argparse
+import bisect
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "tools"))
+from curia_qemu import BOOT_SECONDS, CURIA, IRQCHIPS, PATIENCE, Failure, Machine  # noqa: E402
+
+BUILD = TOP / "build"
+WORK = BUILD / "bench"
+PLUGIN = WORK / "insncount.so"
+ELF, IMAGE = BUILD / "curia.elf", BUILD / "curia.bin"
+GUEST = BUILD / "guests" / "bench.bin"
+QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
+RV_PREFIX = os.environ.get("RV_PREFIX", "riscv64-unknown-elf-")
+SECONDS = 120
+
+RAM_START, FOOTPRINT_START, FOOTPRINT_SIZE = 0x80000000, 0x80200000, 0x800000
+WARM_UP = 8             # first rounds of a row that are left out
+ROWS = re.findall(r"^ +row\((\w+)\)", (TOP / "guests/bench/rows.h").read_text(), re.M)
+FIELDS = ("hypervisor_insns", "firmware_insns", "guest_insns", "exits")
+
+# What a row of the guest is called in the table.
+NAMES = {
+    "wired_irq_level": ("wired_irq", {"trigger": "level"}),
+    "wired_irq_edge": ("wired_irq", {"trigger": "edge"}),
+}
+
+# (row, key of a sub-row, irqchip or None, field, limit, whether `make bench` fails by it)
+BUDGETS = (
+    ("sbi_get_spec_version", None, None, "hypervisor_insns", 85, True),
+    ("sbi_set_timer", None, None, "hypervisor_insns", 85, False),
+    ("sbi_unknown", None, None, "hypervisor_insns", 95, False),
+    ("ipi_self", None, None, "hypervisor_insns", 130, False),
+    ("ipi_self", None, None, "firmware_insns", 0, False),
+    ("msi_self", None, "aia", "exits", 0, True),
+    ("rfence_i_self", None, None, "hypervisor_insns", 130, False),
+    ("rfence_i_self", None, None, "firmware_insns", 0, False),
+    ("irqchip_read", None, None, "hypervisor_insns", 240, False),
+    ("wired_irq", "edge", "aia", "exits", 0, False),
+    ("wired_irq", "level", "aia", "hypervisor_insns", 250, False),
+    ("wired_irq", "level", "plic", "hypervisor_insns", 1500, False),
+    ("timer_irq", None, None, "exits", 0, True),
+    ("doorbell_send", None, "aia", "hypervisor_insns", 150, True),
+    ("doorbell_receive", None, "aia", "exits", 0, True),
+    ("boot_to_guest", None, None, "hypervisor_insns", 1000000, False),
+    ("ram_overhead", "demo", None, "bytes", 512 * 1024, True),
+    ("ram_overhead", "4 harts, 1 VM", None, "bytes", 320 * 1024, False),
+    ("hypervisor_text", None, None, "bytes", 96 * 1024, True),
+)
+
+# Bao's figures: (hypervisor, firmware) by (row, sub-row, irqchip); same method, QEMU 10.0.2.
+BAO = {
+    ("sbi_get_spec_version", None, "plic"): "235", ("sbi_get_spec_version", None, "aia"): "235",
+    ("sbi_set_timer", None, "plic"): "235", ("sbi_set_timer", None, "aia"): "235",
+    ("sbi_unknown", None, "plic"): "2575+30316 M", ("sbi_unknown", None, "aia"): "2575+30316 M",
+    ("ipi_self", None, "plic"): "1081+2833 M", ("ipi_self", None, "aia"): "1051",
+    ("rfence_i_self", None, "plic"): "700+3070 M", ("rfence_i_self", None, "aia"): "700+3070 M",
+    ("irqchip_read", None, "plic"): "282", ("irqchip_read", None, "aia"): "285",
+    ("wired_irq", "level", "plic"): "54542", ("wired_irq", "edge", "aia"): "0",
+    ("timer_irq", None, "plic"): "0", ("timer_irq", None, "aia"): "0",
+    ("doorbell_send", None, "plic"): "432+4148 M", ("doorbell_send", None, "aia"): "426",
+    ("doorbell_receive", None, "plic"): "13858", ("doorbell_receive", None, "aia"): "364",
+    ("boot_to_guest", None, "plic"): "689 k", ("boot_to_guest", None, "aia"): "713 k",
+    ("ram_overhead", "4 harts, 1 VM", "plic"): "360 KiB",
+    ("ram_overhead", "4 harts, 1 VM", "aia"): "368 KiB",
+}
+
+# Functions whose work grows with the images and the VM's memory, not with the system.
+BOOT_PARTS = {
+    "hash": r"br_sha|br_range|sha2|crc|^bundle_verify$",
+    "copy": r"copy_wide|arch_phys_copy|^memcpy$|^memmove$",
+    "zero": r"zero_wide|arch_phys_zero|^memset$|^boot$",
+}
+
+
+# ---- symbols ----------------------------------------------------------------------------------
+
+
+class Symbols:
+    """Functions of the hypervisor by address."""
+
+    def __init__(self):
+        text = subprocess.run([RV_PREFIX + "nm", "-n", ELF], capture_output=True, text=True,
+                              check=True, timeout=60).stdout
+        rows = [line.split() for line in text.splitlines()]
+        code = [(int(r[0], 16), r[2]) for r in rows if len(r) == 3 and r[1] in "tTwW"]
+        self.code = [(at, name) for at, name in code if not name.startswith((".L", "$"))]
+        self.starts = [at for at, _ in self.code]
+        self.address = dict((name, at) for at, name in reversed(self.code))
+        self.image = next(int(r[0], 16) for r in rows if r[2] == "rv_image_start")
+
+    def name(self, at):
+        """The function at an address, of the image as linked or as loaded."""
+        if at < 1 << 63:
+            at += self.image - FOOTPRINT_START
+        i = bisect.bisect_right(self.starts, at) - 1
+        return self.code[i][1] if i >= 0 else "?"
+
+
+# ---- one machine under the counter --------------------------------------------------------------
+
+
+class Count:
+    """What the plugin wrote of one run."""
+
+    def __init__(self, path):
+        self.marks, self.trace, self.strays, whole = {}, [], None, False
+        for line in path.read_text().splitlines():
+            kind, *values = line.split()
+            if kind == "m":
+                vcpu, n, firmware, hypervisor, guest, entries = map(int, values)
+                self.marks.setdefault(n, []).append((vcpu, hypervisor, firmware, guest, entries))
+            elif kind == "t":
+                self.trace.append((int(values[1], 16), int(values[2])))
+            elif kind == "end":
+                self.strays, whole = int(values[0]), True
+        if not whole:
+            raise Failure(f"{path} is not complete")
+        if self.strays:
+            raise Failure(f"{path}: {self.strays} jumps between guest and hypervisor past the vector "
+                          "and sret: the counts cannot be trusted")
+
+    def rounds(self, row):
+        """[(hypervisor, firmware, guest, exits)] of a row's rounds, without the first ones."""
+        n = 2 * (ROWS.index(row) + 1)
+        windows = []
+        for begin, end in zip(self.marks.get(n, []), self.marks.get(n + 1, [])):
+            if begin[0] != end[0]:
+                raise Failure(f"{row}: a window begins and ends on two harts")
+            windows.append(tuple(e - b for b, e in zip(begin[1:], end[1:])))
+        return windows[WARM_UP:]
+
+    def steady(self, row):
+        """({field: median}, [least, most] or None) of a row; None: it was not measured."""
+        windows = self.rounds(row)
+        if not windows:
+            return None
+        median = {f: int(statistics.median_low(w[i] for w in windows)) for i, f in enumerate(FIELDS)}
+        hyp = [w[0] for w in windows]
+        return median, ([min(hyp), max(hyp)] if min(hyp) != max(hyp) else None)
+
+
+def run_counted(name, irqchip, harts, symbols=None, bundle=None, options=""):
+    """QEMU with the plugin until it ends: Count and what the terminal showed. symbols: with Curia."""
+    out, log = WORK / f"{name}.txt", WORK / f"{name}.log"
+    plugin = f"{PLUGIN},out={out}{options}"
+    command = [QEMU, "-M", IRQCHIPS[irqchip], "-smp", str(harts), "-m", "512M", "-display", "none",
+               "-serial", "stdio", "-monitor", "none", "-no-reboot"]
+    if symbols is not None:
+        plugin += (f",hyp={FOOTPRINT_START:x}+{FOOTPRINT_SIZE:x}"
+                   f",vector={symbols.address['rv_trap_vector']:x}")
+        command += ["-kernel", str(IMAGE), "-initrd", str(bundle)]
+    else:
+        command += ["-kernel", str(GUEST)]
+    command += ["-plugin", plugin]
+    out.unlink(missing_ok=True)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=SECONDS * PATIENCE, check=False)
+    except subprocess.TimeoutExpired as error:
+        log.write_bytes(error.stdout or b"")
+        raise Failure(f"{name}: not done within {SECONDS * PATIENCE:.0f} s; see {log}") from error
+    log.write_bytes(done.stdout)
+    text = done.stdout.decode(errors="replace")
+    if done.returncode != 0 or "bench: done" not in text:
+        raise Failure(f"{name}: QEMU ended with status {done.returncode}; see {log}")
+    return Count(out), text
+
+
+# ---- rows -------------------------------------------------------------------------------------
+
+
+def operations(irqchip, symbols):
+    """The rows between markers, Curia's beside native ones."""
+    harts = 2
+    ours, _ = run_counted(f"curia-{irqchip}", irqchip, harts, symbols, WORK / "bench.itb")
+    native, _ = run_counted(f"native-{irqchip}", irqchip, harts)
+    around, _ = ours.steady("empty")     # the first marker itself
+    for row in ROWS[1:]:
+        measured = ours.steady(row)
+        if measured is None:
+            continue
+        values, spread = measured
+        values = {f: values[f] - around[f] for f in FIELDS}
+        name, keys = NAMES.get(row, (row, {}))
+        beside = native.steady(row)
+        insns = None
+        if beside is not None:
+            insns = beside[0]["firmware_insns"] + beside[0]["guest_insns"] - around["guest_insns"]
+        result = {"row": name, "irqchip": irqchip, "harts": harts, **values, "native_insns": insns}
+        result.update(keys)
+        if spread:
+            result["spread"] = spread
+        yield result
+
+
+def profile(path, symbols):
+    """{function: instructions} until the first guest instruction."""
+    total = {}
+    for line in path.read_text().splitlines():
+        at, insns = line.split()
+        name = symbols.name(int(at, 16))
+        total[name] = total.get(name, 0) + int(insns)
+    return total
+
+
+def boot(irqchip, symbols):
+    """From HS entry to the first guest instruction: the whole in parts by functions."""
+    path = WORK / f"boot-{irqchip}.profile"
+    count, _ = run_counted(f"boot-{irqchip}", irqchip, 1, symbols, WORK / "bench-1.itb",
+                           f",profile={path}")
+    begin, end = count.marks[1][0], count.marks[0][0]
+    hypervisor, firmware, _, exits = (e - b for b, e in zip(begin[1:], end[1:]))
+    functions = profile(path, symbols)
+    parts = {part: sum(n for f, n in functions.items() if re.search(names, f))
+             for part, names in BOOT_PARTS.items()}
+    rest = {"row": "boot_to_guest", "irqchip": irqchip, "harts": 1,
+            "hypervisor_insns": hypervisor - sum(parts.values()), "firmware_insns": firmware,
+            "guest_insns": 0, "exits": exits, "native_insns": None}
+    yield rest
+    for part, insns in parts.items():
+        yield {"row": "boot_to_guest", "part": part, "irqchip": irqchip, "harts": 1,
+               "hypervisor_insns": insns, "firmware_insns": 0, "guest_insns": 0, "exits": 0,
+               "native_insns": None}
+
+
+_MEMORY = re.compile(r"memory: image (\d+) bytes, arena (\d+) bytes, sum (\d+) bytes")
+
+
+def ram_row(text, irqchip, harts, system):
+    found = _MEMORY.search(text)
+    if not found:
+        raise Failure(f"{system} on {irqchip}: Curia's line about memory is missing")
+    return {"row": "ram_overhead", "system": system, "irqchip": irqchip, "harts": harts,
+            "bytes": int(found[3]), "image_bytes": int(found[1]), "arena_bytes": int(found[2])}
+
+
+def ram(irqchip, symbols):
+    _, text = run_counted(f"ram-{irqchip}", irqchip, 4, symbols, WORK / "bench-4.itb")
+    yield ram_row(text, irqchip, 4, "4 harts, 1 VM")
+
+
+def text_size():
+    out = subprocess.run([RV_PREFIX + "size", "-A", ELF], capture_output=True, text=True, check=True,
+                         timeout=60).stdout
+    return {"row": "hypervisor_text", "bytes": int(re.search(r"^\.text +(\d+)", out, re.M)[1])}
+
+
+def demo(irqchip):
+    """Memory of the demo, and when its VMs say that they are ready."""
+    marks = {"adas": r"^adas: ready", "control": r"^control ready$", "cockpit": r"^cockpit ready$"}
+    with Machine(f"bench-demo-{irqchip}", irqchip=irqchip) as m:
+        line = m.expect(_MEMORY, vm=CURIA, seconds=BOOT_SECONDS)
+        yield ram_row(line.text, irqchip, 4, "demo")
+        for vm, mark in marks.items():
+            line = m.expect(mark, vm=vm, seconds=BOOT_SECONDS, since=0)
+            yield {"row": "ready", "system": f"demo: {vm}", "irqchip": irqchip, "harts": 4,
+                   "seconds": round(line.at, 2)}
+
+
+def demo_memory(irqchip):
+    """Memory of the demo alone."""
+    with Machine(f"bench-memory-{irqchip}", irqchip=irqchip) as m:
+        line = m.expect(_MEMORY, vm=CURIA, seconds=BOOT_SECONDS)
+        yield ram_row(line.text, irqchip, 4, "demo")
+
+
+def debian_natively(irqchip):
+    """The demo's kernel and initramfs with nothing below but the firmware."""
+    with Machine(f"bench-native-{irqchip}", irqchip=irqchip, harts=1, memory="256M",
+                 kernel=TOP / os.environ.get("KERNEL_IMAGE", "build/deps/guest/Image"),
+                 bundle=BUILD / "guests" / "initrd.cpio",
+                 append="console=ttyS0 cryptomgr.notests") as m:
+        line = m.expect(r"^linux ready$", seconds=BOOT_SECONDS)
+        yield {"row": "ready", "system": "Debian natively", "irqchip": irqchip, "harts": 1,
+               "seconds": round(line.at, 2)}
+
+
+# ---- what is shown ----------------------------------------------------------------------------
+
+
+def sub_row(result):
+    return result.get("trigger") or result.get("part") or result.get("system")
+
+
+def budgets(result):
+    """[(field, limit, must hold)] of a result."""
+    return [(field, limit, must) for row, sub, irqchip, field, limit, must in BUDGETS
+            if row == result["row"] and sub == sub_row(result)
+            and irqchip in (None, result.get("irqchip"))]
+
+
+def verdict(result):
+    """Text of the budget's column, and whether one that must hold does not."""
+    texts, failed = [], False
+    for field, limit, must in budgets(result):
+        met = result[field] <= limit
+        unit = {"hypervisor_insns": "", "firmware_insns": " M", "exits": " exits",
+                "bytes": " bytes"}[field]
+        texts.append(f"{'<= ' if limit else ''}{limit}{unit}: {'met' if met else 'MISSED'}")
+        failed = failed or (must and not met)
+    return ", ".join(texts), failed
+
+
+def show(results):
+    print(f"\n{'instructions':30} {'chip':4} {'harts':>5} {'Curia':>8} {'firmware':>8} {'guest':>6} "
+          f"{'exits':>5} {'native':>7}  {'Bao':13} Curia must")
+    for r in results:
+        if "hypervisor_insns" not in r:
+            continue
+        name = r["row"] + (f" {sub_row(r)}" if sub_row(r) else "")
+        native = "-" if r["native_insns"] is None else r["native_insns"]
+        bao = BAO.get((r["row"], sub_row(r), r["irqchip"]), "")
+        spread = f"  rounds {r['spread'][0]} to {r['spread'][1]}" if "spread" in r else ""
+        print(f"{name:30} {r['irqchip']:4} {r['harts']:5} {r['hypervisor_insns']:8} "
+              f"{r['firmware_insns']:8} {r['guest_insns']:6} {r['exits']:5} {native:>7}  {bao:13} "
+              f"{verdict(r)[0]}{spread}")
+    print(f"\n{'bytes':30} {'chip':4} {'harts':>5} {'Curia':>8}  {'Bao':13} Curia must")
+    for r in results:
+        if "bytes" in r:
+            name = r["row"] + (f" {sub_row(r)}" if sub_row(r) else "")
+            bao = BAO.get((r["row"], sub_row(r), r.get("irqchip")), "")
+            print(f"{name:30} {r.get('irqchip', ''):4} {r.get('harts', ''):>5} {r['bytes']:8}  {bao:13} "
+                  f"{verdict(r)[0]}")
+    if any("seconds" in r for r in results):
+        print(f"\n{'wall time to the ready mark':30} {'chip':4} {'harts':>5} {'seconds':>8}  (not judged)")
+    for r in results:
+        if "seconds" in r:
+            print(f"{sub_row(r):30} {r['irqchip']:4} {r['harts']:5} {r['seconds']:8.2f}")
+    print()
+
+
+# ---- commands ---------------------------------------------------------------------------------
+
+
+def trace(row, irqchip, symbols):
+    """One round of a row: functions in the order in which they run, and each function's sum."""
+    names = [row] + [n for n, (name, _) in NAMES.items() if name == row]
+    marker = 2 * (ROWS.index(next(n for n in names if n in ROWS)) + 1)
+    count, _ = run_counted(f"trace-{irqchip}", irqchip, 2, symbols, WORK / "bench.itb",
+                           f",trace={marker}")
+    total, last, insns = {}, None, 0
+    for at, n in count.trace + [(None, 0)]:
+        name = symbols.name(at) if at is not None else None
+        if name != last:
+            if last is not None:
+                print(f"{insns:6}  {last}")
+            last, insns = name, 0
+        insns += n
+        if name is not None:
+            total[name] = total.get(name, 0) + n
+    print(f"{sum(total.values()):6}  in all")
+    for name, n in sorted(total.items(), key=lambda item: -item[1]):
+        print(f"{n:8}  {name}")
+
+
+def measure(with_times):
+    symbols = Symbols()
+    results = []
+    for irqchip in ("aia", "plic"):
+        for what in (operations, boot, ram):
+            for result in what(irqchip, symbols):
+                results.append(result)
+    for irqchip in ("aia", "plic"):
+        results += demo(irqchip) if with_times else demo_memory(irqchip)
+    if with_times:
+        results += debian_natively("aia")
+    results.append(text_size())
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench.py")
+    parser.add_argument("command", nargs="?", default="all", choices=("all", "quick", "trace"))
+    parser.add_argument("row", nargs="?")
+    parser.add_argument("irqchip", nargs="?", default="aia", choices=("aia", "plic"))
+    args = parser.parse_args()
+    WORK.mkdir(parents=True, exist_ok=True)
+    if args.command == "trace":
+        if args.row is None:
+            parser.error("trace of which row?")
+        trace(args.row, args.irqchip, Symbols())
+        return 0
+
+    begin = time.monotonic()
+    results = measure(args.command == "all")
+    (BUILD / "bench.json").write_text(json.dumps(results, indent=1) + "\n")
+    show(results)
+    failed = [f"{r['row']} {sub_row(r) or ''} ({r.get('irqchip', 'image')})"
+              for r in results if verdict(r)[1]]
+    print(f"build/bench.json, {time.monotonic() - begin:.0f} s")
+    if failed:
+        print("budgets that must hold are missed: " + "; ".join(failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        sys.exit(1)

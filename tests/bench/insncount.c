@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A QEMU TCG plugin that counts instructions of each hart by whose they are: firmware, hypervisor or
+ * guest (natively: firmware or kernel), and the entries into the hypervisor's trap vector. The guest
+ * says between which points by marker instructions, `slti x0, x0, N`, N from 2 to 2047; each writes a
+ * line with the counters of its hart.
+ *
+ * Whose an instruction is, its place in the machine's memory tells: the firmware lies at the start of
+ * RAM, up to where it loads the next stage; the hypervisor in the range of its image; all else is
+ * guest. That holds before and after translation is turned on, and whatever guest addresses are. It
+ * is checked all the same: the hypervisor is entered from the guest through its trap vector only, and
+ * left for it by sret only. A jump of another kind is counted as stray.
+ *
+ * Arguments: out=FILE; hyp=START+SIZE, both hexadecimal, and vector=ADDRESS (none of these natively);
+ * profile=FILE: how often each hypervisor address ran before the first guest instruction;
+ * trace=N: what the hypervisor ran in the fourth window that marker N begins, in out.
+ *
+ * QEMU's plugin API, version 4 [QEMU 10.0, docs/devel/tcg-plugins.rst]: declared here as far as it is
+ * used, because Debian ships no header. Counters are inline operations on a scoreboard, one slot a
+ * vCPU. out, the list of blocks and the addresses learned are under `lock`; struct vcpu_state belongs
+ * to its vCPU's thread.
+ */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the API ---------------------------------------------------------------------------------- */
+
+typedef uint64_t qemu_plugin_id_t;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_plugin_scoreboard;
+struct qemu_info_t;
+
+typedef struct {
+    struct qemu_plugin_scoreboard *score;
+    size_t offset;
+} qemu_plugin_u64;
+
+enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
+
+typedef void (*qemu_plugin_udata_cb_t)(qemu_plugin_id_t id, void *userdata);
+typedef void (*qemu_plugin_vcpu_udata_cb_t)(unsigned int vcpu_index, void *userdata);
+typedef void (*qemu_plugin_vcpu_tb_trans_cb_t)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
+
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_vcpu_tb_trans_cb_t cb);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, qemu_plugin_udata_cb_t cb, void *userdata);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin_vcpu_udata_cb_t cb,
+                                          enum qemu_plugin_cb_flags flags, void *userdata);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+                                            qemu_plugin_vcpu_udata_cb_t cb,
+                                            enum qemu_plugin_cb_flags flags, void *userdata);
+void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn *insn,
+                                                         enum qemu_plugin_op op,
+                                                         qemu_plugin_u64 entry, uint64_t imm);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
+size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, size_t len);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
+struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
+uint64_t qemu_plugin_u64_get(qemu_plugin_u64 entry, unsigned int vcpu_index);
+
+/* What QEMU looks for. */
+extern int qemu_plugin_version;
+int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int argc, char **argv);
+int qemu_plugin_version = 4;
+
+/* ---- state ------------------------------------------------------------------------------------ */
+
+#define RAM_START      0x80000000u /* of QEMU's virt machine, its firmware there */
+#define FIRMWARE_BYTES 0x200000u   /* the next stage lies behind it */
+
+#define INSN_SRET        0x10200073u
+#define MARKER_MASK      0x000fffffu /* slti, rs1 = x0, rd = x0 */
+#define MARKER           0x00002013u
+#define MARKER_N(insn)   ((insn) >> 20) /* 12 bits, taken as unsigned */
+#define VCPUS            64u
+/* As markers' numbers, which no instruction has: the first block of that side. */
+#define FIRST_GUEST_BLOCK      0u
+#define FIRST_HYPERVISOR_BLOCK 1u
+#define TRACED_WINDOW    4u
+
+enum side { FIRMWARE, HYPERVISOR, GUEST, SIDES };
+
+struct counters {
+    uint64_t insns[SIDES];
+    uint64_t entries;
+};
+
+/* A translated block. */
+struct block {
+    struct block *next;
+    uint64_t vaddr;
+    uint32_t insns;
+    enum side side;
+    bool ends_in_sret;
+    uint64_t runs; /* while profiling: one hart */
+};
+
+struct vcpu_state {
+    const struct block *last;
+    uint32_t windows; /* of the traced marker */
+    bool tracing;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    FILE *out;
+    const char *profile_path;
+    uint64_t hyp_start, hyp_size, vector;
+    uint32_t traced;
+    const char *ram; /* where QEMU has RAM_START */
+    struct qemu_plugin_scoreboard *score;
+    struct block *blocks;
+    struct vcpu_state vcpus[VCPUS];
+    bool ran[SIDES]; /* written and read by any vCPU, atomic */
+    uint64_t strays;
+} count = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static qemu_plugin_u64 counter(size_t offset)
+{
+    return (qemu_plugin_u64){count.score, offset};
+}
+
+static uint64_t read_counter(size_t offset, unsigned int vcpu)
+{
+    return qemu_plugin_u64_get(counter(offset), vcpu);
+}
+
+/* The line of a marker: hart, number, firmware, hypervisor, guest, entries. */
+static void write_marker(unsigned int vcpu, uint32_t n)
+{
+    uint64_t insns[SIDES];
+
+    for (uint32_t side = 0; side < SIDES; side++) {
+        insns[side] = read_counter(offsetof(struct counters, insns) + side * sizeof(uint64_t), vcpu);
+    }
+    pthread_mutex_lock(&count.lock);
+    fprintf(count.out, "m %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", vcpu, n,
+            insns[FIRMWARE], insns[HYPERVISOR], insns[GUEST],
+            read_counter(offsetof(struct counters, entries), vcpu));
+    pthread_mutex_unlock(&count.lock);
+}
+
+/* ---- while it runs ---------------------------------------------------------------------------- */
+
+static void on_marker(unsigned int vcpu, void *userdata)
+{
+    uint32_t n = (uint32_t)(uintptr_t)userdata;
+    struct vcpu_state *v = &count.vcpus[vcpu];
+
+    write_marker(vcpu, n);
+    v->tracing = n == count.traced && ++v->windows == TRACED_WINDOW;
+}
+
+static bool is_stray(const struct block *from, const struct block *to)
+{
+    if (from == NULL || from->side == to->side) {
+        return false;
+    }
+    if (to->side == HYPERVISOR && from->side == GUEST) {
+        return to->vaddr != count.vector;
+    }
+    return from->side == HYPERVISOR && to->side == GUEST && !from->ends_in_sret;
+}
+
+static void count_first(unsigned int vcpu, enum side side)
+{
+    if (!__atomic_exchange_n(&count.ran[side], true, __ATOMIC_RELAXED)) {
+        write_marker(vcpu, side == GUEST ? FIRST_GUEST_BLOCK : FIRST_HYPERVISOR_BLOCK);
+    }
+}
+
+static void on_block(unsigned int vcpu, void *userdata)
+{
+    struct block *b = userdata;
+    struct vcpu_state *v = &count.vcpus[vcpu];
+
+    if (count.vector != 0 && is_stray(v->last, b)) {
+        pthread_mutex_lock(&count.lock);
+        count.strays++;
+        fprintf(count.out, "stray %u %" PRIx64 " %" PRIx64 "\n", vcpu, v->last->vaddr, b->vaddr);
+        pthread_mutex_unlock(&count.lock);
+    }
+    v->last = b;
+    if (b->side != FIRMWARE && !__atomic_load_n(&count.ran[b->side], __ATOMIC_RELAXED)) {
+        count_first(vcpu, b->side);
+    }
+    if (b->side == HYPERVISOR) {
+        if (!__atomic_load_n(&count.ran[GUEST], __ATOMIC_RELAXED)) {
+            b->runs++;
+        }
+        if (v->tracing) {
+            pthread_mutex_lock(&count.lock);
+            fprintf(count.out, "t %u %" PRIx64 " %u\n", vcpu, b->vaddr, b->insns);
+            pthread_mutex_unlock(&count.lock);
+        }
+    }
+}
+
+/* ---- while it is translated ------------------------------------------------------------------- */
+
+static enum side side_of(uint64_t vaddr, const char *host)
+{
+    uint64_t at;
+
+    if (host != NULL && count.ram == NULL && vaddr >= RAM_START &&
+        vaddr < RAM_START + FIRMWARE_BYTES) {
+        count.ram = host - (vaddr - RAM_START); /* the first to run in RAM is the firmware */
+    }
+    if (host == NULL || count.ram == NULL || host < count.ram) {
+        return FIRMWARE; /* the reset ROM */
+    }
+    at = RAM_START + (uint64_t)(host - count.ram);
+    if (at < RAM_START + FIRMWARE_BYTES) {
+        return FIRMWARE;
+    }
+    return at - count.hyp_start < count.hyp_size ? HYPERVISOR : GUEST;
+}
+
+static void add_counters(struct qemu_plugin_insn *insn, enum side side, uint64_t vaddr, uint32_t bits)
+{
+    if (side == GUEST && (bits & MARKER_MASK) == MARKER && MARKER_N(bits) > 1) {
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_marker, QEMU_PLUGIN_CB_NO_REGS,
+                                               (void *)(uintptr_t)MARKER_N(bits));
+    }
+    qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
+        insn, QEMU_PLUGIN_INLINE_ADD_U64,
+        counter(offsetof(struct counters, insns) + side * sizeof(uint64_t)), 1);
+    if (side == HYPERVISOR && vaddr == count.vector) {
+        qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
+            insn, QEMU_PLUGIN_INLINE_ADD_U64, counter(offsetof(struct counters, entries)), 1);
+    }
+}
+
+static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+    size_t n = qemu_plugin_tb_n_insns(tb);
+    struct block *b = calloc(1, sizeof(*b));
+
+    (void)id;
+    if (b == NULL || n == 0) {
+        free(b);
+        return;
+    }
+    pthread_mutex_lock(&count.lock);
+    for (size_t i = 0; i < n; i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        uint64_t vaddr = qemu_plugin_insn_vaddr(insn);
+        enum side side = side_of(vaddr, qemu_plugin_insn_haddr(insn));
+        uint32_t bits = 0;
+
+        (void)qemu_plugin_insn_data(insn, &bits, sizeof(bits));
+        if (i == 0) {
+            *b = (struct block){.vaddr = vaddr, .insns = (uint32_t)n, .side = side};
+        }
+        b->ends_in_sret = bits == INSN_SRET;
+        add_counters(insn, side, vaddr, bits);
+    }
+    b->next = count.blocks;
+    count.blocks = b;
+    pthread_mutex_unlock(&count.lock);
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, b);
+}
+
+/* ---- start and end ---------------------------------------------------------------------------- */
+
+static void write_profile(void)
+{
+    FILE *file = fopen(count.profile_path, "w");
+
+    if (file == NULL) {
+        perror(count.profile_path);
+        return;
+    }
+    for (const struct block *b = count.blocks; b != NULL; b = b->next) {
+        if (b->side == HYPERVISOR && b->runs != 0) {
+            fprintf(file, "%" PRIx64 " %" PRIu64 "\n", b->vaddr, b->runs * b->insns);
+        }
+    }
+    (void)fclose(file);
+}
+
+static void on_exit_of_qemu(qemu_plugin_id_t id, void *userdata)
+{
+    (void)id;
+    (void)userdata;
+    if (count.profile_path != NULL) {
+        write_profile();
+    }
+    fprintf(count.out, "end %" PRIu64 "\n", count.strays);
+    (void)fclose(count.out);
+}
+
+static bool take_argument(char *argument)
+{
+    char *value = strchr(argument, '=');
+
+    if (value == NULL) {
+        return false;
+    }
+    *value++ = '\0';
+    if (strcmp(argument, "out") == 0) {
+        count.out = fopen(value, "w");
+        return count.out != NULL;
+    }
+    if (strcmp(argument, "hyp") == 0) {
+        count.hyp_start = strtoull(value, &value, 16);
+        count.hyp_size = *value == '+' ? strtoull(value + 1, NULL, 16) : 0;
+        return count.hyp_size != 0;
+    }
+    if (strcmp(argument, "vector") == 0) {
+        count.vector = strtoull(value, NULL, 16);
+        return true;
+    }
+    if (strcmp(argument, "profile") == 0) {
+        count.profile_path = strdup(value);
+        return count.profile_path != NULL;
+    }
+    if (strcmp(argument, "trace") == 0) {
+        count.traced = (uint32_t)strtoul(value, NULL, 10);
+        return true;
+    }
+    return false;
+}
+
+int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int argc, char **argv)
+{
+    (void)info;
+    for (int i = 0; i < argc; i++) {
+        if (!take_argument(argv[i])) {
+            fprintf(stderr, "insncount: bad argument %s\n", argv[i]);
+            return -1;
+        }
+    }
+    if (count.out == NULL) {
+        fprintf(stderr, "insncount: out=FILE is missing\n");
+        return -1;
+    }
+    count.score = qemu_plugin_scoreboard_new(sizeof(struct counters));
+    qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+    qemu_plugin_register_atexit_cb(id, on_exit_of_qemu, NULL);
+    return 0;
+}
