@@ -120,8 +120,12 @@ void hostile_calls(uint64_t n, struct hostile_counts *counts)
             continue;
         }
         if (eid == CURIA_EXT_IPC) {
+            uint64_t bits = hostile_random();
+
             spoil_mailbox();
-            a[0] = hostile_random() % 3;
+            a[0] = bits % 3;
+            a[2] = (bits >> 8 & 3) != 0 ? 0 : a[2];
+            a[3] = (bits >> 10 & 3) != 0 ? (bits >> 12) % 4100 : a[3];
         }
         r = sbi_call6(eid, fid, a[0], a[1], a[2], a[3], a[4], a[5]);
         i++;

@@ -26,7 +26,7 @@ static void worker(struct guest_hart *self)
     for (;;) {
         if (atomic_load_explicit(&job->given, memory_order_acquire) ==
             atomic_load_explicit(&job->done, memory_order_relaxed)) {
-            __asm__ volatile(".insn 0x0100000f"); /* pause */
+            __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010"); /* pause */
             continue;
         }
         job->f(job->arg);
