@@ -21,10 +21,12 @@ guests: $(GUEST_NAMES:%=$(GUESTS_OUT)/%.bin) ## freestanding guests: build/guest
 all: guests
 
 define guest_rules
-$(GUESTS_OUT)/$(1).elf: $(call guest_obj,$(1)) $(guest_lib_obj) $(guest_fdt_obj) guests/lib/guest.lds guests/guests.mk
+$(GUESTS_OUT)/$(1).elf: $(call guest_obj,$(1)) $(guest_lib_obj) $(guest_fdt_obj) \
+                        guests/lib/guest.lds guests/guests.mk
 	@mkdir -p $$(@D)
 	@echo "  LD      $$@"
-	@$$(RV_LD) $$(RV_LDFLAGS) -Wl,--defsym=GUEST_BASE=$(GUEST_BASE_$(1)) -T guests/lib/guest.lds -Wl,-Map=$$(@:.elf=.map) -o $$@ $$(filter %.o,$$^)
+	@$$(RV_LD) $$(RV_LDFLAGS) -Wl,--defsym=GUEST_BASE=$(GUEST_BASE_$(1)) \
+	  -T guests/lib/guest.lds -Wl,-Map=$$(@:.elf=.map) -o $$@ $$(filter %.o,$$^)
 endef
 $(foreach g,$(GUEST_NAMES),$(eval $(call guest_rules,$(g))))
 

@@ -72,19 +72,22 @@ static bool is_compatible(int node, const char *name)
     return fdt_node_check_compatible(board.fdt, node, name) == 0;
 }
 
-/* ---- harts ------------------------------------------------------------------------------------ */
+/* ---- harts ------------------------------------------------------------------------------------
+ */
 
 static void read_hart(int node, uint64_t boot_hart)
 {
     struct board_hart_info *h = &board.harts[board.hart_count];
     int child;
 
-    if (board.hart_count == GUEST_HARTS || strcmp(prop_string(node, "device_type", ""), "cpu") != 0 ||
+    if (board.hart_count == GUEST_HARTS ||
+        strcmp(prop_string(node, "device_type", ""), "cpu") != 0 ||
         strcmp(prop_string(node, "status", "okay"), "okay") != 0) {
         return;
     }
     h->id = prop_u32(node, "reg", 0);
-    fdt_for_each_subnode(child, board.fdt, node) {
+    fdt_for_each_subnode(child, board.fdt, node)
+    {
         if (is_compatible(child, "riscv,cpu-intc")) {
             h->intc = prop_u32(child, "phandle", 0);
         }
@@ -105,14 +108,15 @@ static void read_harts(uint64_t boot_hart)
     if (board.timebase_hz == 0) {
         guest_panic("panic: the FDT tells no timebase-frequency");
     }
-    fdt_for_each_subnode(node, board.fdt, cpus) {
+    fdt_for_each_subnode(node, board.fdt, cpus)
+    {
         read_hart(node, boot_hart);
     }
 }
 
 /* Calls f for each hart whose supervisor external interrupt the controller drives. */
-static void for_each_context(int node, void (*f)(struct board_hart_info *h, uint32_t context,
-                                                 uint64_t arg),
+static void for_each_context(int node,
+                             void (*f)(struct board_hart_info *h, uint32_t context, uint64_t arg),
                              uint64_t arg)
 {
     int len = 0;
@@ -136,7 +140,8 @@ static bool drives_harts(int node)
     return cells != NULL && len >= 8 && fdt32_ld(cells + 1) == IRQ_S_EXTERNAL;
 }
 
-/* ---- devices ---------------------------------------------------------------------------------- */
+/* ---- devices ----------------------------------------------------------------------------------
+ */
 
 static uint32_t imsic_stride_shift;
 
@@ -177,11 +182,13 @@ static void read_devices(void)
     int node;
 
     if (soc >= 0) {
-        fdt_for_each_subnode(node, board.fdt, soc) {
+        fdt_for_each_subnode(node, board.fdt, soc)
+        {
             read_device(node);
         }
     }
-    fdt_for_each_subnode(node, board.fdt, 0) {
+    fdt_for_each_subnode(node, board.fdt, 0)
+    {
         if (strcmp(prop_string(node, "device_type", ""), "memory") == 0 &&
             board.memory_count < BOARD_MEMORIES) {
             board.memory[board.memory_count++] = prop_reg(node);
@@ -189,7 +196,8 @@ static void read_devices(void)
     }
 }
 
-/* ---- Curia ------------------------------------------------------------------------------------ */
+/* ---- Curia ------------------------------------------------------------------------------------
+ */
 
 static void read_channel(int node)
 {
@@ -231,7 +239,8 @@ static void read_curia(void)
     }
     board.curia = true;
     board.vm_name = prop_string(curia, "vm-name", "");
-    fdt_for_each_subnode(node, board.fdt, curia) {
+    fdt_for_each_subnode(node, board.fdt, curia)
+    {
         if (is_compatible(node, "curia,power")) {
             board.power_irq = prop_irq(node);
         } else if (is_compatible(node, "curia,channel")) {

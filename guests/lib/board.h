@@ -23,8 +23,8 @@ struct board_irq {
 
 struct board_hart_info {
     uint64_t id;
-    uint32_t intc;          /* phandle of its interrupt controller */
-    uint64_t imsic;         /* address of its interrupt file; 0: none */
+    uint32_t intc;  /* phandle of its interrupt controller */
+    uint64_t imsic; /* address of its interrupt file; 0: none */
     uint32_t plic_context;
 };
 

@@ -5,21 +5,21 @@
 
 #include <stdint.h>
 
-#define CSR_TIME     0xc01
-#define CSR_SSTATUS  0x100
-#define CSR_SIE      0x104
-#define CSR_STVEC    0x105
+#define CSR_TIME       0xc01
+#define CSR_SSTATUS    0x100
+#define CSR_SIE        0x104
+#define CSR_STVEC      0x105
 #define CSR_SCOUNTEREN 0x106
-#define CSR_SSCRATCH 0x140
-#define CSR_SEPC     0x141
-#define CSR_SCAUSE   0x142
-#define CSR_STVAL    0x143
-#define CSR_SIP      0x144
-#define CSR_STIMECMP 0x14d
-#define CSR_SISELECT 0x150
-#define CSR_SIREG    0x151
-#define CSR_STOPEI   0x15c
-#define CSR_SATP     0x180
+#define CSR_SSCRATCH   0x140
+#define CSR_SEPC       0x141
+#define CSR_SCAUSE     0x142
+#define CSR_STVAL      0x143
+#define CSR_SIP        0x144
+#define CSR_STIMECMP   0x14d
+#define CSR_SISELECT   0x150
+#define CSR_SIREG      0x151
+#define CSR_STOPEI     0x15c
+#define CSR_SATP       0x180
 
 #define SSTATUS_SIE  (1ull << 1)
 #define SSTATUS_SPIE (1ull << 5)

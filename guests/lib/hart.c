@@ -93,7 +93,8 @@ void guest_hart_stop(void)
     guest_panic("panic: HSM stop came back");
 }
 
-/* ---- traps ------------------------------------------------------------------------------------ */
+/* ---- traps ------------------------------------------------------------------------------------
+ */
 
 bool trap_catch(struct trap_info *info, bool irqs, void (*f)(void *arg), void *arg)
 {

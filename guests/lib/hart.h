@@ -57,8 +57,8 @@ extern struct guest_entry guest_entry;
 void hart_init_traps(struct guest_hart *self);
 
 /*
- * Starts hart index of the board at main by HSM; SBI's error. main must not return, but may stop the
- * hart. It begins with interrupts off and a fresh stack.
+ * Starts hart index of the board at main by HSM; SBI's error. main must not return, but may stop
+ * the hart. It begins with interrupts off and a fresh stack.
  */
 int64_t guest_hart_start(uint32_t index, void (*main)(struct guest_hart *self));
 
@@ -66,8 +66,9 @@ int64_t guest_hart_start(uint32_t index, void (*main)(struct guest_hart *self));
 _Noreturn void guest_hart_stop(void);
 
 /*
- * Calls f(arg). True: a trap ended it, told in *info (whatever f did to registers and mode is undone,
- * sstatus.SIE too); false: f came back. Not nested. With irqs, an interrupt ends it as well.
+ * Calls f(arg). True: a trap ended it, told in *info (whatever f did to registers and mode is
+ * undone, sstatus.SIE too); false: f came back. Not nested. With irqs, an interrupt ends it as
+ * well.
  */
 bool trap_catch(struct trap_info *info, bool irqs, void (*f)(void *arg), void *arg);
 
@@ -75,8 +76,8 @@ bool trap_catch(struct trap_info *info, bool irqs, void (*f)(void *arg), void *a
 void irqs_on(void);
 bool irqs_off(void);
 
-/* Waits for any enabled interrupt, which is then taken, and returns with interrupts off. To be called
- * with interrupts off after having found nothing to do. */
+/* Waits for any enabled interrupt, which is then taken, and returns with interrupts off. To be
+ * called with interrupts off after having found nothing to do. */
 void irqs_wait(void);
 
 #endif

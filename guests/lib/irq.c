@@ -17,14 +17,14 @@
 #define IMSIC_EITHRESHOLD 0x72u
 #define IMSIC_EIE0        0xc0u
 
-#define APLIC_DOMAINCFG  0x0000u
-#define APLIC_SOURCECFG  0x0004u /* of source 1 */
-#define APLIC_SETIENUM   0x1edcu
-#define APLIC_CLRIENUM   0x1fdcu
-#define APLIC_SETIPNUM   0x2000u /* little endian */
-#define APLIC_TARGET     0x3004u /* of source 1 */
-#define DOMAINCFG_IE     (1u << 8)
-#define DOMAINCFG_DM     (1u << 2)
+#define APLIC_DOMAINCFG   0x0000u
+#define APLIC_SOURCECFG   0x0004u /* of source 1 */
+#define APLIC_SETIENUM    0x1edcu
+#define APLIC_CLRIENUM    0x1fdcu
+#define APLIC_SETIPNUM    0x2000u /* little endian */
+#define APLIC_TARGET      0x3004u /* of source 1 */
+#define DOMAINCFG_IE      (1u << 8)
+#define DOMAINCFG_DM      (1u << 2)
 #define TARGET_HART_SHIFT 18u
 
 #define PLIC_ENABLE  0x002000u
@@ -42,7 +42,8 @@ static bool chip_ready;
 
 static uint32_t handler_new(struct handler handler)
 {
-    uint32_t end = board.imsic_ids != 0 && board.imsic_ids < HANDLERS ? board.imsic_ids + 1 : HANDLERS;
+    uint32_t end =
+        board.imsic_ids != 0 && board.imsic_ids < HANDLERS ? board.imsic_ids + 1 : HANDLERS;
 
     for (uint32_t i = FIRST_ID; i < end; i++) {
         if (handlers[i].fn == NULL) {
@@ -63,7 +64,8 @@ static uint32_t handler_of(uint32_t source)
     return 0;
 }
 
-/* ---- AIA -------------------------------------------------------------------------------------- */
+/* ---- AIA --------------------------------------------------------------------------------------
+ */
 
 static void imsic_write(uint32_t reg, uint64_t value)
 {
@@ -124,7 +126,8 @@ static void aplic_attach(uint32_t id, struct board_irq irq, uint32_t hart_index)
     mmio_write32(aplic + APLIC_SETIENUM, irq.source);
 }
 
-/* ---- PLIC ------------------------------------------------------------------------------------- */
+/* ---- PLIC -------------------------------------------------------------------------------------
+ */
 
 static uint64_t plic_context(uint32_t hart_index)
 {
@@ -159,7 +162,8 @@ static void plic_dispatch(void)
     }
 }
 
-/* ---- both ------------------------------------------------------------------------------------- */
+/* ---- both -------------------------------------------------------------------------------------
+ */
 
 bool irq_init(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * External interrupts: IMSIC and APLIC (MSI mode) when the FDT has them, else the PLIC. All calls from
- * ordinary context with interrupts off, set-up on the boot hart first.
+ * External interrupts: IMSIC and APLIC (MSI mode) when the FDT has them, else the PLIC. All calls
+ * from ordinary context with interrupts off, set-up on the boot hart first.
  */
 #ifndef GUESTS_LIB_IRQ_H
 #define GUESTS_LIB_IRQ_H
@@ -10,7 +10,8 @@
 
 typedef void (*irq_fn)(void *arg);
 
-/* This hart's side, and on the first call the controller. False: the machine has none that is known. */
+/* This hart's side, and on the first call the controller. False: the machine has none that is
+ * known. */
 bool irq_init(void);
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One end of a channel. Calls of one mailbox by one hart at a time. Storage lies in the guest's RAM,
- * page aligned, translation off (addresses given to Curia are physical).
+ * One end of a channel. Calls of one mailbox by one hart at a time. Storage lies in the guest's
+ * RAM, page aligned, translation off (addresses given to Curia are physical).
  */
 #ifndef GUESTS_LIB_MAILBOX_H
 #define GUESTS_LIB_MAILBOX_H
@@ -29,8 +29,8 @@ int64_t mailbox_open(struct mailbox *mailbox, const struct board_channel *channe
 int64_t mailbox_close(struct mailbox *mailbox);
 
 /*
- * The next message into buf: its length, 0 when there is none. A longer one than size is dropped and
- * counted as damaged.
+ * The next message into buf: its length, 0 when there is none. A longer one than size is dropped
+ * and counted as damaged.
  */
 uint32_t mailbox_receive(struct mailbox *mailbox, void *buf, uint32_t size);
 

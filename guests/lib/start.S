@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where a guest begins, on its first hart and on those that it starts, and where its traps enter.
- * The image carries the RISC-V boot header, so that a loader knows where it belongs and how much memory
- * it claims, bss included. tp and sscratch always hold the hart's
- * struct guest_hart; the offsets are those of guests/lib/hart.h.
+ * The image carries the RISC-V boot header, so that a loader knows where it belongs and how much
+ * memory it claims, bss included. tp and sscratch always hold the hart's struct guest_hart; the
+ * offsets are those of guests/lib/offsets.h.
  */
 #include "guests/lib/offsets.h"
 
@@ -59,8 +59,8 @@ guest_hart_entry:
 /* ---- traps ---------------------------------------------------------------------------------- */
 
     .macro each_register op
-    .irp n, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, \
-            26, 27, 28, 29, 30, 31
+    .irp n, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, \
+            25, 26, 27, 28, 29, 30, 31
     \op     x\n, (8 * \n)(tp)
     .endr
     .endm

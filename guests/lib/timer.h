@@ -30,7 +30,8 @@ static inline uint64_t ticks_of_us(uint64_t us)
 /* For intervals below half an hour at 10 MHz. */
 static inline uint64_t us_of_ticks(uint64_t ticks)
 {
-    return ticks / board.timebase_hz * 1000000u + ticks % board.timebase_hz * 1000000u / board.timebase_hz;
+    return ticks / board.timebase_hz * 1000000u +
+           ticks % board.timebase_hz * 1000000u / board.timebase_hz;
 }
 
 static inline uint64_t ns_of_ticks(uint64_t ticks)

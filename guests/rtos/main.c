@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The driver-assistance domain as a small real-time guest on one hart. A task of 1 kHz, released by
- * the timer, measures how late it is released; ten times a second the state goes to cockpit (channel
- * "state"); pings of control are answered (channel "ping"); power events are obeyed.
+ * the timer, measures how late it is released; ten times a second the state goes to cockpit
+ * (channel "state"); pings of control are answered (channel "ping"); power events are obeyed.
  *
- * Interrupt handlers only measure and set flags; all else is done by the main loop, which sleeps when
- * no flag is set. One hart: interrupts off is the lock.
+ * Interrupt handlers only measure and set flags; all else is done by the main loop, which sleeps
+ * when no flag is set. One hart: interrupts off is the lock.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -44,7 +44,8 @@ static void on_mail(void *unused)
     rtos.mail_due = true;
 }
 
-/* ---- the main loop's work ---------------------------------------------------------------------- */
+/* ---- the main loop's work ----------------------------------------------------------------------
+ */
 
 static void send_state(void)
 {
@@ -91,9 +92,9 @@ static void print_status(void)
     con_printf("adas: %lu s, jitter min/avg/max %u/%u/%u ns, missed %lu, states %lu (%lu unsent), "
                "pings %lu, %s\n",
                (unsigned long)(us_of_ticks(time_now() - rtos.started_at) / 1000000u),
-               (unsigned)j.min_ns, (unsigned)j.mean_ns, (unsigned)j.max_ns,
-               (unsigned long)j.missed, (unsigned long)rtos.seq, (unsigned long)rtos.unsent,
-               (unsigned long)rtos.pings, histogram);
+               (unsigned)j.min_ns, (unsigned)j.mean_ns, (unsigned)j.max_ns, (unsigned long)j.missed,
+               (unsigned long)rtos.seq, (unsigned long)rtos.unsent, (unsigned long)rtos.pings,
+               histogram);
 }
 
 /* True: there was something to do. Called with interrupts off; the work runs with them on. */
@@ -123,7 +124,8 @@ static bool work(void)
     return state || mail || status || power;
 }
 
-/* ---- the start --------------------------------------------------------------------------------- */
+/* ---- the start ---------------------------------------------------------------------------------
+ */
 
 static void open_channel(struct mailbox *mailbox, struct mailbox_memory *memory, const char *label)
 {
@@ -153,7 +155,9 @@ void guest_main(void)
     rtos.started_at = time_now();
     con_printf("adas: real-time guest, hart %lu, %s timer, %s\n", (unsigned long)hart_self()->id,
                board.sstc ? "Sstc" : "SBI",
-               !chip ? "no interrupt controller" : board.imsic_ids != 0 ? "AIA" : "PLIC");
+               !chip                  ? "no interrupt controller"
+               : board.imsic_ids != 0 ? "AIA"
+                                      : "PLIC");
     open_channel(&rtos.state, &state_memory, "state");
     open_channel(&rtos.ping, &ping_memory, "ping");
     park_init();

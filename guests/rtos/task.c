@@ -31,7 +31,7 @@ static void count_lateness(uint64_t ticks)
     task.max = ticks > task.max ? ticks : task.max;
     while (us != 0 && class < CLASSES - 1) {
         us >>= 1;
-        class++;
+        class ++;
     }
     task.classes[class]++;
 }

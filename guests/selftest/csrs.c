@@ -84,7 +84,8 @@ static void test_imsic(void)
         struct exec e = exec_one(INSN_CSRR(CSR_STOPEI), 0, 0);
 
         if (board.curia) {
-            (void)tap_ok(is_illegal(&e, INSN_CSRR(CSR_STOPEI)), "stopei is illegal without an IMSIC");
+            (void)tap_ok(is_illegal(&e, INSN_CSRR(CSR_STOPEI)),
+                         "stopei is illegal without an IMSIC");
         }
         return;
     }
@@ -107,15 +108,16 @@ void test_csrs(void)
     test_keeps(CSR_SEPC, 0x8000123456789abcull, 0x8000123456789abcull, "sepc");
     test_keeps(CSR_SCAUSE, 0x8000000000000005ull, 0x8000000000000005ull, "scause");
     test_keeps(CSR_STVAL, 0xfedcba9876543210ull, 0xfedcba9876543210ull, "stval");
-    test_keeps(CSR_SIE, ~0ull, 1u << IRQ_S_SOFT | 1u << IRQ_S_TIMER | 1u << IRQ_S_EXT |
-                                   (csr_read(CSR_SIE) & 0),
+    test_keeps(CSR_SIE, ~0ull,
+               1u << IRQ_S_SOFT | 1u << IRQ_S_TIMER | 1u << IRQ_S_EXT | (csr_read(CSR_SIE) & 0),
                "sie");
     test_reads();
     test_level(3, "machine level");
     if (board.curia) {
         test_level(2, "H");
     } else {
-        tap_skip("H: every CSR is illegal", "the machine has H, or its firmware emulates htimedelta");
+        tap_skip("H: every CSR is illegal",
+                 "the machine has H, or its firmware emulates htimedelta");
     }
     test_imsic();
 }

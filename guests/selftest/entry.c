@@ -49,9 +49,9 @@ static void test_fdt(void)
     if (board.curia) {
         (void)tap_ok(strlen(board.vm_name) > 0, "the VM has a name: %s", board.vm_name);
         (void)tap_ok(board.power_irq.source != 0, "power events have an interrupt");
-        (void)tap_ok(fdt_getprop(board.fdt, fdt_path_offset(board.fdt, "/chosen"), "rng-seed",
-                                 NULL) != NULL,
-                     "chosen has a seed");
+        (void)tap_ok(
+            fdt_getprop(board.fdt, fdt_path_offset(board.fdt, "/chosen"), "rng-seed", NULL) != NULL,
+            "chosen has a seed");
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Instructions run one at a time under trap_catch(). Code is written into a buffer of the hart's own.
+ * Instructions run one at a time under trap_catch(). Code is written into a buffer of the hart's
+ * own.
  */
 #include "guests/lib/csr.h"
 #include "guests/selftest/selftest.h"
@@ -14,7 +15,7 @@
  * Slots by the first instruction: one that is there already is not written again, which spares an
  * emulator the work of translating it anew.
  */
-#define SLOTS      128u
+#define SLOTS       128u
 #define SLOT_HALVES 16u
 
 static _Alignas(4096) uint16_t buffers[GUEST_HARTS][SLOTS][SLOT_HALVES];

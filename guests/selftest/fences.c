@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Remote fences by what they do: another hart sees a changed PTE and changed code without a fence of
- * its own. [SBI 3.0 §8]
+ * Remote fences by what they do: another hart sees a changed PTE and changed code without a fence
+ * of its own. [SBI 3.0 §8]
  */
 #include "guests/lib/board.h"
 #include "guests/lib/sbi_call.h"
@@ -10,8 +10,8 @@
 
 #include <stddef.h>
 
-#define FLAGS (PTE_V | PTE_R | PTE_W | PTE_AD)
-#define RET   0x8082u
+#define FLAGS      (PTE_V | PTE_R | PTE_W | PTE_AD)
+#define RET        0x8082u
 #define C_LI_A0(n) (0x4501u | (uint32_t)(n) << 2) /* c.li a0, n */
 
 static _Alignas(4096) volatile uint64_t pages[2][512];
@@ -40,7 +40,7 @@ static void reader(void *unused)
 
 static void caller(void *unused)
 {
-    uint64_t (*f)(void) = (uint64_t (*)(void))(uintptr_t)code;
+    uint64_t (*f)(void) = (uint64_t(*)(void))(uintptr_t)code;
 
     (void)unused;
     for (uint64_t seen = 0; seen != 3;) {

@@ -83,14 +83,16 @@ static void test_start(uint32_t other)
                                         (uint64_t)(uintptr_t)&seen, 0)
                          .error,
                      0, "HSM: start %u", (unsigned)round);
-        (void)tap_ok(wait_for(&seen.a1, (uint64_t)(uintptr_t)&seen), "it runs, a1 is the opaque value");
+        (void)tap_ok(wait_for(&seen.a1, (uint64_t)(uintptr_t)&seen),
+                     "it runs, a1 is the opaque value");
         (void)tap_eq(seen.a0, id, "a0 is its id");
         (void)tap_ok(seen.satp == 0 && (seen.sstatus & SSTATUS_SIE) == 0, "satp and SIE are clear");
         (void)tap_ok(wait_status(other, SBI_HSM_STATE_STOPPED), "it stops itself");
     }
 }
 
-/* ---- jobs of the other hart ------------------------------------------------------------------- */
+/* ---- jobs of the other hart -------------------------------------------------------------------
+ */
 
 static void wait_for_soft(void *unused)
 {
@@ -112,8 +114,9 @@ static void suspend_retentive(void *unused)
     (void)unused;
     csr_set(CSR_SIE, 1u << IRQ_S_SOFT);
     flag = 1;
-    flag = sbi_call(SBI_EXT_HSM, SBI_HSM_SUSPEND, SBI_HSM_SUSPEND_RETENTIVE, 0, 0, 0).error == 0 ? 2
-                                                                                              : 3;
+    flag = sbi_call(SBI_EXT_HSM, SBI_HSM_SUSPEND, SBI_HSM_SUSPEND_RETENTIVE, 0, 0, 0).error == 0
+               ? 2
+               : 3;
     csr_clear(CSR_SIP, 1u << IRQ_S_SOFT);
     csr_clear(CSR_SIE, 1u << IRQ_S_SOFT);
 }
@@ -143,7 +146,8 @@ static void test_ipi(uint32_t other)
         (void)wait_for(&flag, 1);
         pause_us(round * 2000);
         send_ipi(other);
-        (void)tap_ok(wait_for(&flag, 2), "IPI wakes hart %lu", (unsigned long)guest_harts[other].id);
+        (void)tap_ok(wait_for(&flag, 2), "IPI wakes hart %lu",
+                     (unsigned long)guest_harts[other].id);
     }
     (void)job_wait(other);
     (void)tap_eq(start_error(guest_harts[other].id, (uint64_t)(uintptr_t)hart_probe_entry),

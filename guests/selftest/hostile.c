@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hostile guest: tries all memory that is not its own, every CSR, its devices in every wrong way,
- * random instructions and random calls. What it may damage is itself alone; that nobody else noticed
- * is for the others to say. It counts what it got at, which must be nothing.
+ * The hostile guest: tries all memory that is not its own, every CSR, its devices in every wrong
+ * way, random instructions and random calls. What it may damage is itself alone; that nobody else
+ * noticed is for the others to say. It counts what it got at, which must be nothing.
  */
 #include "guests/selftest/hostile.h"
 
@@ -33,7 +33,8 @@ uint64_t hostile_random(void)
     return state;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------------------------------
+ */
 
 static bool in(uint64_t at, struct board_range range)
 {
@@ -129,7 +130,8 @@ static void scan_translated(struct hostile_counts *c)
     paging_off();
 }
 
-/* ---- CSRs -------------------------------------------------------------------------------------- */
+/* ---- CSRs --------------------------------------------------------------------------------------
+ */
 
 /* Those without which not even a trap could be taken any more. */
 static bool is_vital(uint32_t csr)
@@ -161,7 +163,8 @@ static void try_csrs(struct hostile_counts *c)
     timer_set(UINT64_MAX);
 }
 
-/* ---- devices ----------------------------------------------------------------------------------- */
+/* ---- devices -----------------------------------------------------------------------------------
+ */
 
 static void try_register(struct hostile_counts *c, uint64_t at, bool write)
 {
@@ -193,7 +196,8 @@ static void try_devices(struct hostile_counts *c)
     }
 }
 
-/* ---- all ---------------------------------------------------------------------------------------- */
+/* ---- all ----------------------------------------------------------------------------------------
+ */
 
 static void print(const char *what, const struct hostile_counts *c)
 {

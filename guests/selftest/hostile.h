@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The hostile guest's parts: hostile.c (memory, CSRs, devices), hostile_words.c, hostile_calls.c. */
+/* The hostile guest's parts: hostile.c (memory, CSRs, devices), hostile_words.c, hostile_calls.c.
+ */
 #ifndef GUESTS_SELFTEST_HOSTILE_H
 #define GUESTS_SELFTEST_HOSTILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
 
 /* Pseudo-random, from the bootarg seed. Never 0. */
 uint64_t hostile_random(void);

@@ -20,9 +20,30 @@ static uint64_t own_vm, area;
 static uint64_t any_value(void)
 {
     static const uint64_t edges[] = {
-        0, 1, 2, 7, 8, 63, 64, 4095, 4096, 4097, 16384, 0x7fffffff, 0x80000000, 0xffffffff,
-        0x100000000ull, 0x7fffffffffffffffull, 0x8000000000000000ull, UINT64_MAX, UINT64_MAX - 1,
-        0x80000000ull, 0x90000000ull, 0xfffff000ull, 0x10000000ull, 0x28000000ull,
+        0,
+        1,
+        2,
+        7,
+        8,
+        63,
+        64,
+        4095,
+        4096,
+        4097,
+        16384,
+        0x7fffffff,
+        0x80000000,
+        0xffffffff,
+        0x100000000ull,
+        0x7fffffffffffffffull,
+        0x8000000000000000ull,
+        UINT64_MAX,
+        UINT64_MAX - 1,
+        0x80000000ull,
+        0x90000000ull,
+        0xfffff000ull,
+        0x10000000ull,
+        0x28000000ull,
     };
     uint64_t r = hostile_random();
 
@@ -45,9 +66,31 @@ static uint64_t any_value(void)
 static uint64_t any_eid(void)
 {
     static const uint64_t eids[] = {
-        SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_IPI, SBI_EXT_RFENCE, SBI_EXT_HSM, SBI_EXT_SRST,
-        SBI_EXT_DBCN, SBI_EXT_SUSP, CURIA_EXT_IPC, CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM,
-        0x504D55, 0x535441, 0x535345, 0x46574654, 0x4E41434C, 0x4D505859, 0, 2, 3, 4, 5, 6, 7,
+        SBI_EXT_BASE,
+        SBI_EXT_TIME,
+        SBI_EXT_IPI,
+        SBI_EXT_RFENCE,
+        SBI_EXT_HSM,
+        SBI_EXT_SRST,
+        SBI_EXT_DBCN,
+        SBI_EXT_SUSP,
+        CURIA_EXT_IPC,
+        CURIA_EXT_IPC,
+        CURIA_EXT_PWR,
+        CURIA_EXT_VMM,
+        0x504D55,
+        0x535441,
+        0x535345,
+        0x46574654,
+        0x4E41434C,
+        0x4D505859,
+        0,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
     };
     uint64_t r = hostile_random();
 
@@ -67,7 +110,8 @@ static bool is_left_out(uint64_t eid, uint64_t fid, const uint64_t a[6])
         return fid == SBI_SRST_RESET && (uint32_t)a[0] <= SBI_SRST_TYPE_WARM &&
                (uint32_t)a[1] <= SBI_SRST_REASON_FAILURE;
     case SBI_EXT_DBCN:
-        return fid == SBI_DBCN_WRITE_BYTE || (fid == SBI_DBCN_WRITE && a[0] > 1 && a[0] < (1u << 24));
+        return fid == SBI_DBCN_WRITE_BYTE ||
+               (fid == SBI_DBCN_WRITE && a[0] > 1 && a[0] < (1u << 24));
     case CURIA_EXT_VMM:
         return fid >= CURIA_VMM_STOP && a[0] == own_vm;
     default:

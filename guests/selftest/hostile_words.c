@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Random words as instructions. Each runs in the middle of an area of breakpoints, with every register
- * pointing there: whatever it loads, stores or jumps to is in the area, which is mended after each.
- * A timer ends what does not end by itself.
+ * Random words as instructions. Each runs in the middle of an area of breakpoints, with every
+ * register pointing there: whatever it loads, stores or jumps to is in the area, which is mended
+ * after each. A timer ends what does not end by itself.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* External interrupts: MSIs between harts, wired ones by the UART (level) and by software (edge). */
+/* External interrupts: MSIs between harts, wired ones by the UART (level) and by software (edge).
+ */
 #include "guests/lib/irq.h"
 
 #include "guests/lib/csr.h"
@@ -9,9 +10,9 @@
 
 #include <stddef.h>
 
-#define UART_IER 1u
-#define UART_IIR 2u
-#define APLIC_SETIPNUM 0x2000u
+#define UART_IER        1u
+#define UART_IIR        2u
+#define APLIC_SETIPNUM  0x2000u
 #define APLIC_DOMAINCFG 0x0000u
 
 static volatile uint64_t taken[GUEST_HARTS];
@@ -123,7 +124,8 @@ static void test_edge(void)
     }
     (void)tap_eq(mmio_read32(board.aplic.start + APLIC_DOMAINCFG) & 0xff000104u, 0x80000104u,
                  "APLIC: domaincfg");
-    (void)tap_ok(irq_attach(board.power_irq, hart_self()->index, on_edge, NULL), "APLIC: edge source");
+    (void)tap_ok(irq_attach(board.power_irq, hart_self()->index, on_edge, NULL),
+                 "APLIC: edge source");
     mmio_write32(board.aplic.start + APLIC_SETIPNUM, board.power_irq.source);
     irqs_on();
     (void)tap_ok(wait_for(&edge_irqs, 1), "APLIC: setipnum makes it arrive");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The selftest: a guest that looks at the machine it is given, and prints what it finds in TAP. The
- * bootarg mode says which role it plays; without one, it tests, resetting itself once on the way when
- * reboot=1.
+ * bootarg mode says which role it plays; without one, it tests, resetting itself once on the way
+ * when reboot=1.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -18,10 +18,12 @@ static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
-    {"entry", test_entry},   {"sbi", test_sbi},       {"harts", test_harts},
-    {"fences", test_fences}, {"timer", test_timer},   {"irqs", test_irqs},
-    {"mmio", test_mmio},     {"memory", test_memory}, {"stage1", test_stage1},
-    {"traps", test_traps},   {"user", test_user},     {"csrs", test_csrs},
+    {"entry", test_entry},   {"sbi", test_sbi},
+    {"harts", test_harts},   {"fences", test_fences},
+    {"timer", test_timer},   {"irqs", test_irqs},
+    {"mmio", test_mmio},     {"memory", test_memory},
+    {"stage1", test_stage1}, {"traps", test_traps},
+    {"user", test_user},     {"csrs", test_csrs},
     {"peers", test_peers},   {"privileges", test_privileges},
 };
 

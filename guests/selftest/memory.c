@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Addresses outside the guest's map, without translation: access faults 1, 5 and 7, told exactly, as
- * where a machine has nothing.
+ * Addresses outside the guest's map, without translation: access faults 1, 5 and 7, told exactly,
+ * as where a machine has nothing.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/csr.h"
 #include "guests/selftest/selftest.h"
 #include "guests/selftest/tap.h"
 
-#define CODE_AMO  0x00b5252fu /* amoadd.w a0, a1, (a0) */
-#define CODE_LR   0x1005252fu
-#define CODE_CLD  0x6108u
+#define CODE_AMO 0x00b5252fu /* amoadd.w a0, a1, (a0) */
+#define CODE_LR  0x1005252fu
+#define CODE_CLD 0x6108u
 
 static bool is_fault(const struct exec *e, uint64_t cause, uint64_t pc, uint64_t stval)
 {
@@ -27,14 +27,12 @@ static void probe(uint64_t at, const char *name)
     struct exec r = exec_one(CODE_LR, at, 0);
     struct exec c = exec_one(CODE_CLD, at, 0);
     struct exec x = exec_jump(at);
-    bool ok = tap_ok(is_fault(&l, EXC_LOAD_ACCESS, l.pc, at) &&
-                         is_fault(&b, EXC_LOAD_ACCESS, b.pc, at + 1) &&
-                         is_fault(&s, EXC_STORE_ACCESS, s.pc, at) &&
-                         is_fault(&a, EXC_STORE_ACCESS, a.pc, at) &&
-                         is_fault(&r, EXC_LOAD_ACCESS, r.pc, at) &&
-                         is_fault(&c, EXC_LOAD_ACCESS, c.pc, at) &&
-                         is_fault(&x, EXC_INSN_ACCESS, at, at),
-                     "%lx (%s): access faults", (unsigned long)at, name);
+    bool ok = tap_ok(
+        is_fault(&l, EXC_LOAD_ACCESS, l.pc, at) && is_fault(&b, EXC_LOAD_ACCESS, b.pc, at + 1) &&
+            is_fault(&s, EXC_STORE_ACCESS, s.pc, at) && is_fault(&a, EXC_STORE_ACCESS, a.pc, at) &&
+            is_fault(&r, EXC_LOAD_ACCESS, r.pc, at) && is_fault(&c, EXC_LOAD_ACCESS, c.pc, at) &&
+            is_fault(&x, EXC_INSN_ACCESS, at, at),
+        "%lx (%s): access faults", (unsigned long)at, name);
 
     if (!ok) {
         (void)tap_ok(false, "load %d %lx %lx, store %d %lx %lx, jump %d %lx %lx", l.trapped,
@@ -91,7 +89,8 @@ void test_memory(void)
     /* A load across the end of RAM: the fault's address is in the part that is not there. */
     struct exec e = exec_one(INSN_LD, ram->start + ram->size - 4, 0);
 
-    (void)tap_ok(e.trapped && (e.trap.scause == EXC_LOAD_ACCESS || e.trap.scause == EXC_LOAD_MISALIGNED),
+    (void)tap_ok(e.trapped &&
+                     (e.trap.scause == EXC_LOAD_ACCESS || e.trap.scause == EXC_LOAD_MISALIGNED),
                  "a load across the end of RAM (%lx, %lx)", (unsigned long)e.trap.scause,
                  (unsigned long)e.trap.stval);
 }

@@ -9,28 +9,28 @@
 #include "guests/selftest/selftest.h"
 #include "guests/selftest/tap.h"
 
-#define UART_SCR 7u
+#define UART_SCR    7u
 #define PLIC_ENABLE 0x2000u
 
-#define INSN_FLW 0x00052507u
-#define INSN_FLD 0x00053507u
-#define INSN_FSW 0x00a52027u
-#define INSN_FSD 0x00a53027u
-#define INSN_LR_W 0x1005252fu
-#define INSN_LR_D 0x1005352fu
-#define INSN_AMOADD_W 0x00b5252fu
+#define INSN_FLW       0x00052507u
+#define INSN_FLD       0x00053507u
+#define INSN_FSW       0x00a52027u
+#define INSN_FSD       0x00a53027u
+#define INSN_LR_W      0x1005252fu
+#define INSN_LR_D      0x1005352fu
+#define INSN_AMOADD_W  0x00b5252fu
 #define INSN_AMOSWAP_D 0x08b5352fu
-#define INSN_AMOOR_W 0x40b5252fu
-#define INSN_C_LW 0x4108u
-#define INSN_C_LD 0x6108u
-#define INSN_C_SW 0xc10cu
-#define INSN_C_SD 0xe10cu
-#define INSN_C_FLD 0x2108u
-#define INSN_C_FSD 0xa108u
-#define INSN_C_LWSP 0x4502u
-#define INSN_C_LDSP 0x6502u
-#define INSN_C_SWSP 0xc02eu
-#define INSN_C_LBU 0x8108u
+#define INSN_AMOOR_W   0x40b5252fu
+#define INSN_C_LW      0x4108u
+#define INSN_C_LD      0x6108u
+#define INSN_C_SW      0xc10cu
+#define INSN_C_SD      0xe10cu
+#define INSN_C_FLD     0x2108u
+#define INSN_C_FSD     0xa108u
+#define INSN_C_LWSP    0x4502u
+#define INSN_C_LDSP    0x6502u
+#define INSN_C_SWSP    0xc02eu
+#define INSN_C_LBU     0x8108u
 
 static uint64_t load(uint32_t insn, uint64_t at)
 {
@@ -75,10 +75,10 @@ static void test_registers(void)
     for (uint32_t i = 0; i < sizeof(regs); i++) {
         uint32_t r = regs[i];
         struct exec e = {
-            .code = {0x00058013u | r << 7,                 /* mv r, a1 */
-                     0x00050023u | r << 20,                /* sb r, 0(a0) */
-                     0x00054003u | r << 7,                 /* lbu r, 0(a0) */
-                     0x00000513u | r << 15},               /* mv a0, r */
+            .code = {0x00058013u | r << 7,   /* mv r, a1 */
+                     0x00050023u | r << 20,  /* sb r, 0(a0) */
+                     0x00054003u | r << 7,   /* lbu r, 0(a0) */
+                     0x00000513u | r << 15}, /* mv a0, r */
             .a0 = scr,
             .a1 = 0xa0u + r,
         };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The neighbour: fills its RAM with a pattern, checks it for ever, watches the time pass, and tells
- * once a second that all is as it was. It echoes messages and doorbells on every channel that it has,
- * answers in shared regions, and obeys power events with a last verdict.
+ * once a second that all is as it was. It echoes messages and doorbells on every channel that it
+ * has, answers in shared regions, and obeys power events with a last verdict.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -15,8 +15,8 @@
 
 #include <stddef.h>
 
-#define CHECK_BYTES  0x100000u /* between looks at everything else */
-#define TICK_US      10000u
+#define CHECK_BYTES 0x100000u /* between looks at everything else */
+#define TICK_US     10000u
 
 static struct {
     struct mailbox boxes[BOARD_CHANNELS];
@@ -184,8 +184,8 @@ void role_neighbour(void)
             me.reports++;
             con_printf("neighbour %s %lu (rounds %lu, ticks %lu, worst late %lu us)\n",
                        me.bad_words == 0 && me.bad_times == 0 ? "ok" : "BAD",
-                       (unsigned long)me.reports, (unsigned long)me.rounds,
-                       (unsigned long)me.ticks, (unsigned long)us_of_ticks(me.worst_late));
+                       (unsigned long)me.reports, (unsigned long)me.rounds, (unsigned long)me.ticks,
+                       (unsigned long)us_of_ticks(me.worst_late));
         }
     }
 }

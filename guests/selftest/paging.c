@@ -3,8 +3,8 @@
 #include "guests/lib/csr.h"
 #include "guests/selftest/selftest.h"
 
-#define SATP_SV39 (8ull << 60)
-#define GIB       0x40000000ull
+#define SATP_SV39  (8ull << 60)
+#define GIB        0x40000000ull
 #define ROOT_INDEX (PAGING_VA(0) >> 30)
 
 static _Alignas(4096) volatile uint64_t root[512], level1[512], level0[512];

@@ -50,7 +50,8 @@ static void test_mailbox_errors(uint32_t end)
                  "IPC: no mailbox to close");
     (void)tap_eq(ipc(CURIA_IPC_SEND, 99, at, 0, 8), ERR(ERR_INVALID_PARAM), "IPC: send to no end");
     (void)tap_eq(ipc(CURIA_IPC_SEND, end, at, 0, 0), ERR(ERR_INVALID_PARAM), "IPC: send nothing");
-    (void)tap_eq(ipc(CURIA_IPC_SEND, end, at, 0, 4097), ERR(ERR_INVALID_PARAM), "IPC: send too much");
+    (void)tap_eq(ipc(CURIA_IPC_SEND, end, at, 0, 4097), ERR(ERR_INVALID_PARAM),
+                 "IPC: send too much");
     (void)tap_eq(ipc(CURIA_IPC_SEND, end, NOWHERE, 0, 8), ERR(ERR_INVALID_ADDRESS),
                  "IPC: send from nowhere");
     (void)tap_eq(ipc(CURIA_IPC_SEND, end, UINT64_MAX - 4, 0, 8), ERR(ERR_INVALID_ADDRESS),
@@ -139,7 +140,8 @@ static void test_region(const struct board_region *r)
 
     (void)tap_ok(!exec_one(INSN_LD, r->range.start, 0).trapped, "region %s: read", r->label);
     if (r->read_only) {
-        (void)tap_ok(e.trapped && e.trap.scause == EXC_STORE_ACCESS, "region %s: read-only", r->label);
+        (void)tap_ok(e.trapped && e.trap.scause == EXC_STORE_ACCESS, "region %s: read-only",
+                     r->label);
         return;
     }
     (void)tap_ok(!e.trapped, "region %s: written", r->label);
@@ -181,7 +183,8 @@ void test_peers(void)
     csr_write(CSR_SIE, 0);
 }
 
-/* ---- PWR and VMM without rights ---------------------------------------------------------------- */
+/* ---- PWR and VMM without rights ----------------------------------------------------------------
+ */
 
 static uint64_t pwr(uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
@@ -199,8 +202,8 @@ static void test_power(void)
 
     (void)tap_eq(event.type, 0, "PWR: no event");
     for (uint64_t kind = CURIA_PWR_KIND_OFF; kind <= CURIA_PWR_KIND_RESET_WARM; kind++) {
-        (void)tap_eq(pwr(CURIA_PWR_REQUEST, kind, 0, 0, 0), ERR(ERR_DENIED), "PWR: request of kind %lu",
-                     (unsigned long)kind);
+        (void)tap_eq(pwr(CURIA_PWR_REQUEST, kind, 0, 0, 0), ERR(ERR_DENIED),
+                     "PWR: request of kind %lu", (unsigned long)kind);
         (void)tap_eq(pwr(CURIA_PWR_REQUEST, kind, 0, CURIA_PWR_FLAG_EMERGENCY, 0), ERR(ERR_DENIED),
                      "PWR: emergency of kind %lu", (unsigned long)kind);
     }
@@ -212,7 +215,8 @@ static void test_power(void)
                  "PWR: an answer to nothing");
     (void)tap_eq(pwr(CURIA_PWR_ANSWER, 1, 77, 0, 0), ERR(ERR_INVALID_PARAM), "PWR: no such answer");
     (void)tap_ok(pwr(CURIA_PWR_CANCEL, 12345, 0, 0, 0) != 0, "PWR: cancel of nothing");
-    (void)tap_eq(pwr(CURIA_PWR_AUDIT, 0, (uint64_t)(uintptr_t)in, 0, 1), ERR(ERR_DENIED), "PWR: audit");
+    (void)tap_eq(pwr(CURIA_PWR_AUDIT, 0, (uint64_t)(uintptr_t)in, 0, 1), ERR(ERR_DENIED),
+                 "PWR: audit");
     (void)tap_eq(pwr(CURIA_PWR_TIME_LEFT, 0, 0, 0, 0), 0, "PWR: time left");
     (void)tap_eq(pwr(99, 0, 0, 0, 0), ERR(ERR_NOT_SUPPORTED), "PWR: unknown function");
 }
@@ -229,21 +233,24 @@ void test_privileges(void)
         return;
     }
     test_power();
-    (void)tap_ok(self.error == 0 && count.error == 0 && self.value < count.value, "VMM: self and count");
+    (void)tap_ok(self.error == 0 && count.error == 0 && self.value < count.value,
+                 "VMM: self and count");
     (void)tap_ok(vmm(CURIA_VMM_INFO, self.value, at, 0, sizeof(info)) == 0 &&
                      info.size == sizeof(info) && info.index == self.value &&
                      strcmp(info.name, board.vm_name) == 0 && info.state == CURIA_VM_RUNNING &&
                      info.vcpus == board.hart_count,
                  "VMM: info of self");
-    (void)tap_eq(vmm(CURIA_VMM_INFO, self.value, NOWHERE, 0, sizeof(info)), ERR(ERR_INVALID_ADDRESS),
-                 "VMM: info to nowhere");
+    (void)tap_eq(vmm(CURIA_VMM_INFO, self.value, NOWHERE, 0, sizeof(info)),
+                 ERR(ERR_INVALID_ADDRESS), "VMM: info to nowhere");
     (void)tap_eq(vmm(CURIA_VMM_INFO, count.value, at, 0, sizeof(info)), ERR(ERR_INVALID_PARAM),
                  "VMM: info of no VM");
     for (uint64_t vm = 0; vm < count.value; vm++) {
         if (vm != self.value) {
-            (void)tap_eq(vmm(CURIA_VMM_INFO, vm, at, 0, sizeof(info)), ERR(ERR_DENIED), "VMM: info");
+            (void)tap_eq(vmm(CURIA_VMM_INFO, vm, at, 0, sizeof(info)), ERR(ERR_DENIED),
+                         "VMM: info");
             (void)tap_eq(vmm(CURIA_VMM_START, vm, 0, 0, 0), ERR(ERR_DENIED), "VMM: start");
-            (void)tap_eq(vmm(CURIA_VMM_STOP, vm, CURIA_VMM_FORCE, 0, 0), ERR(ERR_DENIED), "VMM: stop");
+            (void)tap_eq(vmm(CURIA_VMM_STOP, vm, CURIA_VMM_FORCE, 0, 0), ERR(ERR_DENIED),
+                         "VMM: stop");
             (void)tap_eq(vmm(CURIA_VMM_RESTART, vm, 0, 0, 0), ERR(ERR_DENIED), "VMM: restart");
         }
     }

@@ -119,8 +119,9 @@ void test_residue(void)
     }
     for (uint32_t i = 0; i < board.hart_count; i++) {
         if (i != hart_self()->index) {
-            (void)tap_eq(sbi_call(SBI_EXT_HSM, SBI_HSM_GET_STATUS, guest_harts[i].id, 0, 0, 0).value,
-                         SBI_HSM_STATE_STOPPED, "hart %u is stopped", (unsigned)i);
+            (void)tap_eq(
+                sbi_call(SBI_EXT_HSM, SBI_HSM_GET_STATUS, guest_harts[i].id, 0, 0, 0).value,
+                SBI_HSM_STATE_STOPPED, "hart %u is stopped", (unsigned)i);
         }
     }
 }

@@ -11,7 +11,8 @@
 #define UNKNOWN_EID 0x0a00beef
 #define BAD_FID     99
 
-static uint64_t error(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+static uint64_t error(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2,
+                      uint64_t a3)
 {
     return (uint64_t)sbi_call(eid, fid, a0, a1, a2, a3).error;
 }
@@ -24,8 +25,8 @@ static void test_base(void)
         uint64_t eid;
         const char *name;
     } exts[] = {
-        {SBI_EXT_BASE, "Base"}, {SBI_EXT_TIME, "TIME"}, {SBI_EXT_IPI, "IPI"},
-        {SBI_EXT_RFENCE, "RFENCE"}, {SBI_EXT_HSM, "HSM"}, {SBI_EXT_SRST, "SRST"},
+        {SBI_EXT_BASE, "Base"},     {SBI_EXT_TIME, "TIME"}, {SBI_EXT_IPI, "IPI"},
+        {SBI_EXT_RFENCE, "RFENCE"}, {SBI_EXT_HSM, "HSM"},   {SBI_EXT_SRST, "SRST"},
         {SBI_EXT_DBCN, "DBCN"},
     };
     struct sbi_result r = sbi_call(SBI_EXT_BASE, SBI_BASE_GET_SPEC_VERSION, 0, 0, 0, 0);
@@ -92,8 +93,9 @@ static void test_self_ipi(void)
         uint64_t before = h->irqs[0];
 
         csr_set(CSR_SIE, 1u << IRQ_S_SOFT);
-        (void)tap_eq(error(SBI_EXT_IPI, 0, round == 0 ? 1 : 0, round == 0 ? h->id : UINT64_MAX, 0, 0),
-                     0, "IPI to %s", round == 0 ? "self" : "all");
+        (void)tap_eq(
+            error(SBI_EXT_IPI, 0, round == 0 ? 1 : 0, round == 0 ? h->id : UINT64_MAX, 0, 0), 0,
+            "IPI to %s", round == 0 ? "self" : "all");
         irqs_on();
         (void)tap_ok(wait_for(&h->irqs[0], before + 1), "it arrives");
         (void)irqs_off();
@@ -167,7 +169,8 @@ static void test_registers(void)
     bool kept;
 
     __asm__ volatile("ecall"
-                     : "+r"(a0), "+r"(a1), "+r"(s2), "+r"(t3), "+r"(t6), "+r"(a2), "+r"(a6), "+r"(a7)
+                     : "+r"(a0), "+r"(a1), "+r"(s2), "+r"(t3), "+r"(t6), "+r"(a2), "+r"(a6),
+                       "+r"(a7)
                      :
                      : "memory");
     kept = s2 == 0x1111 && t3 == 0x2222 && t6 == 0x3333 && a2 == 0x5555 &&

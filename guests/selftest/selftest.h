@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The parts of the selftest. Each test_x() prints its results; those that need Curia skip themselves
- * where the guest runs on the machine itself, which is the reference for all others.
+ * The parts of the selftest. Each test_x() prints its results; those that need Curia skip
+ * themselves where the guest runs on the machine itself, which is the reference for all others.
  */
 #ifndef GUESTS_SELFTEST_SELFTEST_H
 #define GUESTS_SELFTEST_SELFTEST_H
@@ -41,7 +41,8 @@ uint32_t vm_generation(void);
 /* RAM of the guest beyond its own image: page aligned, the size in *bytes. */
 char *free_ram(uint64_t *bytes);
 
-/* ---- work on other harts (jobs.c) ------------------------------------------------------------- */
+/* ---- work on other harts (jobs.c) -------------------------------------------------------------
+ */
 
 /* Has hart index (started when it is not) run f(arg) once what it ran before is done. */
 bool job_start(uint32_t index, void (*f)(void *arg), void *arg);
@@ -61,7 +62,8 @@ bool wait_for(const volatile uint64_t *word, uint64_t value);
 /* Waits that long, in microseconds. */
 void pause_us(uint64_t us);
 
-/* ---- single instructions (exec.c) ------------------------------------------------------------- */
+/* ---- single instructions (exec.c) -------------------------------------------------------------
+ */
 
 #define EXEC_MAX 4u
 
@@ -70,15 +72,15 @@ struct exec {
     uint64_t a0, a1;         /* registers before; a0 after, unless it trapped */
     bool on_sp;              /* sp is a0's value as well */
     bool trapped;
-    uint64_t pc;             /* of code[0] */
+    uint64_t pc; /* of code[0] */
     struct trap_info trap;
 };
 
 /* Runs the code on this hart, S-mode, as a function of a0 and a1. */
 void exec_run(struct exec *e);
 
-/* The same in U-mode; it always ends in a trap, in the end that of an ebreak behind the code. sp and
- * tp are as they were. */
+/* The same in U-mode; it always ends in a trap, in the end that of an ebreak behind the code. sp
+ * and tp are as they were. */
 void exec_user(struct exec *e);
 
 /* One instruction with these registers. */
@@ -88,29 +90,30 @@ struct exec exec_one(uint32_t insn, uint64_t a0, uint64_t a1);
 struct exec exec_jump(uint64_t pc);
 
 /* Instructions of exec_one(): rd is a0, the address a0, the value a1. */
-#define INSN_LB  0x00050503u
-#define INSN_LH  0x00051503u
-#define INSN_LW  0x00052503u
-#define INSN_LD  0x00053503u
-#define INSN_LBU 0x00054503u
-#define INSN_LHU 0x00055503u
-#define INSN_LWU 0x00056503u
-#define INSN_SB  0x00b50023u
-#define INSN_SH  0x00b51023u
-#define INSN_SW  0x00b52023u
-#define INSN_SD  0x00b53023u
+#define INSN_LB         0x00050503u
+#define INSN_LH         0x00051503u
+#define INSN_LW         0x00052503u
+#define INSN_LD         0x00053503u
+#define INSN_LBU        0x00054503u
+#define INSN_LHU        0x00055503u
+#define INSN_LWU        0x00056503u
+#define INSN_SB         0x00b50023u
+#define INSN_SH         0x00b51023u
+#define INSN_SW         0x00b52023u
+#define INSN_SD         0x00b53023u
 #define INSN_CSRRW(csr) ((uint32_t)(csr) << 20 | 0x59573u) /* csrrw a0, csr, a1 */
 #define INSN_CSRR(csr)  ((uint32_t)(csr) << 20 | 0x02573u) /* csrr a0, csr */
 
-/* ---- translation (paging.c) -------------------------------------------------------------------- */
+/* ---- translation (paging.c) --------------------------------------------------------------------
+ */
 
-#define PTE_V 0x01u
-#define PTE_R 0x02u
-#define PTE_W 0x04u
-#define PTE_X 0x08u
-#define PTE_U 0x10u
-#define PTE_A 0x40u
-#define PTE_D 0x80u
+#define PTE_V  0x01u
+#define PTE_R  0x02u
+#define PTE_W  0x04u
+#define PTE_X  0x08u
+#define PTE_U  0x10u
+#define PTE_A  0x40u
+#define PTE_D  0x80u
 #define PTE_AD (PTE_A | PTE_D)
 
 #define PAGING_VA(index) (0x1000000000ull + 0x1000ull * (index)) /* index < 512 */

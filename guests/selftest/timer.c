@@ -73,7 +73,8 @@ static void test_way(const char *name)
     test_pending(name);
 }
 
-/* ---- one time ---------------------------------------------------------------------------------- */
+/* ---- one time ----------------------------------------------------------------------------------
+ */
 
 static volatile uint64_t turn, last, backwards;
 
