@@ -23,14 +23,23 @@ void vcpu_request(struct vcpu *v, uint32_t requests)
     hart_kick(v->hart);
 }
 
-void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level)
+bool vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level)
 {
     uint32_t bit = 1u << irq;
     uint32_t old = level ? atomic_fetch_or_explicit(&v->irq_lines, bit, memory_order_release)
                          : atomic_fetch_and_explicit(&v->irq_lines, ~bit, memory_order_release);
 
-    if (((old & bit) != 0) != level) {
-        vcpu_request(v, VCPU_REQ_IRQ);
+    if (((old & bit) != 0) == level) {
+        return false;
+    }
+    atomic_fetch_or_explicit(&v->requests, VCPU_REQ_IRQ, memory_order_release);
+    return true;
+}
+
+void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level)
+{
+    if (vcpu_irq_post(v, irq, level)) {
+        hart_kick(v->hart);
     }
 }
 

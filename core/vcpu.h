@@ -82,6 +82,12 @@ void vcpu_request(struct vcpu *v, uint32_t requests);
 void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level);
 
 /*
+ * The same without the kick. True: the caller owes hart_kick(v->hart). For who holds a lock that the
+ * kicked hart will want, and kicks when it is dropped. Any hart.
+ */
+bool vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level) MUST_CHECK;
+
+/*
  * STOPPED -> START_PENDING: the vCPU starts at pc with opaque in a1. ERR_EXISTS: it is not stopped;
  * ERR_STATE: its VM is not RUNNING or LOADING. Any hart. [SBI 3.0 §9.1]
  */

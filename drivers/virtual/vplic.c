@@ -11,7 +11,8 @@
  * the source. A host source of a level stays masked at the host from its handler to the guest's
  * completion.
  *
- * One lock per chip, below those of the devices that raise its sources.
+ * One lock per chip, below those of the devices that raise its sources. Harts whose vCPU's line has
+ * changed are kicked when it is dropped: the first that a kicked one does is to claim.
  */
 #include "drivers/virtual/vplic.h"
 
@@ -56,6 +57,8 @@ struct vplic {
     struct mmio_dev dev;
     struct spinlock lock;
     uint32_t words;
+    uint32_t priorities GUARDED_BY(lock); /* bit p: pending[p] is not empty */
+    uint64_t kicks GUARDED_BY(lock);      /* bit i: vCPU i's hart is to be kicked */
     struct vplic_source *sources GUARDED_BY(lock);            /* by number */
     struct source_set pending[PRIORITIES] GUARDED_BY(lock);    /* by priority */
     struct vplic_context *contexts GUARDED_BY(lock);          /* by vCPU */
@@ -70,14 +73,30 @@ static struct vplic *vplic_of(struct virqchip *chip)
 static uint32_t vplic_best(const struct vplic *vp, const struct vplic_context *ctx, uint32_t floor)
     REQUIRES(vp->lock)
 {
-    for (uint32_t priority = PRIORITIES - 1u; priority > floor; priority--) {
-        uint32_t source = set_first_common(&vp->pending[priority], &ctx->enabled);
+    uint32_t priorities = vp->priorities & ~((2u << floor) - 1u);
 
+    for (uint32_t priority = PRIORITIES - 1u; priorities != 0; priority--) {
+        uint32_t bit = 1u << priority;
+        uint32_t source;
+
+        if ((priorities & bit) == 0) {
+            continue;
+        }
+        priorities ^= bit;
+        source = set_first_common(&vp->pending[priority], &ctx->enabled);
         if (source != 0) {
             return source;
         }
     }
     return 0;
+}
+
+static void vplic_file(struct vplic *vp, uint32_t priority, uint32_t source, bool in)
+    REQUIRES(vp->lock)
+{
+    set_put(&vp->pending[priority], source, in);
+    vp->priorities = vp->pending[priority].summary != 0 ? vp->priorities | 1u << priority
+                                                        : vp->priorities & ~(1u << priority);
 }
 
 /* Brings the external interrupt line of vCPU index to what the registers say. */
@@ -88,7 +107,22 @@ static void vplic_update(struct vplic *vp, uint32_t index) REQUIRES(vp->lock)
 
     if (raised != ctx->raised) {
         ctx->raised = raised;
-        vcpu_irq_set(vp->chip.vm->vcpus[index], VCPU_IRQ_EXT, raised);
+        if (vcpu_irq_post(vp->chip.vm->vcpus[index], VCPU_IRQ_EXT, raised)) {
+            vp->kicks |= 1ull << index;
+        }
+    }
+}
+
+static void vplic_unlock(struct vplic *vp) RELEASES(vp->lock)
+{
+    uint64_t kicks = vp->kicks;
+
+    vp->kicks = 0;
+    spin_unlock(&vp->lock);
+    for (uint32_t i = 0; kicks != 0; kicks >>= 1, i++) {
+        if ((kicks & 1u) != 0) {
+            hart_kick(vp->chip.vm->vcpus[i]->hart);
+        }
     }
 }
 
@@ -106,7 +140,7 @@ static void vplic_set_pending(struct vplic *vp, uint32_t source, bool pending) R
     struct vplic_source *s = &vp->sources[source];
 
     s->pending = pending;
-    set_put(&vp->pending[s->priority], source, pending);
+    vplic_file(vp, s->priority, source, pending);
     vplic_update_all(vp, s->contexts);
 }
 
@@ -160,8 +194,8 @@ static void vplic_write_priority(struct vplic *vp, uint32_t source, uint32_t val
     struct vplic_source *s = &vp->sources[source];
 
     if (s->pending) {
-        set_put(&vp->pending[s->priority], source, false);
-        set_put(&vp->pending[value % PRIORITIES], source, true);
+        vplic_file(vp, s->priority, source, false);
+        vplic_file(vp, value % PRIORITIES, source, true);
     }
     s->priority = (uint8_t)(value % PRIORITIES);
     if (s->pending) {
@@ -286,7 +320,7 @@ static enum err vplic_read(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t off
     }
     spin_lock(&vp->lock);
     *value = vplic_read_locked(vp, (uint32_t)offset);
-    spin_unlock(&vp->lock);
+    vplic_unlock(vp);
     return ERR_OK;
 }
 
@@ -302,7 +336,7 @@ static enum err vplic_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t of
     }
     spin_lock(&vp->lock);
     irq = vplic_write_locked(vp, (uint32_t)offset, (uint32_t)value);
-    spin_unlock(&vp->lock);
+    vplic_unlock(vp);
     if (irq != NULL) {
         machine.irqchip.ops->complete(irq);
     }
@@ -320,7 +354,7 @@ static void vplic_set_level(struct virqchip *chip, uint32_t source, bool level)
     spin_lock(&vp->lock);
     vp->sources[source].line = level;
     vplic_gate(vp, source);
-    spin_unlock(&vp->lock);
+    vplic_unlock(vp);
 }
 
 static void vplic_pulse(struct virqchip *chip, uint32_t source)
@@ -330,7 +364,7 @@ static void vplic_pulse(struct virqchip *chip, uint32_t source)
     spin_lock(&vp->lock);
     vp->sources[source].latched = !vp->sources[source].pending;
     vplic_gate(vp, source);
-    spin_unlock(&vp->lock);
+    vplic_unlock(vp);
 }
 
 /* A level that waits for the guest's completion at the host would wait for ever: completed here. */
@@ -351,6 +385,7 @@ static void vplic_reset(struct virqchip *chip)
             }
         }
     }
+    vp->priorities = 0;
     for (uint32_t i = 0; i < PRIORITIES; i++) {
         vp->pending[i].summary = 0;
         memset(vp->pending[i].word, 0, vp->words * sizeof(uint64_t));
@@ -363,7 +398,7 @@ static void vplic_reset(struct virqchip *chip)
         memset(ctx->enabled.word, 0, vp->words * sizeof(uint64_t));
         vplic_update(vp, i);
     }
-    spin_unlock(&vp->lock);
+    vplic_unlock(vp);
 }
 
 static enum err vplic_claim(struct virqchip *chip, uint32_t source)

@@ -5,9 +5,11 @@
 #include "core/machine.h"
 #include "core/vcpu.h"
 
+#include <stddef.h>
 #include <string.h>
 
 struct fake_host_source fake_host[FAKE_HOST_SOURCES];
+void (*fake_on_kick)(struct hart *hart);
 
 static enum err fake_attach(struct host_irq *irq)
 {
@@ -89,6 +91,7 @@ static const struct irqchip_ops msi_ops = {
 void fake_irqchip_install(bool msi)
 {
     memset(fake_host, 0, sizeof(fake_host));
+    fake_on_kick = NULL;
     machine.irqchip = (struct irqchip){
         .ops = msi ? &msi_ops : &wired_ops,
         .source_count = FAKE_HOST_SOURCES - 1u,
@@ -97,13 +100,24 @@ void fake_irqchip_install(bool msi)
     };
 }
 
-void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level)
+bool vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level)
 {
     uint32_t bit = 1u << irq;
+    uint32_t old = level ? atomic_fetch_or(&v->irq_lines, bit) : atomic_fetch_and(&v->irq_lines, ~bit);
 
-    if (level) {
-        atomic_fetch_or(&v->irq_lines, bit);
-    } else {
-        atomic_fetch_and(&v->irq_lines, ~bit);
+    return ((old & bit) != 0) != level;
+}
+
+void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level)
+{
+    if (vcpu_irq_post(v, irq, level)) {
+        hart_kick(v->hart);
+    }
+}
+
+void hart_kick(struct hart *hart)
+{
+    if (fake_on_kick != NULL) {
+        fake_on_kick(hart);
     }
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A host interrupt controller that records what the device models ask of it, for tests of them.
- * Also vcpu_irq_set(), so that a test of a device model need not link core/vcpu.c.
+ * Also vcpu_irq_set() and hart_kick(), so that a test of a device model need not link core/vcpu.c.
  */
 #ifndef TESTS_UNIT_FAKE_IRQCHIP_H
 #define TESTS_UNIT_FAKE_IRQCHIP_H
 
+#include "core/hart.h"
 #include "core/irqchip.h"
 
 #include <stdbool.h>
@@ -23,6 +24,9 @@ struct fake_host_source {
 };
 
 extern struct fake_host_source fake_host[FAKE_HOST_SOURCES];
+
+/* Called at each kick, if the test has set it. */
+extern void (*fake_on_kick)(struct hart *hart);
 
 /* Installs it as machine.irqchip; msi: it can route to guests, as an APLIC does. */
 void fake_irqchip_install(bool msi);

@@ -102,6 +102,27 @@ static void test_edge(void **state)
     assert_int_equal(rd(CLAIM(0)), 0);
 }
 
+static uint32_t claimed;
+
+static void claim_at_kick(struct hart *hart)
+{
+    (void)hart;
+    fake_on_kick = NULL; /* the claim takes the line back, which is a kick too */
+    claimed = rd(CLAIM(1));
+}
+
+/* The hart that is kicked claims at once: it must not meet the lock of who kicked it. */
+static void test_kick(void **state)
+{
+    (void)state;
+    arm(1, EDGE, 1);
+    claimed = 0;
+    fake_on_kick = claim_at_kick;
+    chip->ops->pulse(chip, EDGE);
+    assert_int_equal(claimed, EDGE);
+    assert_false(eip(1));
+}
+
 static void test_completion(void **state)
 {
     (void)state;
@@ -240,7 +261,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_widths),     T(test_registers), T(test_level), T(test_edge), T(test_completion),
+        T(test_widths),     T(test_registers), T(test_level), T(test_edge), T(test_kick), T(test_completion),
         T(test_priorities), T(test_host),      T(test_reset), T(test_fdt),
     };
 
