@@ -4,7 +4,8 @@
  * escape key (Ctrl-], since Ctrl-A is QEMU's) that gives the keyboard to a VM or
  * to the hypervisor's own small shell.
  *
- * Locking: console lock guards the terminal and every VM's line buffer; it is below all but log.
+ * A VM's output goes into a ring of its own, its input comes out of one, both under that console's
+ * lock, which is held for no longer than a copy. How output reaches the UART: core/terminal.h.
  */
 #ifndef CORE_CONSOLE_H
 #define CORE_CONSOLE_H
@@ -24,16 +25,24 @@ struct uart_ops {
     void (*flush)(void);         /* waits (bounded) until all is sent; NULL: put has sent it */
 };
 
+#define CONSOLE_LOG_MAX 448u /* bytes of a line of Curia's own */
+
 /* The machine's terminal. At boot, before the first log line; again when a better one is found. */
 void console_set_uart(const struct uart_ops *ops);
 
-/* Writes one whole hypervisor line with its prefix. Any hart, any lock above console. */
+/*
+ * Shows one whole hypervisor line with its prefix: at once during boot, later once this hart holds no
+ * lock. Any hart, any lock above console.
+ */
 void console_log(const char *line, size_t len);
 
 /* A VM's end: allocated from the pool. NULL: no memory. */
 struct console *console_create(struct vm *vm);
 
-/* The guest's output and input (vUART, DBCN). Any hart of that VM. */
+/*
+ * The guest's output and input (vUART, DBCN). Any hart of that VM. Output waits only if more than
+ * the VM's own ring (2 KiB) of it is unsent; none is lost.
+ */
 void console_write(struct console *c, const char *data, size_t len);
 size_t console_read(struct console *c, char *data, size_t len);
 bool console_has_input(struct console *c);
@@ -50,13 +59,17 @@ void console_reset(struct console *c);
 /* Called (no lock held) when the VM has new input: the vUART raises its interrupt. */
 void console_on_input(struct console *c, void (*fn)(void *arg), void *arg);
 
-/* The UART has input, or might: takes it all in. Own hart; from its interrupt or the poll timer. */
+/* The UART has input, or might: takes it all in. Hart 0, from its interrupt or the poll timer. */
 void console_poll(void);
 
-/* Prints the banner and starts to take input (interrupt or poll timer). After all VMs are made. */
+/* Prints the banner and starts to take input (interrupt or poll timer). After all VMs are made; other
+ * harts do not run yet. */
 void console_start(void);
 
-/* Lets everything out before the machine goes down. */
+/* Own hart: HART_WORK_CONSOLE was seen; sends what this hart left in rings. */
+void console_work(void);
+
+/* Lets everything out before the machine goes down; waits for it, but not for long. */
 void console_flush(void);
 
 #endif

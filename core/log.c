@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES 448u
-
 static _Atomic uint64_t boot_ticks; /* when the first line was written; 0: none yet */
 
 /* Microseconds since the first line; 0 as long as the timebase is not known. */
@@ -53,7 +51,7 @@ static const char *level_word(enum log_level level)
 void log_line(enum log_level level, const char *fmt, ...)
 {
     static const char cut[] = " ...";
-    char line[LINE_MAX_BYTES];
+    char line[CONSOLE_LOG_MAX];
     uint64_t us = uptime_us();
     va_list args;
     int head, body;

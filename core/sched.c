@@ -6,6 +6,7 @@
 #include "core/sched.h"
 
 #include "core/arch.h"
+#include "core/console.h"
 #include "core/hart.h"
 #include "core/power_ctl.h"
 #include "core/vcpu.h"
@@ -22,6 +23,9 @@ static void hart_work(struct hart *hart)
     }
     if ((work & HART_WORK_TIMER) != 0) {
         timer_run(hart);
+    }
+    if ((work & HART_WORK_CONSOLE) != 0) {
+        console_work();
     }
 }
 

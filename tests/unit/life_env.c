@@ -70,6 +70,10 @@ void console_flush(void)
 {
 }
 
+void console_work(void)
+{
+}
+
 /* ---- the machine ------------------------------------------------------------------------------- */
 
 void life_init(void)

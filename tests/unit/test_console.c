@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: core/console.c core/console_line.c core/timer.c core/hart.c tests/unit/fake_arch.c
+/* LINK: core/console.c core/console_keys.c core/console_line.c core/terminal.c core/timer.c
+   core/hart.c tests/unit/fake_arch.c tests/unit/fake_memory.c tests/unit/fake_setup.c
    tests/unit/fake_core.c libfdt */
 /*
  * The shared terminal: what reaches the screen when several VMs write, and who gets the keyboard.
@@ -19,6 +20,7 @@
 #include "core/machine.h"
 #include "core/shell.h"
 #include "core/vm.h"
+#include "tests/unit/fake_arch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +46,17 @@ static int told[2];
 static struct vm vms[2];
 static struct vm_config configs[2] = {{.name = "control"}, {.name = "adas"}};
 
+/* Called at the next byte that goes out: what another hart does at that moment. */
+static void (*meanwhile)(void);
+
 static void scr_put(char c)
 {
+    if (meanwhile != NULL) {
+        void (*fn)(void) = meanwhile;
+
+        meanwhile = NULL;
+        fn();
+    }
     assert_true(screen.raw_len < sizeof(screen.raw));
     screen.raw[screen.raw_len++] = c;
     if (screen.esc == 1) {
@@ -136,6 +147,19 @@ static void write_to(int vm, const char *s)
     console_write(vms[vm].console, s, strlen(s));
 }
 
+/* What sched.c does for a hart whose work says so. True: it did. */
+static bool run_work(uint32_t hart)
+{
+    struct hart *h = machine.harts[hart];
+
+    fake_become(h);
+    if ((atomic_exchange(&h->work, 0) & HART_WORK_CONSOLE) == 0) {
+        return false;
+    }
+    console_work();
+    return true;
+}
+
 /* The row n above the cursor's. */
 static const char *row(int above)
 {
@@ -145,6 +169,7 @@ static const char *row(int above)
 static int group_setup(void **state)
 {
     (void)state;
+    fake_init(2);
     console_set_uart(&uart);
     for (int i = 0; i < 2; i++) {
         vms[i].index = (uint32_t)i;
@@ -159,6 +184,7 @@ static int group_setup(void **state)
 static int setup(void **state)
 {
     (void)state;
+    meanwhile = NULL;
     type("\x1d" "0");
     console_reset(vms[0].console);
     console_reset(vms[1].console);
@@ -186,6 +212,8 @@ static void test_partial_is_shown_and_redrawn(void **state)
     assert_string_equal(row(1), "adas    | tick");
     assert_string_equal(row(0), "control | # l");
     console_log("note", 4);
+    assert_string_equal(row(1), "adas    | tick"); /* whoever logs may hold locks */
+    run_work(0);
     assert_string_equal(row(1), "curia   | note");
     write_to(0, "s\n");
     assert_string_equal(row(1), "control | # ls");
@@ -329,6 +357,58 @@ static void test_reset_ends_the_line(void **state)
     assert_string_equal(row(1), "adas    | new");
 }
 
+static void other_writes(void)
+{
+    fake_become(machine.harts[1]);
+    write_to(1, "from afar\n");
+    console_log("logged", 6);
+    fake_become(machine.harts[0]);
+}
+
+/* One whose terminal is busy leaves its bytes and goes on; they come in its own time, unasked. */
+static void test_busy_terminal_is_not_waited_for(void **state)
+{
+    (void)state;
+    (void)run_work(0);
+    (void)run_work(1);
+    meanwhile = other_writes;
+    write_to(0, "flood\n");
+    assert_string_equal(row(1), "control | flood");
+    assert_int_equal(screen.row, 1);
+
+    write_to(0, "again\n"); /* it is another's turn now */
+    assert_int_equal(screen.row, 1);
+    assert_true(run_work(1));
+    assert_string_equal(screen.cell[1], "adas    | from afar");
+    while (run_work(1) || run_work(0)) {
+    }
+    assert_int_equal(screen.row, 4);
+    assert_string_equal(screen.cell[2], "curia   | logged");
+    assert_string_equal(screen.cell[3], "control | again");
+    fake_become(machine.harts[0]);
+}
+
+/* A hart that does not come when it is its turn holds nobody up for long. */
+static void test_missed_turn(void **state)
+{
+    (void)state;
+    (void)run_work(1);
+    fake_become(machine.harts[0]);
+    meanwhile = other_writes;
+    write_to(0, "flood\n");
+    write_to(0, "again\n");
+    assert_int_equal(screen.row, 1);
+    fake.now += FAKE_TIMEBASE_HZ / 100;
+    write_to(0, "third\n");
+    assert_string_equal(row(2), "control | again");
+    assert_string_equal(row(1), "control | third");
+    console_flush();
+    assert_int_equal(screen.row, 5);
+    (void)run_work(1);
+    fake_become(machine.harts[0]);
+    assert_int_equal(screen.row, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +424,8 @@ int main(void)
         cmocka_unit_test_setup(test_shell, setup),
         cmocka_unit_test_setup(test_help_and_unknown_keys, setup),
         cmocka_unit_test_setup(test_reset_ends_the_line, setup),
+        cmocka_unit_test_setup(test_busy_terminal_is_not_waited_for, setup),
+        cmocka_unit_test_setup(test_missed_turn, setup),
     };
 
     return cmocka_run_group_tests(tests, group_setup, NULL);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The keyboard: whose it is, the escape key that gives it away, the shell's line editor, and each
+ * VM's input. What is to be seen of that goes the way of all output.
+ *
+ * A VM's input ring is under that console's lock. All else is the own of the one hart that polls: hart
+ * 0 of the machine, or the boot hart until console_keys_start() is through.
+ */
+#include "core/arch.h"
+#include "core/console.h"
+#include "core/machine.h"
+#include "core/shell.h"
+#include "core/terminal.h"
+#include "core/timer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define POLL_US    20000u
+#define POLL_BYTES 512u /* at a time */
+#define KEY_ESCAPE 0x1d /* Ctrl-] */
+#define SHELL_MAX  80u
+
+static struct {
+    bool escape;   /* the escape key came last */
+    bool prompted; /* the shell's line was begun */
+    uint32_t len;
+    char line[SHELL_MAX];
+    struct timer poll;
+} keys;
+
+static const char numbers[] = "0123456789abcdefgijklmnopqrstuvwxyz"; /* 'h' is the shell */
+
+/* ---- a VM's input ---------------------------------------------------------------------------- */
+
+size_t console_read(struct console *c, char *data, size_t len)
+{
+    size_t n = 0;
+
+    spin_lock(&c->lock);
+    while (n < len && c->in_tail != c->in_head) {
+        data[n++] = c->in[c->in_tail++ % CONSOLE_IN];
+    }
+    spin_unlock(&c->lock);
+    return n;
+}
+
+bool console_has_input(struct console *c)
+{
+    bool has;
+
+    spin_lock(&c->lock);
+    has = c->in_tail != c->in_head;
+    spin_unlock(&c->lock);
+    return has;
+}
+
+uint32_t console_input_lost(struct console *c)
+{
+    uint32_t lost;
+
+    spin_lock(&c->lock);
+    lost = c->in_lost;
+    spin_unlock(&c->lock);
+    return lost;
+}
+
+void console_forget_input(struct console *c)
+{
+    spin_lock(&c->lock);
+    c->in_tail = c->in_head;
+    spin_unlock(&c->lock);
+}
+
+void console_on_input(struct console *c, void (*fn)(void *arg), void *arg)
+{
+    c->on_input_arg = arg;
+    c->on_input = fn;
+}
+
+static void input_push(struct console *c, char key)
+{
+    spin_lock(&c->lock);
+    if (c->in_head - c->in_tail == CONSOLE_IN) {
+        c->in_lost++;
+    } else {
+        c->in[c->in_head++ % CONSOLE_IN] = key;
+    }
+    spin_unlock(&c->lock);
+}
+
+/* ---- who has the keyboard -------------------------------------------------------------------- */
+
+/* The first of the VMs, behind Curia's own consoles; NULL: none. */
+static struct console *first_vm(void)
+{
+    struct console *c = terminal_first();
+
+    while (c != NULL && c->vm == NULL) {
+        c = c->next;
+    }
+    return c;
+}
+
+static void echo(const char *text)
+{
+    console_shell_write(text, strlen(text));
+}
+
+static void prompt(void)
+{
+    keys.prompted = true;
+    echo("> ");
+}
+
+static void set_focus(struct console *c)
+{
+    char text[96];
+
+    terminal_set_focus(c);
+    (void)snprintf(text, sizeof(text), "keyboard: %s (Ctrl-] ? for help)",
+                   c->vm != NULL ? c->name : "the hypervisor's shell");
+    console_say(text);
+    if (c->vm == NULL && !keys.prompted) {
+        prompt();
+    }
+}
+
+static void help(void)
+{
+    char text[96];
+    uint32_t i = 0;
+
+    console_say(
+        "Ctrl-] and then:  h  the hypervisor's shell   Tab  the next VM   Ctrl-]  itself   ?  this");
+    for (const struct console *c = first_vm(); c != NULL; c = c->next, i++) {
+        (void)snprintf(text, sizeof(text), "   %c  keyboard to %s%s",
+                       i < sizeof(numbers) - 1 ? numbers[i] : ' ', c->name,
+                       c == terminal_focus() ? " (has it)" : "");
+        console_say(text);
+    }
+}
+
+static void escape_key(char key)
+{
+    struct console *c = first_vm();
+    const char *at = key != 0 ? strchr(numbers, key) : NULL;
+
+    if (key == 'h') {
+        set_focus(console_shell());
+        return;
+    }
+    if (key == '\t' && c != NULL) {
+        const struct console *now = terminal_focus();
+
+        set_focus(now->vm != NULL && now->next != NULL ? now->next : c);
+        return;
+    }
+    for (const char *k = numbers; at != NULL && c != NULL && k < at; k++) {
+        c = c->next;
+    }
+    if (at != NULL && c != NULL) {
+        set_focus(c);
+    } else {
+        help();
+    }
+}
+
+/* ---- the shell's line ------------------------------------------------------------------------ */
+
+/* A key for the shell. True: line holds a command, for the caller to run. */
+static bool shell_key(char key, char line[SHELL_MAX])
+{
+    if (key == '\r' || key == '\n') {
+        memcpy(line, keys.line, keys.len);
+        line[keys.len] = '\0';
+        keys.len = 0;
+        echo("\n");
+        return true;
+    }
+    if (key == '\b' || key == 0x7f) {
+        if (keys.len != 0) {
+            keys.len--;
+            echo("\b \b");
+        }
+    } else if (key == 0x03 || key == 0x15) { /* Ctrl-C, Ctrl-U */
+        keys.len = 0;
+        echo("\n");
+        prompt();
+    } else if (key >= 0x20 && key < 0x7f && keys.len < SHELL_MAX - 1) {
+        keys.line[keys.len++] = key;
+        console_shell_write(&key, 1);
+    }
+    return false;
+}
+
+/* Takes one byte. False: there is none. */
+static bool poll_one(const struct uart_ops *uart)
+{
+    struct console *told = NULL;
+    char line[SHELL_MAX];
+    bool run = false;
+    int key = uart->get();
+
+    if (key >= 0) {
+        struct console *focus = terminal_focus();
+        bool escaped = keys.escape;
+
+        keys.escape = !escaped && key == KEY_ESCAPE;
+        if (keys.escape) {
+            /* the next key says what for */
+        } else if (escaped && key != KEY_ESCAPE) {
+            escape_key((char)key);
+        } else if (focus->vm == NULL) {
+            run = shell_key((char)key, line);
+        } else {
+            input_push(focus, (char)key);
+            told = focus;
+        }
+    }
+
+    if (told != NULL && told->on_input != NULL) {
+        told->on_input(told->on_input_arg);
+    }
+    if (run) {
+        shell_run(line);
+        echo("> ");
+    }
+    return key >= 0;
+}
+
+void console_poll(void)
+{
+    const struct uart_ops *uart = terminal_uart();
+
+    for (uint32_t i = 0; uart != NULL && i < POLL_BYTES && poll_one(uart); i++) {
+    }
+}
+
+static void poll_timer(struct timer *t)
+{
+    console_poll();
+    timer_arm(t, machine.harts[0], arch_now() + us_to_ticks(POLL_US), poll_timer);
+}
+
+void console_keys_start(void)
+{
+    const struct uart_ops *uart = terminal_uart();
+
+    if (first_vm() != NULL) {
+        set_focus(first_vm());
+    }
+    if (uart == NULL) {
+        return;
+    }
+    if (uart->enable_rx_irq != NULL) {
+        uart->enable_rx_irq();
+    } else {
+        timer_arm(&keys.poll, machine.harts[0], arch_now() + us_to_ticks(POLL_US), poll_timer);
+    }
+}

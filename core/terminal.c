@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The screen. There is at most one unfinished line on it, and it is that of the console with the
+ * keyboard (the focus); lines of others are gathered and shown whole, above it: it is wiped, and
+ * drawn again below.
+ *
+ * Whoever has the screen (busy) owns `open`, `shown`, every console's line and the UART's
+ * transmitter; term.lock guards who has it, and is held for a moment only.
+ */
+#include "core/terminal.h"
+
+#include "core/arch.h"
+#include "core/timer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHUNK      64u   /* bytes taken from a ring at a time */
+#define TURN_US    2000u /* so long the screen is kept for who was told that it is its turn */
+#define NAME_WIDTH 5u    /* at least */
+
+static struct CAPABILITY("screen") {
+    struct spinlock lock;
+    bool busy GUARDED_BY(lock);
+    const struct console *turn GUARDED_BY(lock); /* it is this one's turn ... */
+    uint64_t turn_ends GUARDED_BY(lock);         /* ... until then; ticks */
+
+    struct console *open;        /* shown if its unfinished line is on the screen */
+    const struct console *shown; /* the focus as the screen knows it */
+    struct console *_Atomic focus;
+
+    const struct uart_ops *uart; /* the rest: at boot */
+    struct console *first;
+    uint32_t width; /* of the longest name */
+} term;
+
+void terminal_add(struct console *c)
+{
+    struct console **end = &term.first;
+    uint32_t name_len = (uint32_t)strlen(c->name);
+
+    spinlock_init(&c->lock);
+    term.width = name_len > term.width ? name_len : term.width;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = c;
+}
+
+struct console *terminal_first(void)
+{
+    return term.first;
+}
+
+void terminal_set_uart(const struct uart_ops *ops)
+{
+    term.uart = ops;
+}
+
+const struct uart_ops *terminal_uart(void)
+{
+    return term.uart;
+}
+
+struct console *terminal_focus(void)
+{
+    return atomic_load_explicit(&term.focus, memory_order_relaxed);
+}
+
+void terminal_set_focus(struct console *c)
+{
+    atomic_store_explicit(&term.focus, c, memory_order_relaxed);
+}
+
+/* ---- drawing --------------------------------------------------------------------------------- */
+
+static void put(const char *s, size_t len)
+{
+    if (term.uart == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        term.uart->put(s[i]);
+    }
+}
+
+static void puts_(const char *s)
+{
+    put(s, strlen(s));
+}
+
+static void prefix(const struct console *c)
+{
+    puts_(c->colour);
+    puts_(c->name);
+    for (size_t i = strlen(c->name); i < term.width || i < NAME_WIDTH; i++) {
+        put(" ", 1);
+    }
+    puts_(" | \x1b[0m");
+}
+
+static void show(struct console *c) REQUIRES(term)
+{
+    char back[16];
+
+    prefix(c);
+    put(c->line.text, c->line.len);
+    if (c->line.col < c->line.len) {
+        (void)snprintf(back, sizeof(back), "\x1b[%uD", (unsigned int)(c->line.len - c->line.col));
+        puts_(back);
+    }
+    term.open = c;
+}
+
+static void hide(void) REQUIRES(term)
+{
+    if (term.open != NULL) {
+        puts_("\r\x1b[K");
+        term.open = NULL;
+    }
+}
+
+/* Behind a whole line: the focus' unfinished one stays the last. */
+static void line_over(void) REQUIRES(term)
+{
+    struct console *focus = terminal_focus();
+
+    puts_("\r\n");
+    if (focus == term.shown && focus != NULL && focus->line.dirty) {
+        show(focus);
+    }
+}
+
+static void end_line(struct console *c) REQUIRES(term)
+{
+    if (c == term.shown) {
+        if (term.open != c) {
+            show(c);
+        }
+        puts_("\r\n");
+        term.open = NULL;
+    } else {
+        hide();
+        prefix(c);
+        put(c->line.text, c->line.len);
+        line_over();
+    }
+    console_line_clear(&c->line);
+}
+
+/* What one byte of the console with the keyboard does on the screen. */
+static void act_shown(struct console *c, enum line_act act, char shown) REQUIRES(term)
+{
+    if (act == LINE_NOTHING || act == LINE_END) {
+        return;
+    }
+    if (term.open != c || act == LINE_REDRAW) {
+        hide();
+        show(c);
+        if (act == LINE_CHAR) {
+            return;
+        }
+    }
+    if (act == LINE_CHAR) {
+        put(&shown, 1);
+    } else if (act == LINE_BACK) {
+        put("\b", 1);
+    } else if (act == LINE_BELL) {
+        put("\a", 1);
+    } else if (act == LINE_SEQ) {
+        puts_("\x1b[");
+        put(c->line.seq, c->line.seq_len);
+    }
+}
+
+static void draw_byte(struct console *c, char byte) REQUIRES(term)
+{
+    bool again;
+
+    if (byte == CONSOLE_MARK_RESET) {
+        if (c->line.len != 0) {
+            end_line(c);
+        }
+        memset(&c->line, 0, sizeof(c->line));
+        return;
+    }
+    do {
+        char shown = 0;
+        enum line_act act = console_line_put(&c->line, byte, &shown, &again);
+
+        if (act == LINE_END) {
+            end_line(c);
+        } else if (c == term.shown) {
+            act_shown(c, act, shown);
+        }
+    } while (again);
+}
+
+/* begun: a line was cut by the end of the chunk before. */
+static bool draw_whole_lines(const struct console *c, const char *data, size_t len, bool begun)
+    REQUIRES(term)
+{
+    while (len != 0) {
+        const char *end = memchr(data, '\n', len);
+        size_t n = end != NULL ? (size_t)(end - data) : len;
+
+        if (!begun) {
+            hide();
+            prefix(c);
+        }
+        put(data, n);
+        begun = end == NULL;
+        if (end != NULL) {
+            line_over();
+            n++;
+        }
+        data += n;
+        len -= n;
+    }
+    return begun;
+}
+
+void terminal_panic_line(const struct console *c, const char *line, size_t len)
+{
+    puts_("\r\n");
+    prefix(c);
+    put(line, len);
+    puts_("\r\n");
+}
+
+/* ---- who has the screen ---------------------------------------------------------------------- */
+
+static bool take(const struct console *c) TRY_ACQUIRES(true, term) NO_TSA
+{
+    bool mine;
+
+    spin_lock(&term.lock); /* (b) */
+    mine = !term.busy &&
+           (term.turn == NULL || term.turn == c || arch_now() >= term.turn_ends);
+    if (mine) {
+        term.busy = true;
+        term.turn = NULL;
+    }
+    spin_unlock(&term.lock);
+    return mine;
+}
+
+/* Those behind c first, so that each gets its turn. */
+static void give_back(struct console *c) RELEASES(term) NO_TSA
+{
+    struct console *turn = c;
+
+    spin_lock(&term.lock); /* (c) */
+    term.busy = false;
+    do {
+        turn = turn->next != NULL ? turn->next : term.first;
+    } while (turn != c && !console_pending(turn));
+    if (console_pending(turn)) {
+        term.turn = turn;
+        term.turn_ends = arch_now() + us_to_ticks(TURN_US);
+    } else {
+        turn = NULL;
+    }
+    spin_unlock(&term.lock);
+
+    if (turn != NULL) {
+        hart_post(atomic_load_explicit(&turn->writer, memory_order_relaxed), HART_WORK_CONSOLE);
+    }
+}
+
+static size_t fetch(struct console *c, char chunk[CHUNK]) REQUIRES(term)
+{
+    uint32_t head = atomic_load_explicit(&c->out_head, memory_order_acquire);
+    uint32_t tail = atomic_load_explicit(&c->out_tail, memory_order_relaxed);
+    size_t n = 0;
+
+    while (n < CHUNK && tail != head) {
+        chunk[n++] = c->out[tail++ % CONSOLE_OUT];
+    }
+    /* release pairs with the acquire of who writes: the bytes are read before they are replaced */
+    atomic_store_explicit(&c->out_tail, tail, memory_order_release);
+    return n;
+}
+
+/* Bounded by what a ring holds, so that a sibling that writes on and on does not hold the hart. */
+bool terminal_send(struct console *c)
+{
+    char chunk[CHUNK];
+    size_t sent = 0;
+    bool begun = false;
+    size_t n;
+
+    if (!take(c)) {
+        return false;
+    }
+    if (term.shown != terminal_focus()) {
+        if (term.open != NULL) {
+            puts_("\r\n");
+            term.open = NULL;
+        }
+        term.shown = terminal_focus();
+    }
+    do {
+        n = fetch(c, chunk);
+        if (c->whole_lines) {
+            begun = draw_whole_lines(c, chunk, n, begun);
+        } else {
+            for (size_t i = 0; i < n; i++) {
+                draw_byte(c, chunk[i]);
+            }
+        }
+        sent += n;
+    } while (n != 0 && (sent < CONSOLE_OUT || begun));
+    give_back(c);
+    return true;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside of the console: core/terminal.c has the screen, core/console.c what is to be shown on it,
+ * core/console_keys.c the keyboard. Others use core/console.h.
+ *
+ * Nobody waits for the UART on another's behalf. What a console has to say goes into its own ring;
+ * then its writer takes the screen, if it is free, and sends. If it is not, the bytes stay, and the
+ * hart that has the screen tells the writer's hart when it lets go: so a VM's bytes are sent in that
+ * VM's own time, and one that floods its console delays no other.
+ *
+ * Why none is forgotten: a writer fills the ring (a) and then tries the screen under its lock (b);
+ * the holder gives it back under the same lock and looks for full rings there (c). If (b) was too
+ * early, (c) comes after it and so sees (a).
+ */
+#ifndef CORE_TERMINAL_H
+#define CORE_TERMINAL_H
+
+#include "core/console.h"
+#include "core/console_line.h"
+#include "core/hart.h"
+#include "core/spinlock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONSOLE_IN  256u  /* bytes; powers of two */
+#define CONSOLE_OUT 2048u
+
+struct console {
+    struct console *next; /* in the list of all; constant after boot, as are these */
+    const struct vm *vm;  /* NULL: Curia's own */
+    const char *name;
+    const char *colour;
+    bool whole_lines; /* only complete lines are put into out, to be shown as they are */
+    void (*on_input)(void *arg);
+    void *on_input_arg;
+
+    struct console_line line; /* who has the screen */
+
+    struct spinlock lock;        /* who writes, and the input; "console" in the order */
+    _Atomic uint32_t out_head;   /* under lock */
+    _Atomic uint32_t out_tail;   /* who has the screen */
+    struct hart *_Atomic writer; /* the last one's; sends what is left */
+    char out[CONSOLE_OUT];
+
+    uint32_t in_head, in_tail, in_lost; /* under lock */
+    char in[CONSOLE_IN];
+};
+
+/* In out: what was shown so far is of an earlier life. Guests' own zeroes are dropped. */
+#define CONSOLE_MARK_RESET '\0'
+
+/* Sends what c has in its ring. False: another hart has the screen, and will tell c's writer. */
+bool terminal_send(struct console *c);
+
+/* One line past all locks and rings; in a panic. */
+void terminal_panic_line(const struct console *c, const char *line, size_t len);
+
+/* At boot: another console, the last in the list; the UART. */
+void terminal_add(struct console *c);
+void terminal_set_uart(const struct uart_ops *ops);
+
+/* NULL: there is none yet. */
+const struct uart_ops *terminal_uart(void);
+
+/* All consoles, Curia's own ones first. */
+struct console *terminal_first(void);
+
+/* Whose unfinished line is on the screen; the keyboard is its. */
+struct console *terminal_focus(void);
+void terminal_set_focus(struct console *c);
+
+/* console.c, for the keyboard: Curia's shell; a line of Curia's own, shown at once if it can be. */
+struct console *console_shell(void);
+void console_say(const char *text);
+
+/* console_keys.c: gives the keyboard to the first VM and begins to take input; drops c's input. */
+void console_keys_start(void);
+void console_forget_input(struct console *c);
+
+static inline bool console_pending(const struct console *c)
+{
+    return atomic_load_explicit(&c->out_head, memory_order_acquire) !=
+           atomic_load_explicit(&c->out_tail, memory_order_acquire);
+}
+
+#endif

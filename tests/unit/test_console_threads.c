@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LINK: core/console.c core/console_keys.c core/console_line.c core/terminal.c core/timer.c
+   core/hart.c tests/unit/fake_arch.c tests/unit/fake_memory.c tests/unit/fake_setup.c
+   tests/unit/fake_core.c libfdt */
+/* TSAN */
+/*
+ * Several harts write at once, much more than their rings hold: every line comes out once, whole and
+ * in its VM's order, though none sends another's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/console.h"
+#include "core/log.h"
+#include "core/shell.h"
+#include "tests/unit/fake_arch.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#define VMS   3
+#define LINES 400
+
+static char out[1u << 20];
+static size_t out_len;
+static struct vm vms[VMS];
+static struct vm_config configs[VMS] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
+
+static void put(char c)
+{
+    assert_true(out_len < sizeof(out) - 1);
+    out[out_len++] = c;
+}
+
+static int get(void)
+{
+    return -1;
+}
+
+static void no_irq(void)
+{
+}
+
+static const struct uart_ops uart = {.put = put, .get = get, .enable_rx_irq = no_irq};
+
+bool panicked(void)
+{
+    return false;
+}
+
+void shell_run(char *line)
+{
+    (void)line;
+}
+
+static void *writer(void *arg)
+{
+    struct vm *vm = arg;
+    struct hart *hart = machine.harts[vm->index];
+    char line[64];
+
+    fake_become(hart);
+    for (int i = 0; i < LINES; i++) {
+        int len = snprintf(line, sizeof(line), "line %d of some length, of VM %u\n", i, vm->index);
+
+        console_write(vm->console, line, (size_t)len);
+        if (i % 16 == 0) {
+            console_log(line, (size_t)len - 1);
+        }
+        if ((atomic_exchange(&hart->work, 0) & HART_WORK_CONSOLE) != 0) {
+            console_work();
+        }
+    }
+    return NULL;
+}
+
+static void test_nothing_is_lost_or_mixed(void **state)
+{
+    pthread_t threads[VMS];
+    int next[VMS] = {0}, logged[VMS] = {0};
+
+    (void)state;
+    fake_init(VMS);
+    fake.now_step = 1000; /* a turn that is missed ends */
+    console_set_uart(&uart);
+    for (uint32_t i = 0; i < VMS; i++) {
+        vms[i].index = i;
+        vms[i].config = &configs[i];
+        vms[i].console = console_create(&vms[i]);
+    }
+    console_start();
+    for (int i = 0; i < VMS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, writer, &vms[i]), 0);
+    }
+    for (int i = 0; i < VMS; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    for (uint32_t i = 0; i < VMS; i++) { /* what a hart was told once it had left its loop */
+        fake_become(machine.harts[i]);
+        console_work();
+    }
+    for (uint32_t i = 0; i < VMS; i++) {
+        fake_become(machine.harts[i]);
+        console_work();
+    }
+
+    for (char *line = strtok(out, "\r\n"); line != NULL; line = strtok(NULL, "\r\n")) {
+        const char *text = strstr(line, "line ");
+        unsigned vm;
+        int i, end = 0;
+
+        if (text == NULL) {
+            continue;
+        }
+        assert_int_equal(sscanf(text, "line %d of some length, of VM %u%n", &i, &vm, &end), 2);
+        assert_true(vm < VMS && text[end] == '\0');
+        if (strstr(line, "curia") != NULL) {
+            assert_int_equal(i, logged[vm]);
+            logged[vm] += 16;
+        } else {
+            assert_int_equal(i, next[vm]);
+            next[vm]++;
+        }
+    }
+    for (int i = 0; i < VMS; i++) {
+        assert_int_equal(next[i], LINES);
+        assert_int_equal(logged[i], LINES);
+    }
+    fake_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_nothing_is_lost_or_mixed)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
