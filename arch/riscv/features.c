@@ -9,40 +9,25 @@
 
 struct rv_features rv_features;
 
-static bool all_have(struct hart *const *harts, uint32_t count, const char *name)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (!rv_isa_has(rv_hart_of(harts[i])->board, name)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void read_fdt(struct hart *const *harts, uint32_t count)
 {
-    const struct {
-        const char *name;
-        bool *has;
-    } exts[] = {
-        {"f", &rv_features.f},
-        {"d", &rv_features.d},
-        {"v", &rv_features.v},
-        {"zicbom", &rv_features.zicbom},
-        {"zicboz", &rv_features.zicboz},
-        {"zicbop", &rv_features.zicbop},
-        {"zawrs", &rv_features.zawrs},
-        {"zihintpause", &rv_features.zihintpause},
-        {"svinval", &rv_features.svinval},
-        {"svnapot", &rv_features.svnapot},
-        {"svpbmt", &rv_features.svpbmt},
-        {"svadu", &rv_features.svadu},
-        {"sstc", &rv_features.sstc},
-        {"ssaia", &rv_features.aia},
+    static const rv_isa_name names[] = {"f",           "d",     "v",       "zicbom",  "zicboz",
+                                        "zicbop",      "zawrs", "svinval", "svnapot", "svpbmt",
+                                        "zihintpause", "svadu", "sstc",    "ssaia"};
+    bool *const has[] = {
+        &rv_features.f,       &rv_features.d,      &rv_features.v,           &rv_features.zicbom,
+        &rv_features.zicboz,  &rv_features.zicbop, &rv_features.zawrs,       &rv_features.svinval,
+        &rv_features.svnapot, &rv_features.svpbmt, &rv_features.zihintpause, &rv_features.svadu,
+        &rv_features.sstc,    &rv_features.aia,
     };
+    uint64_t all = UINT64_MAX;
 
-    for (size_t i = 0; i < ARRAY_SIZE(exts); i++) {
-        *exts[i].has = all_have(harts, count, exts[i].name);
+    _Static_assert(ARRAY_SIZE(names) == ARRAY_SIZE(has), "a flag for each name");
+    for (uint32_t i = 0; i < count; i++) {
+        all &= rv_isa_have(rv_hart_of(harts[i])->board, names, ARRAY_SIZE(names));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        *has[i] = (all >> i & 1u) != 0;
     }
 }
 

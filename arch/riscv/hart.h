@@ -97,7 +97,15 @@ struct rv_features {
 
 extern struct rv_features rv_features;
 
-/* Does the FDT say that this hart has extension name (lower case, "h", "sstc")? Pure. */
+typedef char rv_isa_name[12];
+
+/*
+ * Which of the names (lower case, "h", "sstc"; 64 at most) does the FDT say this hart has: bit i for
+ * names[i]. One pass over what the FDT says. Pure.
+ */
+uint64_t rv_isa_have(const struct board_hart *hart, const rv_isa_name *names, size_t count);
+
+/* The same for one name. */
 bool rv_isa_has(const struct board_hart *hart, const char *name);
 
 /*

@@ -29,35 +29,30 @@ enum offer {
     OFFER_IMSIC, /* and the VM has interrupt files */
 };
 
-struct isa_ext {
-    char name[12];
-    uint8_t offer;
-};
-
 /* In canonical order, "i" apart. */
-static const struct isa_ext exts[] = {
-    {"m", OFFER_HART},         {"a", OFFER_HART},        {"f", OFFER_FP},
-    {"d", OFFER_FP},           {"c", OFFER_HART},        {"zicbom", OFFER_CBOM},
-    {"zicbop", OFFER_HART},    {"zicboz", OFFER_CBOZ},   {"ziccrse", OFFER_HART},
-    {"zicntr", OFFER_HART},    {"zicond", OFFER_HART},   {"zicsr", OFFER_ALWAYS},
-    {"zifencei", OFFER_ALWAYS}, {"zihintntl", OFFER_HART}, {"zihintpause", OFFER_HART},
-    {"zimop", OFFER_HART},     {"zaamo", OFFER_HART},    {"zabha", OFFER_HART},
-    {"zacas", OFFER_HART},     {"zalrsc", OFFER_HART},   {"zawrs", OFFER_HART},
-    {"zfa", OFFER_FP},         {"zfh", OFFER_FP},        {"zfhmin", OFFER_FP},
-    {"zca", OFFER_HART},       {"zcb", OFFER_HART},      {"zcd", OFFER_FP},
-    {"zcmop", OFFER_HART},     {"zba", OFFER_HART},      {"zbb", OFFER_HART},
-    {"zbc", OFFER_HART},       {"zbkb", OFFER_HART},     {"zbkc", OFFER_HART},
-    {"zbkx", OFFER_HART},      {"zbs", OFFER_HART},      {"zknd", OFFER_HART},
-    {"zkne", OFFER_HART},      {"zknh", OFFER_HART},     {"zksed", OFFER_HART},
-    {"zksh", OFFER_HART},      {"zkt", OFFER_HART},      {"ztso", OFFER_HART},
-    {"ssaia", OFFER_IMSIC},    {"sstc", OFFER_SSTC},     {"svade", OFFER_NO_ADUE},
-    {"svadu", OFFER_ADUE},     {"svinval", OFFER_HART},  {"svnapot", OFFER_HART},
-    {"svpbmt", OFFER_PBMT},
-};
+#define EXTENSIONS(X)                                                                              \
+    X(m, HART)                                                                                     \
+    X(a, HART) X(f, FP) X(d, FP) X(c, HART) X(zicbom, CBOM) X(zicbop, HART) X(zicboz, CBOZ)        \
+        X(ziccrse, HART) X(zicntr, HART) X(zicond, HART) X(zicsr, ALWAYS) X(zifencei, ALWAYS)      \
+            X(zihintntl, HART) X(zihintpause, HART) X(zimop, HART) X(zaamo, HART) X(zabha, HART)   \
+                X(zacas, HART) X(zalrsc, HART) X(zawrs, HART) X(zfa, FP) X(zfh, FP) X(zfhmin, FP)  \
+                    X(zca, HART) X(zcb, HART) X(zcd, FP) X(zcmop, HART) X(zba, HART) X(zbb, HART)  \
+                        X(zbc, HART) X(zbkb, HART) X(zbkc, HART) X(zbkx, HART) X(zbs, HART)        \
+                            X(zknd, HART) X(zkne, HART) X(zknh, HART) X(zksed, HART) X(zksh, HART) \
+                                X(zkt, HART) X(ztso, HART) X(ssaia, IMSIC) X(sstc, SSTC)           \
+                                    X(svade, NO_ADUE) X(svadu, ADUE) X(svinval, HART)              \
+                                        X(svnapot, HART) X(svpbmt, PBMT)
+
+#define NAME(name, when)  #name,
+#define OFFER(name, when) OFFER_##when,
+static const rv_isa_name names[] = {EXTENSIONS(NAME)};
+static const uint8_t offers[] = {EXTENSIONS(OFFER)};
+
+_Static_assert(ARRAY_SIZE(names) <= 64, "a bit for each extension");
 
 #define ISA_MAX 480u /* bytes of the longest string or list that the table gives, and then some */
 
-_Static_assert(sizeof("rv64i") + sizeof(exts) <= ISA_MAX * 2, "room for every name");
+_Static_assert(sizeof("rv64i") + sizeof(names) <= ISA_MAX * 2, "room for every name");
 
 /*
  * FIOM: the guest's device registers may be Curia's memory. CBIE = flush: if a guest's cbo.inval
@@ -76,34 +71,47 @@ uint64_t rv_isa_henvcfg(const struct rv_features *f)
     return f->henvcfg ? bits & f->henvcfg_bits : 0;
 }
 
-static bool offered(const struct isa_ext *ext, const struct board_hart *hart, bool imsic)
+static bool offered(enum offer offer, uint64_t env, bool imsic)
 {
-    uint64_t env = rv_isa_henvcfg(&rv_features);
-    bool has = rv_isa_has(hart, ext->name);
-
-    switch ((enum offer)ext->offer) {
+    switch (offer) {
     case OFFER_ALWAYS:
-        return true;
     case OFFER_HART:
-        return has;
+        return true;
     case OFFER_FP:
-        return has && rv_features.d;
+        return rv_features.d;
     case OFFER_CBOM:
-        return has && (env & HENVCFG_CBCFE) != 0 && (env & HENVCFG_CBIE) != 0;
+        return (env & HENVCFG_CBCFE) != 0 && (env & HENVCFG_CBIE) != 0;
     case OFFER_CBOZ:
-        return has && (env & HENVCFG_CBZE) != 0;
+        return (env & HENVCFG_CBZE) != 0;
     case OFFER_PBMT:
-        return has && (env & HENVCFG_PBMTE) != 0;
+        return (env & HENVCFG_PBMTE) != 0;
     case OFFER_ADUE:
-        return has && (env & HENVCFG_ADUE) != 0;
+        return (env & HENVCFG_ADUE) != 0;
     case OFFER_NO_ADUE:
-        return has && (env & HENVCFG_ADUE) == 0;
+        return (env & HENVCFG_ADUE) == 0;
     case OFFER_SSTC:
-        return has && (env & HENVCFG_STCE) != 0;
+        return (env & HENVCFG_STCE) != 0;
     case OFFER_IMSIC:
-        return has && rv_features.aia && imsic;
+        return rv_features.aia && imsic;
     }
     return false;
+}
+
+/* Bit i: names[i] is in the guest's ISA. */
+static uint64_t guest_isa(const struct board_hart *hart, bool imsic)
+{
+    uint64_t env = rv_isa_henvcfg(&rv_features);
+    uint64_t have = rv_isa_have(hart, names, ARRAY_SIZE(names));
+    uint64_t isa = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        uint64_t bit = UINT64_C(1) << i;
+
+        if ((have & bit) != 0 || offers[i] == OFFER_ALWAYS) {
+            isa |= offered((enum offer)offers[i], env, imsic) ? bit : 0;
+        }
+    }
+    return isa;
 }
 
 /* Appends name; false: no room. */
@@ -123,17 +131,17 @@ static bool append(char *buf, size_t *len, const char *before, const char *name,
 /*
  * riscv,isa (a string) or riscv,isa-extensions (a list): its length with the last NUL; 0: no room.
  */
-static size_t write_isa(char buf[ISA_MAX], const struct board_hart *hart, bool imsic, bool list)
+static size_t write_isa(char buf[ISA_MAX], uint64_t isa, bool list)
 {
     size_t end = list ? 1 : 0;
     size_t len = 0;
     bool ok = append(buf, &len, "", list ? "i" : "rv64i", end);
 
-    for (size_t i = 0; i < ARRAY_SIZE(exts); i++) {
-        bool letter = exts[i].name[1] == '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        bool letter = names[i][1] == '\0';
 
-        if (offered(&exts[i], hart, imsic)) {
-            ok = ok && append(buf, &len, list || letter ? "" : "_", exts[i].name, end);
+        if ((isa & UINT64_C(1) << i) != 0) {
+            ok = ok && append(buf, &len, list || letter ? "" : "_", names[i], end);
         }
     }
     ok = ok && (list || append(buf, &len, "", "", 1));
@@ -167,11 +175,12 @@ static int copy_block_size(void *fdt, const struct board_hart *hart, const char 
 static int isa_props(void *fdt, const struct board_hart *hart, bool imsic)
 {
     char buf[ISA_MAX];
-    size_t len = write_isa(buf, hart, imsic, false);
+    uint64_t isa = guest_isa(hart, imsic);
+    size_t len = write_isa(buf, isa, false);
     int e = len == 0 ? -FDT_ERR_NOSPACE : fdt_property(fdt, "riscv,isa", buf, (int)len);
 
     e = e != 0 ? e : put_string(fdt, "riscv,isa-base", "rv64i");
-    len = write_isa(buf, hart, imsic, true);
+    len = write_isa(buf, isa, true);
     if (e != 0 || len == 0) {
         return e != 0 ? e : -FDT_ERR_NOSPACE;
     }
@@ -200,8 +209,7 @@ static int cpu_node(void *fdt, const struct vm *vm, uint32_t index)
     e = e != 0 ? e : fdt_property_u32(fdt, "reg", index);
     e = e != 0 ? e : put_string(fdt, "status", "okay");
     e = e != 0 ? e : put_string(fdt, "compatible", "riscv");
-    e = e != 0 ? e : put_string(fdt, "mmu-type",
-                                         hart->mmu != NULL ? hart->mmu : "riscv,sv39");
+    e = e != 0 ? e : put_string(fdt, "mmu-type", hart->mmu != NULL ? hart->mmu : "riscv,sv39");
     e = e != 0 ? e : isa_props(fdt, hart, vm->has_imsic);
 
     e = e != 0 ? e : fdt_begin_node(fdt, "interrupt-controller");

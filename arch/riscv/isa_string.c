@@ -31,58 +31,72 @@ static bool token_is(const char *token, size_t len, const char *name, size_t nam
     return true;
 }
 
-/* Up to the first NUL in s[0 .. max). */
-static size_t bounded_len(const char *s, size_t max)
+/* A letter of "rv64imafdc" is a name, and g stands for five. */
+static bool letter_is(char letter, const char *name)
 {
-    const char *nul = memchr(s, '\0', max);
+    char c = lower(letter);
 
-    return nul != NULL ? (size_t)(nul - s) : max;
+    return name[1] == '\0' && (c == name[0] || (c == 'g' && strchr("imafd", name[0]) != NULL));
 }
 
-static bool list_has(const struct board_hart *hart, const char *name)
+/* Which of the names [token, token + len) is; count: none. */
+static size_t name_of(const char *token, size_t len, const rv_isa_name *names, size_t count)
 {
-    const char *end = hart->isa + hart->isa_len;
-    size_t len;
+    char first = lower(token[0]);
+    size_t i;
 
-    for (const char *s = hart->isa; s < end; s += len + 1) {
-        len = bounded_len(s, (size_t)(end - s));
-        if (token_is(s, len, name, strlen(name))) {
-            return true;
+    for (i = 0; i < count; i++) {
+        if (names[i][0] == first && token_is(token, len, names[i], strlen(names[i]))) {
+            break;
         }
     }
-    return false;
+    return i;
 }
 
-/* "rv64" letters, then names each after a '_' (the first may follow the letters directly). */
-static bool string_has(const struct board_hart *hart, const char *name)
+/*
+ * A list of names, each with its NUL; or "rv64", letters, then names each after a '_' (the first may
+ * follow the letters directly).
+ */
+uint64_t rv_isa_have(const struct board_hart *hart, const rv_isa_name *names, size_t count)
 {
-    size_t name_len = strlen(name);
-    size_t len = bounded_len(hart->isa, hart->isa_len);
-    size_t i = 4;
+    const char *s = hart->isa;
+    const char *end = s + hart->isa_len;
+    char stop = hart->isa_is_list ? '\0' : '_';
+    uint64_t found = 0;
 
-    for (; i < len && strchr("_zsx", lower(hart->isa[i])) == NULL; i++) {
-        char c = lower(hart->isa[i]);
-
-        if (name_len == 1 && (c == name[0] || (c == 'g' && strchr("imafd", name[0]) != NULL))) {
-            return true;
+    if (s == NULL) {
+        return 0;
+    }
+    if (!hart->isa_is_list) {
+        end = memchr(s, '\0', hart->isa_len);
+        end = end != NULL ? end : s + hart->isa_len;
+        s = end - s < 4 ? end : s + 4;
+        for (; s < end && strchr("_zsx", lower(*s)) == NULL; s++) {
+            for (size_t i = 0; i < count; i++) {
+                found |= letter_is(*s, names[i]) ? UINT64_C(1) << i : 0;
+            }
         }
     }
-    while (i < len) {
-        size_t start = hart->isa[i] == '_' ? i + 1 : i;
+    while (s < end) {
+        const char *token = s;
 
-        for (i = start; i < len && hart->isa[i] != '_'; i++) {
+        while (s < end && *s != stop) {
+            s++;
         }
-        if (token_is(&hart->isa[start], i - start, name, name_len)) {
-            return true;
+        if (s != token) {
+            size_t i = name_of(token, (size_t)(s - token), names, count);
+
+            found |= i < count ? UINT64_C(1) << i : 0;
         }
+        s++;
     }
-    return false;
+    return found;
 }
 
 bool rv_isa_has(const struct board_hart *hart, const char *name)
 {
-    if (hart->isa == NULL) {
-        return false;
-    }
-    return hart->isa_is_list ? list_has(hart, name) : string_has(hart, name);
+    rv_isa_name one = {0};
+
+    return strlen(name) < sizeof(one) &&
+           rv_isa_have(hart, memcpy(&one, name, strlen(name)), 1) != 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: arch/riscv/isa.c libfdt */
+/* LINK: arch/riscv/isa.c arch/riscv/isa_string.c libfdt */
 /*
  * The guest's ISA: nothing that Curia holds back, nothing that the hart or henvcfg lacks, and the
  * string and the list say the same.
@@ -20,17 +20,6 @@
 
 struct machine machine;
 struct rv_features rv_features;
-
-/* A stand-in for features.c, which is not for the host: the test's FDTs have lists only. */
-bool rv_isa_has(const struct board_hart *hart, const char *name)
-{
-    for (uint32_t i = 0; i < hart->isa_len; i += (uint32_t)strlen(hart->isa + i) + 1) {
-        if (strcmp(hart->isa + i, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static const char rich[] = "i\0m\0a\0f\0d\0c\0h\0v\0zic64b\0zicbom\0zicbop\0zicboz\0zicntr\0zicsr\0"
                            "zifencei\0zihpm\0zawrs\0zkr\0zba\0zbb\0zbs\0sdtrig\0smaia\0smstateen\0"
@@ -132,9 +121,42 @@ static void rich_hart(void **state)
                "svadu_svinval_svnapot_svpbmt");
     assert_int_equal(cell("/cpus/cpu@1", "riscv,cbom-block-size"), 64);
     assert_int_equal(cell("/cpus/cpu@1", "riscv,cboz-block-size"), 128);
-    assert_int_equal(rv_isa_henvcfg(&rv_features),
-                     HENVCFG_FIOM | HENVCFG_CBIE_FLUSH | HENVCFG_CBCFE | HENVCFG_CBZE |
-                         HENVCFG_PBMTE | HENVCFG_ADUE | HENVCFG_STCE);
+    assert_int_equal(rv_isa_henvcfg(&rv_features), HENVCFG_FIOM | HENVCFG_CBIE_FLUSH |
+                                                       HENVCFG_CBCFE | HENVCFG_CBZE |
+                                                       HENVCFG_PBMTE | HENVCFG_ADUE | HENVCFG_STCE);
+}
+
+/* riscv,isa: letters of any case, g for five, versions, a name without '_' before it. */
+static void strings(void **state)
+{
+    static const rv_isa_name names[] = {"i",     "m",    "d",  "c", "h",
+                                        "zicsr", "sstc", "ss", "q", "svadu"};
+    static const struct {
+        const char *isa;
+        uint64_t have;
+    } rows[] = {
+        {"rv64imafdch_zicsr_sstc", 0x7f},
+        {"RV64GCHzicsr_Sstc", 0x7f},
+        {"rv64gc_zicsr2p0_sstc1p0p1", 0x6f},
+        {"rv64imsstc", 0x43},
+        {"rv64im__svadu", 0x203},
+        {"rv64", 0},
+        {"rv", 0},
+        {"", 0},
+        {"rv64i_zicsrx_sstc_", 0x41},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        size_t len = strlen(rows[i].isa);
+        struct board_hart h = {.isa = rows[i].isa, .isa_len = (uint32_t)len + 1};
+
+        assert_int_equal(rv_isa_have(&h, names, ARRAY_SIZE(names)), rows[i].have);
+        h.isa_len = (uint32_t)len; /* without its end */
+        assert_int_equal(rv_isa_have(&h, names, ARRAY_SIZE(names)), rows[i].have);
+        assert_int_equal(rv_isa_has(&h, "m"), (rows[i].have & 2) != 0);
+    }
+    assert_int_equal(rv_isa_have(&(struct board_hart){0}, names, 2), 0);
 }
 
 static void no_interrupt_file(void **state)
@@ -199,8 +221,9 @@ static void no_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rich_hart), cmocka_unit_test(no_interrupt_file),
-        cmocka_unit_test(no_henvcfg), cmocka_unit_test(nodes), cmocka_unit_test(no_room),
+        cmocka_unit_test(rich_hart),  cmocka_unit_test(no_interrupt_file),
+        cmocka_unit_test(no_henvcfg), cmocka_unit_test(nodes),
+        cmocka_unit_test(no_room),    cmocka_unit_test(strings),
     };
 
     return cmocka_run_group_tests_name("isa", tests, NULL, NULL);
