@@ -17,7 +17,7 @@
 
 struct board_hart {
     uint64_t id;
-    int node; /* offset in the blob */
+    int node;        /* offset in the blob */
     const char *isa; /* riscv,isa-extensions is a string list; riscv,isa one string */
     uint32_t isa_len;
     bool isa_is_list;
@@ -46,7 +46,8 @@ struct board_device {
     uint32_t interrupt_cells; /* of an interrupt controller; 0: it is none */
     uint32_t reg_count, irq_count;
     struct board_reg regs[BOARD_DEVICE_REGS];
-    struct board_irq irqs[BOARD_DEVICE_IRQS]; /* interrupts or interrupts-extended (not cpu intcs) */
+    struct board_irq
+        irqs[BOARD_DEVICE_IRQS]; /* interrupts or interrupts-extended (not cpu intcs) */
 };
 
 struct board {
@@ -58,7 +59,7 @@ struct board {
     struct board_hart *harts;
     uint32_t device_count;
     struct board_device *devices;
-    struct ram ram; /* memory nodes less reserved-memory and /memreserve/ */
+    struct ram ram;          /* memory nodes less reserved-memory and /memreserve/ */
     struct board_reg bundle; /* /chosen linux,initrd-start .. end; size 0: none */
     const char *bootargs;    /* /chosen bootargs or NULL */
     const void *rng_seed;    /* /chosen rng-seed, or NULL */

@@ -96,7 +96,7 @@ struct shmem {
 
     struct spinlock lock;
     uint32_t users GUARDED_BY(lock); /* ends whose VM runs */
-    _Atomic uint32_t zeroing;                /* the first of them is at it */
+    _Atomic uint32_t zeroing;        /* the first of them is at it */
 };
 
 struct ipc {

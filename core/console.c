@@ -86,8 +86,7 @@ void console_work(void)
     const struct hart *self = arch_hart_self();
 
     for (struct console *c = terminal_first(); c != NULL; c = c->next) {
-        if (console_pending(c) &&
-            atomic_load_explicit(&c->writer, memory_order_relaxed) == self) {
+        if (console_pending(c) && atomic_load_explicit(&c->writer, memory_order_relaxed) == self) {
             (void)terminal_send(c);
         }
     }

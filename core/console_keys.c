@@ -131,8 +131,8 @@ static void help(void)
     char text[96];
     uint32_t i = 0;
 
-    console_say(
-        "Ctrl-] and then:  h  the hypervisor's shell   Tab  the next VM   Ctrl-]  itself   ?  this");
+    console_say("Ctrl-] and then:  h  the hypervisor's shell   Tab  the next VM   Ctrl-]  itself   "
+                "?  this");
     for (const struct console *c = first_vm(); c != NULL; c = c->next, i++) {
         (void)snprintf(text, sizeof(text), "   %c  keyboard to %s%s",
                        i < sizeof(numbers) - 1 ? numbers[i] : ' ', c->name,

@@ -16,12 +16,13 @@
 #define CONSOLE_SEQ_MAX  16u
 
 struct console_line {
-    uint16_t len, col;  /* characters; the cursor is at text[col], col <= len */
-    uint8_t esc;        /* enum in console_line.c */
+    uint16_t len, col; /* characters; the cursor is at text[col], col <= len */
+    uint8_t esc;       /* enum in console_line.c */
     uint8_t seq_len;
-    bool cr;            /* a carriage return came last: a line feed makes it an end of line */
-    bool dirty;         /* something was shown, if only blanks or a prompt since erased */
-    char seq[CONSOLE_SEQ_MAX]; /* parameters of the control sequence being read, then its last byte */
+    bool cr;    /* a carriage return came last: a line feed makes it an end of line */
+    bool dirty; /* something was shown, if only blanks or a prompt since erased */
+    char seq
+        [CONSOLE_SEQ_MAX]; /* parameters of the control sequence being read, then its last byte */
     char text[CONSOLE_LINE_MAX];
 };
 

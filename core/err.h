@@ -20,7 +20,7 @@ enum err {
     ERR_STATE,         /* not in this state */
     ERR_RANGE,         /* out of range, does not fit */
     ERR_NO_MEMORY,
-    ERR_BUSY,  /* full now, try again later */
+    ERR_BUSY, /* full now, try again later */
     ERR_TIMEOUT,
     ERR_IO,
 };

@@ -33,13 +33,13 @@ enum hart_mode {
 };
 
 /* Bits of hart->work. */
-#define HART_WORK_TIMER  (1u << 0) /* a timer of this hart may be due or was armed from elsewhere */
-#define HART_WORK_COMMIT (1u << 1) /* the machine goes down: park, or carry it out */
+#define HART_WORK_TIMER   (1u << 0) /* a timer of this hart may be due or was armed from elsewhere */
+#define HART_WORK_COMMIT  (1u << 1) /* the machine goes down: park, or carry it out */
 #define HART_WORK_CONSOLE (1u << 2) /* it left console output behind: its turn to send that */
 
 struct hart {
-    uint32_t index; /* 0 .. machine.hart_count - 1 */
-    uint64_t id;    /* as the firmware knows it; neither dense nor from 0 */
+    uint32_t index;        /* 0 .. machine.hart_count - 1 */
+    uint64_t id;           /* as the firmware knows it; neither dense nor from 0 */
     _Atomic uint32_t mode; /* enum hart_mode */
     _Atomic uint32_t work; /* HART_WORK_*: set by anyone, cleared by the hart */
     struct vcpu *vcpu;     /* the one bound here; fixed at boot */

@@ -75,8 +75,8 @@ enum err ipc_build(const char **why)
         return ERR_NO_MEMORY;
     }
     machine.ipc = ipc;
-    ipc->ends = pool_alloc((2 * m->channel_count + 1) * sizeof(*ipc->ends),
-                           alignof(struct channel_end));
+    ipc->ends =
+        pool_alloc((2 * m->channel_count + 1) * sizeof(*ipc->ends), alignof(struct channel_end));
     ipc->shmems = pool_alloc((m->shmem_count + 1) * sizeof(*ipc->shmems), alignof(struct shmem));
     if (ipc->ends == NULL || ipc->shmems == NULL || build_lists() != ERR_OK) {
         return ERR_NO_MEMORY;

@@ -188,8 +188,8 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
     if (vm->state == VM_RUNNING) {
         vm->stop_asked = true;
         vm->asked_restart = restart;
-        timer_arm(&vm->timer, home_hart(vm),
-                  arch_now() + us_to_ticks(vm->config->power.stop_us), graceful_timeout);
+        timer_arm(&vm->timer, home_hart(vm), arch_now() + us_to_ticks(vm->config->power.stop_us),
+                  graceful_timeout);
     }
     spin_unlock(&vm->lock);
     return ERR_OK;
@@ -258,8 +258,7 @@ static bool after_crash(struct vm *vm) REQUIRES(vm->lock)
         break;
     }
 
-    if (vm->crash_count == 0 ||
-        now - vm->crash_window_start > us_to_ticks(c->restart_window_us)) {
+    if (vm->crash_count == 0 || now - vm->crash_window_start > us_to_ticks(c->restart_window_us)) {
         vm->crash_window_start = now;
         vm->crash_count = 0;
     }

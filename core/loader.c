@@ -190,8 +190,8 @@ enum err loader_load(struct vm *vm, struct loaded *out, const char **why)
     if (e != ERR_OK) {
         return e;
     }
-    pieces[0] = (struct piece){image->data, gpa(kernel_place(image, ram->gpa, &claimed)),
-                               image->size};
+    pieces[0] =
+        (struct piece){image->data, gpa(kernel_place(image, ram->gpa, &claimed)), image->size};
     next = pieces[0].gpa.v + claimed;
 
     if (c->initrd != NULL) {
@@ -210,9 +210,9 @@ enum err loader_load(struct vm *vm, struct loaded *out, const char **why)
         e = place_fdt(ram, next, &pieces[2]);
     }
     if (e == ERR_OK) {
-        arch_phys_write(hpa_add(memmap_find(&vm->map, gpa(ram->gpa))->hpa,
-                                pieces[2].gpa.v - ram->gpa),
-                        pieces[2].data, pieces[2].size);
+        arch_phys_write(
+            hpa_add(memmap_find(&vm->map, gpa(ram->gpa))->hpa, pieces[2].gpa.v - ram->gpa),
+            pieces[2].data, pieces[2].size);
     } else if (e == ERR_RANGE) {
         *why = "its kernel, initrd and FDT do not fit into its first memory region; make it larger";
     }

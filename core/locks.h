@@ -19,7 +19,7 @@
 #define TSA(x)
 #endif
 
-#define CAPABILITY(name)   TSA(capability(name))
+#define CAPABILITY(name) TSA(capability(name))
 /* For the reader: a C compiler before clang 19 cannot resolve a sibling member in an attribute. */
 #define GUARDED_BY(l)
 #define PT_GUARDED_BY(l)

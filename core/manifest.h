@@ -66,7 +66,7 @@ enum dma_policy {
 
 /* Registers and interrupts keep the host's addresses and numbers in the VM. */
 struct passthrough_config {
-    const char *path; /* in the host's FDT */
+    const char *path;               /* in the host's FDT */
     const struct board_device *dev; /* found; NULL at a desk without --fdt */
     enum dma_policy dma;
     int node; /* for messages */
@@ -98,7 +98,7 @@ struct vm_config {
 
 struct channel_end_config {
     uint32_t vm;
-    uint32_t irq; /* source of that VM's irqchip */
+    uint32_t irq;       /* source of that VM's irqchip */
     bool send, receive; /* messages; doorbells go with send */
 };
 
@@ -140,8 +140,8 @@ typedef void (*manifest_report)(void *arg, const char *node, const char *prop, c
  * then what needs the machine is not checked. image_exists answers for names of the bundle (NULL:
  * not checked). ERR_INVALID: at least one finding. Storage from the pool.
  */
-enum err manifest_read(struct manifest *m, const void *blob, size_t size,
-                       const struct board *board, bool (*image_exists)(void *arg, const char *name),
-                       void *image_arg, manifest_report report, void *report_arg) MUST_CHECK;
+enum err manifest_read(struct manifest *m, const void *blob, size_t size, const struct board *board,
+                       bool (*image_exists)(void *arg, const char *name), void *image_arg,
+                       manifest_report report, void *report_arg) MUST_CHECK;
 
 #endif

@@ -100,9 +100,9 @@ static void cmd_vms(void)
 static void stat_vcpu(const struct vm *vm, uint32_t index)
 {
     static const char *const causes[EXIT_CAUSES] = {
-        [EXIT_ECALL_FAST] = "fast",      [EXIT_ECALL] = "ecall",  [EXIT_MMIO] = "mmio",
-        [EXIT_PAGE_FAULT] = "fault",     [EXIT_INSN] = "insn",    [EXIT_WFI] = "wfi",
-        [EXIT_IRQ_TIMER] = "irq-timer",  [EXIT_IRQ_IPI] = "ipi",  [EXIT_IRQ_EXT] = "irq-ext",
+        [EXIT_ECALL_FAST] = "fast",     [EXIT_ECALL] = "ecall", [EXIT_MMIO] = "mmio",
+        [EXIT_PAGE_FAULT] = "fault",    [EXIT_INSN] = "insn",   [EXIT_WFI] = "wfi",
+        [EXIT_IRQ_TIMER] = "irq-timer", [EXIT_IRQ_IPI] = "ipi", [EXIT_IRQ_EXT] = "irq-ext",
         [EXIT_OTHER] = "other",
     };
     const struct vcpu *v = vm->vcpus[index];

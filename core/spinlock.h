@@ -21,7 +21,10 @@ struct CAPABILITY("spinlock") spinlock {
     _Atomic uint32_t owner; /* the ticket being served */
 };
 
-#define SPINLOCK_INIT {0, 0}
+#define SPINLOCK_INIT                                                                              \
+    {                                                                                              \
+        0, 0                                                                                       \
+    }
 
 static inline void spinlock_init(struct spinlock *l)
 {

@@ -235,8 +235,7 @@ static bool take(const struct console *c) TRY_ACQUIRES(true, term) NO_TSA
     bool mine;
 
     spin_lock(&term.lock); /* (b) */
-    mine = !term.busy &&
-           (term.turn == NULL || term.turn == c || arch_now() >= term.turn_ends);
+    mine = !term.busy && (term.turn == NULL || term.turn == c || arch_now() >= term.turn_ends);
     if (mine) {
         term.busy = true;
         term.turn = NULL;

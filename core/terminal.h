@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONSOLE_IN  256u  /* bytes; powers of two */
+#define CONSOLE_IN  256u /* bytes; powers of two */
 #define CONSOLE_OUT 2048u
 
 struct console {

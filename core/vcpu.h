@@ -56,11 +56,11 @@ struct vcpu {
     uint32_t index; /* and hart id, as the guest knows it */
     struct hart *hart;
 
-    _Atomic uint32_t state;    /* enum vcpu_state */
-    _Atomic uint32_t requests; /* VCPU_REQ_* */
+    _Atomic uint32_t state;     /* enum vcpu_state */
+    _Atomic uint32_t requests;  /* VCPU_REQ_* */
     _Atomic uint32_t irq_lines; /* 1 << enum vcpu_irq: level of each line; any hart */
-    bool loaded;  /* own hart: resident */
-    bool resume_nonretentive; /* own hart: SUSPENDED and will restart at start_pc */
+    bool loaded;                /* own hart: resident */
+    bool resume_nonretentive;   /* own hart: SUSPENDED and will restart at start_pc */
 
     /* Written by the starter before START_PENDING is published, or by the own hart at suspend. */
     gpa_t start_pc;

@@ -18,8 +18,8 @@ enum err virqchip_init(struct virqchip *chip, const struct virqchip_ops *ops, st
     chip->ops = ops;
     chip->vm = vm;
     chip->source_count = source_count;
-    chip->lines = pool_alloc((source_count + 1u) * sizeof(struct virq_line),
-                             alignof(struct virq_line));
+    chip->lines =
+        pool_alloc((source_count + 1u) * sizeof(struct virq_line), alignof(struct virq_line));
     return chip->lines != NULL ? ERR_OK : ERR_NO_MEMORY;
 }
 

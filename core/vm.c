@@ -114,8 +114,8 @@ static enum err add_vcpus(struct vm *vm, const char **why)
 static enum err add_files(struct vm *vm, const char **why)
 {
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        struct region r = {gpa(VDEV_IMSIC_BASE + (uint64_t)i * PAGE_SIZE), PAGE_SIZE, {0},
-                           REGION_MSI, MAP_DEVICE};
+        struct region r = {
+            gpa(VDEV_IMSIC_BASE + (uint64_t)i * PAGE_SIZE), PAGE_SIZE, {0}, REGION_MSI, MAP_DEVICE};
         enum err e = arch_vcpu_msi_page(vm->vcpus[i], &r.hpa);
 
         if (e == ERR_OK) {
@@ -176,7 +176,8 @@ static enum err add_passthrough(struct vm *vm, const struct passthrough_config *
     }
     for (uint32_t i = 0; i < dev->irq_count; i++) {
         if (dev->irqs[i].parent != machine.irqchip.phandle) {
-            *why = "a passed-through device's interrupt goes to a controller that Curia does not drive";
+            *why = "a passed-through device's interrupt goes to a controller that Curia does not "
+                   "drive";
             return ERR_NOT_SUPPORTED;
         }
         e = virq_claim_host(vm->irqchip, dev->irqs[i].source, dev->irqs[i].source,

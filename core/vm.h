@@ -57,26 +57,26 @@ struct vm {
     struct mmio_bus bus;
     struct virqchip *irqchip;
     struct vdev *vdevs; /* core/vdev.h: its device models, a list; made at boot */
-    bool has_imsic; /* each vCPU owns an interrupt file */
+    bool has_imsic;     /* each vCPU owns an interrupt file */
     struct console *console;
     struct ipc_vm *ipc; /* core/channel.h: its ends of channels; made by ipc_build() */
     uint32_t vcpu_count;
     struct vcpu **vcpus;
 
     struct spinlock lock;
-    enum vm_state state GUARDED_BY(lock);      /* read unlocked by vm_state() */
-    uint32_t generation GUARDED_BY(lock);      /* one more at every start; never 0 once started */
-    bool restart_wanted GUARDED_BY(lock);      /* load again once it is down and power lets it */
-    bool srst_platform GUARDED_BY(lock);       /* it stops by an SRST that means the platform ... */
+    enum vm_state state GUARDED_BY(lock); /* read unlocked by vm_state() */
+    uint32_t generation GUARDED_BY(lock); /* one more at every start; never 0 once started */
+    bool restart_wanted GUARDED_BY(lock); /* load again once it is down and power lets it */
+    bool srst_platform GUARDED_BY(lock);  /* it stops by an SRST that means the platform ... */
     enum power_kind srst_kind GUARDED_BY(lock); /* ... and this is what */
-    bool stop_asked GUARDED_BY(lock);          /* a graceful stop waits for the guest ... */
-    bool asked_restart GUARDED_BY(lock);       /* ... and the VM is to start again then */
+    bool stop_asked GUARDED_BY(lock);           /* a graceful stop waits for the guest ... */
+    bool asked_restart GUARDED_BY(lock);        /* ... and the VM is to start again then */
     enum stop_reason stop_reason GUARDED_BY(lock);
     struct vm_fault fault GUARDED_BY(lock);
-    uint64_t started_at GUARDED_BY(lock);        /* ticks */
-    uint32_t crash_count GUARDED_BY(lock);       /* since crash_window_start */
+    uint64_t started_at GUARDED_BY(lock);         /* ticks */
+    uint32_t crash_count GUARDED_BY(lock);        /* since crash_window_start */
     uint64_t crash_window_start GUARDED_BY(lock); /* ticks */
-    struct timer timer GUARDED_BY(lock);         /* graceful stop; restart back-off */
+    struct timer timer GUARDED_BY(lock);          /* graceful stop; restart back-off */
 
     _Atomic uint32_t live_vcpus; /* those not STOPPED; the last to leave runs vm_stopped() */
     _Atomic uint32_t state_seen; /* a copy of state for unlocked readers */

@@ -23,15 +23,15 @@
 
 /* Registers [AIA 4.5]. */
 #define DOMAINCFG         0x0000u
-#define SOURCECFG(source) ((source) * 4ull)
+#define SOURCECFG(source) ((source)*4ull)
 #define SETIP(source)     (0x1c00ull + (source) / 32u * 4ull)
 #define IN_CLRIP(source)  (0x1d00ull + (source) / 32u * 4ull)
 #define CLRIPNUM          0x1ddcu
 #define SETIENUM          0x1edcu
 #define CLRIENUM          0x1fdcu
 #define SETIPNUM_LE       0x2000u
-#define TARGET(source)    (0x3000ull + (source) * 4ull)
-#define IDC(index)        (0x4000ull + (index) * 32ull)
+#define TARGET(source)    (0x3000ull + (source)*4ull)
+#define IDC(index)        (0x4000ull + (index)*32ull)
 #define IDC_IDELIVERY     0x00u
 #define IDC_IFORCE        0x04u
 #define IDC_ITHRESHOLD    0x08u

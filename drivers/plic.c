@@ -19,11 +19,11 @@
 #include <stdalign.h>
 #include <stddef.h>
 
-#define PRIORITY(source)         ((source) * 4ull)
-#define ENABLE(context, source)  (0x2000ull + (context) * 0x80ull + (source) / 32u * 4ull)
-#define CONTEXTS                 0x200000ull
-#define THRESHOLD(context)       ((context) * 0x1000ull) /* these from CONTEXTS */
-#define CLAIM(context)           ((context) * 0x1000ull + 4u)
+#define PRIORITY(source)        ((source)*4ull)
+#define ENABLE(context, source) (0x2000ull + (context)*0x80ull + (source) / 32u * 4ull)
+#define CONTEXTS                0x200000ull
+#define THRESHOLD(context)      ((context)*0x1000ull) /* these from CONTEXTS */
+#define CLAIM(context)          ((context)*0x1000ull + 4u)
 
 /* Claims in one go, so that a storm does not hold the hart for ever. */
 #define CLAIMS_MAX 64u
@@ -134,8 +134,8 @@ enum err plic_init(const struct plic_config *config, struct irqchip *chip)
         CONTEXTS + THRESHOLD(context_count) > config->size) {
         return ERR_RANGE;
     }
-    plic.irqs = pool_alloc((plic.source_count + 1u) * sizeof(*plic.irqs),
-                           alignof(struct host_irq *));
+    plic.irqs =
+        pool_alloc((plic.source_count + 1u) * sizeof(*plic.irqs), alignof(struct host_irq *));
     plic.regs = arch_map_device(config->base, align_up(ENABLE(context_count, 0), PAGE_SIZE));
     plic.contexts = arch_map_device(hpa_add(config->base, CONTEXTS), THRESHOLD(context_count));
     if (plic.irqs == NULL || plic.regs == NULL || plic.contexts == NULL) {

@@ -14,7 +14,7 @@
 struct plic_config {
     hpa_t base;
     uint64_t size;
-    uint32_t source_count; /* riscv,ndev */
+    uint32_t source_count;   /* riscv,ndev */
     const uint32_t *context; /* by hart index: of its supervisor mode, or PLIC_NO_CONTEXT; kept */
 };
 

@@ -14,7 +14,6 @@
  * Speed and format stay as the firmware left them. NULL: not of the family, or it cannot be mapped.
  * Boot hart, once; console_set_uart() is the caller's. Its operations are serialised by the console.
  */
-const struct uart_ops *uart_ns16550_open(const struct board *board,
-                                         const struct board_device *dev);
+const struct uart_ops *uart_ns16550_open(const struct board *board, const struct board_device *dev);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define DEMO_STATE_MAGIC 0x31545341u /* "AST1" */
-#define DEMO_PING_MAGIC 0x31474e50u  /* "PNG1" */
+#define DEMO_PING_MAGIC  0x31474e50u /* "PNG1" */
 
 /* How late the periodic task of ADAS was released, since it started. */
 struct demo_jitter {

@@ -57,8 +57,7 @@ uint32_t platform_hart_places(const struct board_device *dev, uint32_t *places)
 /* ---- IMSIC ----------------------------------------------------------------------------------- */
 
 /* The page of the file at place n: the reg ranges are one behind the other, as files go. */
-static hpa_t imsic_file(const struct board_device *dev, const struct rv_imsic_config *c,
-                        uint32_t n)
+static hpa_t imsic_file(const struct board_device *dev, const struct rv_imsic_config *c, uint32_t n)
 {
     uint64_t stride = (uint64_t)PAGE_SIZE << c->guest_index_bits;
     uint64_t offset = n * stride;

@@ -13,15 +13,15 @@
 
 #define SBI_SPEC_VERSION 0x3000000 /* 3.0: major << 24 | minor */
 
-#define SBI_EXT_LEGACY_SET_TIMER      0x00
-#define SBI_EXT_LEGACY_PUTCHAR        0x01
-#define SBI_EXT_LEGACY_GETCHAR        0x02
-#define SBI_EXT_LEGACY_CLEAR_IPI      0x03
-#define SBI_EXT_LEGACY_SEND_IPI       0x04
-#define SBI_EXT_LEGACY_REMOTE_FENCE_I 0x05
-#define SBI_EXT_LEGACY_REMOTE_SFENCE  0x06
+#define SBI_EXT_LEGACY_SET_TIMER          0x00
+#define SBI_EXT_LEGACY_PUTCHAR            0x01
+#define SBI_EXT_LEGACY_GETCHAR            0x02
+#define SBI_EXT_LEGACY_CLEAR_IPI          0x03
+#define SBI_EXT_LEGACY_SEND_IPI           0x04
+#define SBI_EXT_LEGACY_REMOTE_FENCE_I     0x05
+#define SBI_EXT_LEGACY_REMOTE_SFENCE      0x06
 #define SBI_EXT_LEGACY_REMOTE_SFENCE_ASID 0x07
-#define SBI_EXT_LEGACY_SHUTDOWN       0x08
+#define SBI_EXT_LEGACY_SHUTDOWN           0x08
 
 #define SBI_EXT_BASE   0x10
 #define SBI_EXT_TIME   0x54494D45
@@ -32,13 +32,13 @@
 #define SBI_EXT_DBCN   0x4442434E
 #define SBI_EXT_SUSP   0x53555350
 
-#define SBI_BASE_GET_SPEC_VERSION  0
-#define SBI_BASE_GET_IMPL_ID       1
-#define SBI_BASE_GET_IMPL_VERSION  2
-#define SBI_BASE_PROBE_EXTENSION   3
-#define SBI_BASE_GET_MVENDORID     4
-#define SBI_BASE_GET_MARCHID       5
-#define SBI_BASE_GET_MIMPID        6
+#define SBI_BASE_GET_SPEC_VERSION 0
+#define SBI_BASE_GET_IMPL_ID      1
+#define SBI_BASE_GET_IMPL_VERSION 2
+#define SBI_BASE_PROBE_EXTENSION  3
+#define SBI_BASE_GET_MVENDORID    4
+#define SBI_BASE_GET_MARCHID      5
+#define SBI_BASE_GET_MIMPID       6
 
 #define SBI_TIME_SET_TIMER 0
 #define SBI_IPI_SEND_IPI   0
@@ -67,12 +67,12 @@
 #define SBI_HSM_SUSPEND_RETENTIVE     0x00000000
 #define SBI_HSM_SUSPEND_NON_RETENTIVE 0x80000000
 
-#define SBI_SRST_RESET           0
-#define SBI_SRST_TYPE_SHUTDOWN   0
-#define SBI_SRST_TYPE_COLD       1
-#define SBI_SRST_TYPE_WARM       2
-#define SBI_SRST_REASON_NONE     0
-#define SBI_SRST_REASON_FAILURE  1
+#define SBI_SRST_RESET          0
+#define SBI_SRST_TYPE_SHUTDOWN  0
+#define SBI_SRST_TYPE_COLD      1
+#define SBI_SRST_TYPE_WARM      2
+#define SBI_SRST_REASON_NONE    0
+#define SBI_SRST_REASON_FAILURE 1
 
 #define SBI_DBCN_WRITE      0
 #define SBI_DBCN_READ       1
@@ -117,7 +117,7 @@
 #define CURIA_IPC_NOTIFY        4 /* (end, bits) : or-ed into the peer's doorbell word */
 
 #define CURIA_IPC_MESSAGE_MAX 4096
-#define CURIA_IPC_RING_MIN    8192    /* a power of two, right behind the header's page */
+#define CURIA_IPC_RING_MIN    8192 /* a power of two, right behind the header's page */
 #define CURIA_IPC_RING_MAX    1048576
 
 #define CURIA_MAILBOX_MAGIC 0x4D425831 /* "MBX1": written by the owner before it registers */
@@ -170,7 +170,7 @@
 #define CURIA_PWR_EV_SHUTDOWN 4 /* this VM alone is asked to stop (VMM); txn 0 */
 #define CURIA_PWR_EV_RESTART  5 /* this VM alone is asked to stop and will be started again; txn 0 */
 
-#define CURIA_PWR_EVENT_TYPE(e)   ((e) & 0xff)
+#define CURIA_PWR_EVENT_TYPE(e)   ((e)&0xff)
 #define CURIA_PWR_EVENT_KIND(e)   (((e) >> 8) & 0xff)
 #define CURIA_PWR_EVENT_REASON(e) (((e) >> 16) & 0xffff)
 #define CURIA_PWR_EVENT_TXN(e)    ((e) >> 32)
@@ -181,7 +181,7 @@
 #define CURIA_PWR_ANSWER_POSTPONE 3 /* argument: microseconds wanted */
 
 /* Packed state: bits 7:0 state of the machine, 15:8 kind, 23:16 state of this VM, 63:32 txn. */
-#define CURIA_PWR_STATUS_STATE(s) ((s) & 0xff)
+#define CURIA_PWR_STATUS_STATE(s) ((s)&0xff)
 #define CURIA_PWR_STATUS_KIND(s)  (((s) >> 8) & 0xff)
 #define CURIA_PWR_STATUS_VM(s)    (((s) >> 16) & 0xff)
 #define CURIA_PWR_STATUS_TXN(s)   ((s) >> 32)
@@ -241,12 +241,12 @@ struct curia_vm_info {
     uint32_t size; /* of this structure, as Curia knows it */
     uint32_t index;
     char name[32];
-    uint32_t state;       /* CURIA_VM_* */
-    uint32_t generation;  /* starts */
+    uint32_t state;      /* CURIA_VM_* */
+    uint32_t generation; /* starts */
     uint32_t vcpus;
     uint32_t stop_reason; /* CURIA_STOP_* */
     uint64_t memory_bytes;
-    uint64_t exits; /* all vCPUs, all causes */
+    uint64_t exits;     /* all vCPUs, all causes */
     uint64_t uptime_us; /* since the last start; 0 if it does not run */
     uint64_t fault_pc;  /* of the last crash */
     uint64_t fault_cause;

@@ -24,7 +24,8 @@ static struct sbi_ret request(struct vm *vm, const uint64_t a[6])
     uint32_t txn;
     enum err e;
 
-    if (a[0] >= POWER_KIND_COUNT || a[1] > UINT16_MAX || (a[2] & ~(uint64_t)CURIA_PWR_FLAG_EMERGENCY) != 0) {
+    if (a[0] >= POWER_KIND_COUNT || a[1] > UINT16_MAX ||
+        (a[2] & ~(uint64_t)CURIA_PWR_FLAG_EMERGENCY) != 0) {
         return sbi_err(SBI_ERR_INVALID_PARAM);
     }
     e = power_ctl_request(vm, (enum power_kind)a[0], (uint32_t)a[1],
@@ -96,8 +97,7 @@ static struct sbi_ret audit(struct vm *vm, const uint64_t a[6])
     if (a[2] != 0 || a[3] == 0) {
         return sbi_err(SBI_ERR_INVALID_PARAM);
     }
-    while (n < a[3] && n < CURIA_PWR_AUDIT_MAX &&
-           power_ctl_audit_read(&seq, &r, &lost) == ERR_OK) {
+    while (n < a[3] && n < CURIA_PWR_AUDIT_MAX && power_ctl_audit_read(&seq, &r, &lost) == ERR_OK) {
         struct curia_audit_record out = {
             .seq = r.seq,
             .time_us = r.time_us,

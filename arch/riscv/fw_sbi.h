@@ -30,7 +30,7 @@ bool fw_has(uint64_t eid);
 uint64_t fw_base(uint64_t fid);
 
 struct fw_ret fw_hart_start(uint64_t hart_id, uint64_t pc_phys, uint64_t opaque);
-void fw_hart_stop(void);                      /* returns only if it failed */
+void fw_hart_stop(void);                        /* returns only if it failed */
 struct fw_ret fw_hart_status(uint64_t hart_id); /* SBI_HSM_STATE_* */
 
 void fw_send_ipi(uint64_t hart_id);

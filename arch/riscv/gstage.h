@@ -28,8 +28,8 @@ struct gstage_mem {
 
 struct gstage {
     const struct gstage_mem *mem;
-    uint64_t *root;     /* GSTAGE_ROOT_SIZE bytes, so aligned */
-    uint32_t levels;    /* 3: Sv39x4, 41 bits of address; 4: Sv48x4, 50 bits */
+    uint64_t *root;      /* GSTAGE_ROOT_SIZE bytes, so aligned */
+    uint32_t levels;     /* 3: Sv39x4, 41 bits of address; 4: Sv48x4, 50 bits */
     uint32_t max_levels; /* what every hart of the machine can do */
     uint32_t spare_count;
     uint64_t *spare; /* tables allocated for a map that then failed; linked by their first word */

@@ -132,9 +132,10 @@ static void await_hart(struct rv_hart *hart, uint64_t deadline)
 {
     while (atomic_load_explicit(&hart->online, memory_order_acquire) == 0) {
         if (arch_now() >= deadline) {
-            boot_fail("hart %llu was started but does not come up; give it status = \"disabled\" in "
-                      "the FDT, or power the machine off and on",
-                      (unsigned long long)hart->core.id);
+            boot_fail(
+                "hart %llu was started but does not come up; give it status = \"disabled\" in "
+                "the FDT, or power the machine off and on",
+                (unsigned long long)hart->core.id);
         }
         arch_relax();
     }

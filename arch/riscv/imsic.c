@@ -30,9 +30,9 @@
 struct imsic_hart {
     volatile char *regs; /* own page, guest pages behind it */
     hpa_t file;
-    uint32_t index;       /* as an APLIC names the hart */
-    uint32_t guests_used; /* guest files given away */
-    uint32_t ids_used;    /* identities 1 .. ids_used are given away */
+    uint32_t index;         /* as an APLIC names the hart */
+    uint32_t guests_used;   /* guest files given away */
+    uint32_t ids_used;      /* identities 1 .. ids_used are given away */
     struct host_irq **irqs; /* by identity, ID_COUNT of them; NULL while none is wanted */
 };
 
@@ -84,8 +84,8 @@ static uint32_t guest_files(const struct rv_imsic_config *c)
 enum err rv_imsic_init(const struct rv_imsic_config *c)
 {
     uint32_t guests = guest_files(c);
-    struct imsic_hart *harts = pool_alloc(machine.hart_count * sizeof(*harts),
-                                          alignof(struct imsic_hart));
+    struct imsic_hart *harts =
+        pool_alloc(machine.hart_count * sizeof(*harts), alignof(struct imsic_hart));
 
     if (!rv_features.aia) {
         return ERR_NOT_SUPPORTED;

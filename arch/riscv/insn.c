@@ -14,22 +14,22 @@
 
 #include "arch/riscv/csr_bits.h"
 
-#define OPCODE_LOAD 0x03u
-#define OPCODE_LOAD_FP 0x07u /* vector loads too */
+#define OPCODE_LOAD     0x03u
+#define OPCODE_LOAD_FP  0x07u /* vector loads too */
 #define OPCODE_MISC_MEM 0x0fu
 #define OPCODE_STORE_FP 0x27u /* vector stores too */
-#define OPCODE_AMO 0x2fu
-#define OPCODE_SYSTEM 0x73u
+#define OPCODE_AMO      0x2fu
+#define OPCODE_SYSTEM   0x73u
 
 /* Set in the opcode of a store, 0x23, else the same as OPCODE_LOAD. */
 #define OPCODE_BIT_STORE 0x20u
 
-#define FUNCT3_CBO 2u   /* of OPCODE_MISC_MEM: cache-block operations */
-#define FUNCT3_HYPER 4u /* of OPCODE_SYSTEM: hlv, hlvx, hsv */
-#define FUNCT3_CSR_OP 3u
+#define FUNCT3_CBO     2u /* of OPCODE_MISC_MEM: cache-block operations */
+#define FUNCT3_HYPER   4u /* of OPCODE_SYSTEM: hlv, hlvx, hsv */
+#define FUNCT3_CSR_OP  3u
 #define FUNCT3_CSR_IMM 4u
 
-#define REG_SP 2u
+#define REG_SP              2u
 #define REG_COMPRESSED_BASE 8u /* three-bit fields name x8 to x15 */
 
 /* Bits [low, low + count) of x. */
@@ -72,17 +72,17 @@ struct ls_kind {
 
 /* Index into ls_table of a base load or store. */
 #define LS_STORE 8u
-#define LS_LB 0u
-#define LS_LH 1u
-#define LS_LW 2u
-#define LS_LD 3u
-#define LS_LBU 4u
-#define LS_LHU 5u
-#define LS_LWU 6u
-#define LS_SB (LS_STORE | 0u)
-#define LS_SH (LS_STORE | 1u)
-#define LS_SW (LS_STORE | 2u)
-#define LS_SD (LS_STORE | 3u)
+#define LS_LB    0u
+#define LS_LH    1u
+#define LS_LW    2u
+#define LS_LD    3u
+#define LS_LBU   4u
+#define LS_LHU   5u
+#define LS_LWU   6u
+#define LS_SB    (LS_STORE | 0u)
+#define LS_SH    (LS_STORE | 1u)
+#define LS_SW    (LS_STORE | 2u)
+#define LS_SD    (LS_STORE | 3u)
 #define LS_COUNT 16u
 
 /* [Unpriv, "RV32/64G Instruction Set Listings"] */
@@ -344,9 +344,9 @@ struct sys_form {
 };
 
 /* What is fixed: all bits; funct7, funct3, rd, opcode; or funct7, rs2, funct3, opcode. */
-#define SYS_ALL 0xffffffffu
+#define SYS_ALL       0xffffffffu
 #define SYS_FUNCT7_RD 0xfe007fffu
-#define SYS_FUNCT12 0xfff0707fu
+#define SYS_FUNCT12   0xfff0707fu
 
 /* [Priv, "RISC-V Privileged Instruction Set Listings"]; [Unpriv, "Zawrs"] */
 static const struct sys_form sys_forms[] = {

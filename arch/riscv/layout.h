@@ -18,19 +18,19 @@
 #ifndef ARCH_RISCV_LAYOUT_H
 #define ARCH_RISCV_LAYOUT_H
 
-#define RV_BLOBS_VA    0xffffffc000000000
-#define RV_BLOBS_SIZE  0x1000000000
-#define RV_LOCAL_VA    0xffffffff40000000 /* one level-1 table holds the next four */
-#define RV_STACKS_VA   0xffffffff40000000
-#define RV_SHARE_VA    0xffffffff50000000
-#define RV_DEVICES_VA  0xffffffff58000000
+#define RV_BLOBS_VA     0xffffffc000000000
+#define RV_BLOBS_SIZE   0x1000000000
+#define RV_LOCAL_VA     0xffffffff40000000 /* one level-1 table holds the next four */
+#define RV_STACKS_VA    0xffffffff40000000
+#define RV_SHARE_VA     0xffffffff50000000
+#define RV_DEVICES_VA   0xffffffff58000000
 #define RV_DEVICES_SIZE 0x8000000
-#define RV_WINDOWS_VA  0xffffffff60000000
-#define RV_IMAGE_VA    0xffffffff80000000
-#define RV_FOOTPRINT   0x800000
+#define RV_WINDOWS_VA   0xffffffff60000000
+#define RV_IMAGE_VA     0xffffffff80000000
+#define RV_FOOTPRINT    0x800000
 
-#define RV_STACK_STRIDE 0x4000
-#define RV_STACK_BYTES  0x2000
+#define RV_STACK_STRIDE    0x4000
+#define RV_STACK_BYTES     0x2000
 #define RV_STACK_TOP(slot) (RV_STACKS_VA + ((slot) + 1) * RV_STACK_STRIDE)
 
 #define RV_SHARE_SLOTS 512
@@ -42,12 +42,12 @@
 #define RV_IMAGE_MAX 0x200000 /* with .bss: one level-0 table */
 
 /* Sv39 page table entries. */
-#define PTE_V 0x001
-#define PTE_R 0x002
-#define PTE_W 0x004
-#define PTE_X 0x008
-#define PTE_A 0x040
-#define PTE_D 0x080
+#define PTE_V         0x001
+#define PTE_R         0x002
+#define PTE_W         0x004
+#define PTE_X         0x008
+#define PTE_A         0x040
+#define PTE_D         0x080
 #define PTE_PPN_SHIFT 10
 
 #define PTE_RX (PTE_V | PTE_R | PTE_X | PTE_A)

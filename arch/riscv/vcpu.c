@@ -130,8 +130,8 @@ static void set_entry(struct rv_vcpu *v, gpa_t pc, uint64_t opaque)
     v->trap.sepc = pc.v;
     v->trap.sstatus =
         SSTATUS_UXL_64 | SSTATUS_SPP | (rv_features.d ? SSTATUS_FS_CLEAN : SSTATUS_FS_OFF);
-    v->trap.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP |
-                      ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
+    v->trap.hstatus =
+        HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP | ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
 }
 
 void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
@@ -149,8 +149,8 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     v->deadline = UINT64_MAX;
     timer_cancel(&v->timer);
     /* The external line is the interrupt controller's, and of its state. */
-    atomic_fetch_and_explicit(&vcpu->irq_lines,
-                              ~(LINE(VCPU_IRQ_SOFT) | LINE(VCPU_IRQ_TIMER)), memory_order_relaxed);
+    atomic_fetch_and_explicit(&vcpu->irq_lines, ~(LINE(VCPU_IRQ_SOFT) | LINE(VCPU_IRQ_TIMER)),
+                              memory_order_relaxed);
     rv_imsic_file_reset(v->vgein);
     set_entry(v, pc, opaque);
     if (vcpu->loaded) {

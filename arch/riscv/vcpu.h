@@ -46,10 +46,10 @@ struct rv_trap {
 /* The CSRs of the guest, for as long as it is not loaded. */
 struct rv_guest_csrs {
     uint64_t vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp;
-    uint64_t vstimecmp;            /* UINT64_MAX: none; unused without Sstc */
-    uint64_t vsiselect;            /* with AIA */
-    uint64_t vssip;                /* HVIP_VSSIP or 0: the guest clears it by itself */
-    uint64_t scounteren, senvcfg;  /* not banked; Curia itself has no use for them */
+    uint64_t vstimecmp;           /* UINT64_MAX: none; unused without Sstc */
+    uint64_t vsiselect;           /* with AIA */
+    uint64_t vssip;               /* HVIP_VSSIP or 0: the guest clears it by itself */
+    uint64_t scounteren, senvcfg; /* not banked; Curia itself has no use for them */
 };
 
 struct rv_fp {
@@ -64,11 +64,11 @@ struct rv_vcpu {
     struct rv_hart *hart; /* trap.S: becomes tp */
     struct rv_trap trap;
     struct rv_guest_csrs csrs;
-    struct rv_fp fp;        /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
-    uint64_t deadline;      /* without Sstc: what the guest asked for; UINT64_MAX: none */
-    struct timer timer;     /* without Sstc: raises VCPU_IRQ_TIMER; own hart */
-    struct mmio_dev *mmio_last;  /* the device it last had an access emulated of */
-    struct rv_hart *last_hart;   /* where it was last loaded */
+    struct rv_fp fp;    /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
+    uint64_t deadline;  /* without Sstc: what the guest asked for; UINT64_MAX: none */
+    struct timer timer; /* without Sstc: raises VCPU_IRQ_TIMER; own hart */
+    struct mmio_dev *mmio_last;   /* the device it last had an access emulated of */
+    struct rv_hart *last_hart;    /* where it was last loaded */
     _Atomic uint32_t fences_done; /* rv_vm.fences as carried out for it; written by its own hart */
 
     /* The interrupt file, owned by imsic.c; fixed at boot. */

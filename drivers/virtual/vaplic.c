@@ -83,7 +83,7 @@ static void vaplic_event(struct vaplic *va, uint32_t source, enum vaplic_event e
 
     do {
         new = word_next(old, event, value);
-        send = (new & (W_LIVE | W_PENDING)) == (W_LIVE | W_PENDING);
+        send = (new &(W_LIVE | W_PENDING)) == (W_LIVE | W_PENDING);
         if (send || (mode_is_level(word_mode(new)) && !word_rectified(new)) ||
             word_routed(va, source, new)) {
             send = send && !word_routed(va, source, new);
@@ -92,7 +92,7 @@ static void vaplic_event(struct vaplic *va, uint32_t source, enum vaplic_event e
     } while (!atomic_compare_exchange_weak_explicit(word, &old, new, memory_order_acq_rel,
                                                     memory_order_relaxed));
     if (send) {
-        vaplic_send(va, (uint32_t)new);
+        vaplic_send(va, (uint32_t) new);
     }
 }
 

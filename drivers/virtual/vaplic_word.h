@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SOURCECFG_D     0x00000400u
-#define TARGET_FIELDS   0xfffc07ffu /* no guest index: the guest's harts have no H */
+#define SOURCECFG_D       0x00000400u
+#define TARGET_FIELDS     0xfffc07ffu /* no guest index: the guest's harts have no H */
 #define TARGET_HART_SHIFT 18u
-#define TARGET_EIID     0x7ffu
+#define TARGET_EIID       0x7ffu
 
 /* Source modes. */
 #define SM_INACTIVE 0u

@@ -44,8 +44,8 @@
 #define IIR_TIMEOUT 0x0cu
 #define IIR_FIFO    0xc0u
 
-#define FCR_ENABLE   0x01u
-#define FCR_CLEAR_RX 0x02u
+#define FCR_ENABLE        0x01u
+#define FCR_CLEAR_RX      0x02u
 #define FCR_TRIGGER_SHIFT 6u
 
 #define LCR_DLAB 0x80u

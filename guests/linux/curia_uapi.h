@@ -55,8 +55,8 @@ struct curia_ctl_vm_info {
     struct curia_vm_info info; /* out */
 };
 
-#define CURIA_CTL_OP_START 0
-#define CURIA_CTL_OP_STOP 1
+#define CURIA_CTL_OP_START   0
+#define CURIA_CTL_OP_STOP    1
 #define CURIA_CTL_OP_RESTART 2
 
 struct curia_ctl_vm_op {
@@ -85,15 +85,15 @@ struct curia_ctl_audit {
     __u32 reserved; /* 0 */
 };
 
-#define CURIA_CTL_COUNT _IOR(CURIA_IOC, 0x10, struct curia_ctl_count)
+#define CURIA_CTL_COUNT   _IOR(CURIA_IOC, 0x10, struct curia_ctl_count)
 #define CURIA_CTL_VM_INFO _IOWR(CURIA_IOC, 0x11, struct curia_ctl_vm_info)
-#define CURIA_CTL_VM_OP _IOW(CURIA_IOC, 0x12, struct curia_ctl_vm_op)
+#define CURIA_CTL_VM_OP   _IOW(CURIA_IOC, 0x12, struct curia_ctl_vm_op)
 #define CURIA_CTL_REQUEST _IOWR(CURIA_IOC, 0x13, struct curia_ctl_request)
-#define CURIA_CTL_CANCEL _IOW(CURIA_IOC, 0x14, __u32) /* txn, or 0 for whichever runs */
-#define CURIA_CTL_STATUS _IOR(CURIA_IOC, 0x15, struct curia_ctl_status)
-#define CURIA_CTL_AUDIT _IOWR(CURIA_IOC, 0x16, struct curia_ctl_audit)
+#define CURIA_CTL_CANCEL  _IOW(CURIA_IOC, 0x14, __u32) /* txn, or 0 for whichever runs */
+#define CURIA_CTL_STATUS  _IOR(CURIA_IOC, 0x15, struct curia_ctl_status)
+#define CURIA_CTL_AUDIT   _IOWR(CURIA_IOC, 0x16, struct curia_ctl_audit)
 /* 1: power events are taken and not acted upon, as by a hung system; 0: as usual again. */
-#define CURIA_CTL_IGNORE _IOW(CURIA_IOC, 0x17, __u32)
+#define CURIA_CTL_IGNORE  _IOW(CURIA_IOC, 0x17, __u32)
 #define CURIA_CTL_IGNORED _IOR(CURIA_IOC, 0x18, __u32)
 
 #endif

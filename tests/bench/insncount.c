@@ -77,15 +77,15 @@ int qemu_plugin_version = 4;
 #define RAM_START      0x80000000u /* of QEMU's virt machine, its firmware there */
 #define FIRMWARE_BYTES 0x200000u   /* the next stage lies behind it */
 
-#define INSN_SRET        0x10200073u
-#define MARKER_MASK      0x000fffffu /* slti, rs1 = x0, rd = x0 */
-#define MARKER           0x00002013u
-#define MARKER_N(insn)   ((insn) >> 20) /* 12 bits, taken as unsigned */
-#define VCPUS            64u
+#define INSN_SRET      0x10200073u
+#define MARKER_MASK    0x000fffffu /* slti, rs1 = x0, rd = x0 */
+#define MARKER         0x00002013u
+#define MARKER_N(insn) ((insn) >> 20) /* 12 bits, taken as unsigned */
+#define VCPUS          64u
 /* As markers' numbers, which no instruction has: the first block of that side. */
 #define FIRST_GUEST_BLOCK      0u
 #define FIRST_HYPERVISOR_BLOCK 1u
-#define TRACED_WINDOW    4u
+#define TRACED_WINDOW          4u
 
 enum side { FIRMWARE, HYPERVISOR, GUEST, SIDES };
 
@@ -140,7 +140,8 @@ static void write_marker(unsigned int vcpu, uint32_t n)
     uint64_t insns[SIDES];
 
     for (uint32_t side = 0; side < SIDES; side++) {
-        insns[side] = read_counter(offsetof(struct counters, insns) + side * sizeof(uint64_t), vcpu);
+        insns[side] =
+            read_counter(offsetof(struct counters, insns) + side * sizeof(uint64_t), vcpu);
     }
     pthread_mutex_lock(&count.lock);
     fprintf(count.out, "m %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", vcpu, n,
@@ -225,7 +226,8 @@ static enum side side_of(uint64_t vaddr, const char *host)
     return at - count.hyp_start < count.hyp_size ? HYPERVISOR : GUEST;
 }
 
-static void add_counters(struct qemu_plugin_insn *insn, enum side side, uint64_t vaddr, uint32_t bits)
+static void add_counters(struct qemu_plugin_insn *insn, enum side side, uint64_t vaddr,
+                         uint32_t bits)
 {
     if (side == GUEST && (bits & MARKER_MASK) == MARKER && MARKER_N(bits) > 1) {
         qemu_plugin_register_vcpu_insn_exec_cb(insn, on_marker, QEMU_PLUGIN_CB_NO_REGS,

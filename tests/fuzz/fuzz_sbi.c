@@ -48,21 +48,70 @@ static uint64_t value(struct input *in, const uint64_t *known, size_t count)
     return v;
 }
 
+/* clang-format off: a table */
 static const uint64_t eids[] = {
-    SBI_EXT_BASE,  SBI_EXT_TIME,  SBI_EXT_IPI,  SBI_EXT_RFENCE, SBI_EXT_HSM, SBI_EXT_SRST,
-    SBI_EXT_DBCN,  CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM, SBI_EXT_SUSP, 0x504D55,
-    0,             1,             2,            3,              4,           5,
-    6,             7,             8,            9,              15,
+    SBI_EXT_BASE,
+    SBI_EXT_TIME,
+    SBI_EXT_IPI,
+    SBI_EXT_RFENCE,
+    SBI_EXT_HSM,
+    SBI_EXT_SRST,
+    SBI_EXT_DBCN,
+    CURIA_EXT_IPC,
+    CURIA_EXT_PWR,
+    CURIA_EXT_VMM,
+    SBI_EXT_SUSP,
+    0x504D55,
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    15,
 };
+/* clang-format on */
 
+/* clang-format off: a table */
 static const uint64_t words[] = {
-    0,           1,           2,          3,           4,          5,
-    6,           7,           15,         16,          63,         64,
-    255,         4095,        4096,       0xffff,      0x10000,    ENV_RAM,
-    ENV_RAM + 1, ENV_RAM2 - 1, ENV_RAM2,  ENV_RAM_END - 1, ENV_RAM_END, ENV_SHARED,
-    FAKE_HPA_BASE, 0x80000000, 0xffffffff, 1ull << 63, UINT64_MAX - 1, UINT64_MAX,
-    ENV_RAM_BYTES, SBI_EXT_BASE,
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    15,
+    16,
+    63,
+    64,
+    255,
+    4095,
+    4096,
+    0xffff,
+    0x10000,
+    ENV_RAM,
+    ENV_RAM + 1,
+    ENV_RAM2 - 1,
+    ENV_RAM2,
+    ENV_RAM_END - 1,
+    ENV_RAM_END,
+    ENV_SHARED,
+    FAKE_HPA_BASE,
+    0x80000000,
+    0xffffffff,
+    1ull << 63,
+    UINT64_MAX - 1,
+    UINT64_MAX,
+    ENV_RAM_BYTES,
+    SBI_EXT_BASE,
 };
+/* clang-format on */
 
 static void require(bool holds)
 {

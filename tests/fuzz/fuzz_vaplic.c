@@ -72,9 +72,9 @@ static void check(void)
             MUST(!fake_host[7].enabled || fake_host[7].vcpu != NULL);
             continue;
         }
-        MUST(!(ip != 0 && ie != 0 && on));                /* never left undelivered */
+        MUST(!(ip != 0 && ie != 0 && on)); /* never left undelivered */
         MUST(mode != 0 || (ip == 0 && ie == 0 && in == 0 && rd(0x3000 + s * 4) == 0));
-        MUST(mode < 6 || ip == 0 || in != 0);             /* a level is pending only while high */
+        MUST(mode < 6 || ip == 0 || in != 0); /* a level is pending only while high */
         MUST(virq_claimed(chip, s) || mode == 0);
     }
 }

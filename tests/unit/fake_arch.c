@@ -290,8 +290,8 @@ bool arch_vcpu_irq_pending(const struct vcpu *vcpu)
 {
     const struct fake_vcpu *f = (const struct fake_vcpu *)(const void *)vcpu;
     uint32_t lines = atomic_load(&vcpu->irq_lines) | (f->soft_pending ? 1u << VCPU_IRQ_SOFT : 0);
-    bool pending = (lines & f->irq_enabled) != 0 ||
-                   (f->timer_enabled && f->timer <= atomic_load(&fake.now));
+    bool pending =
+        (lines & f->irq_enabled) != 0 || (f->timer_enabled && f->timer <= atomic_load(&fake.now));
 
     for (uint32_t i = 0; i < ARRAY_SIZE(f->msi_pending); i++) {
         pending = pending || atomic_load(&f->msi_pending[i]) != 0;
@@ -387,8 +387,7 @@ enum err arch_fdt_cpus(const struct vm *vm, void *fdt)
         bad |= fdt_begin_node(fdt, name) | put_str(fdt, "device_type", "cpu") |
                put_str(fdt, "compatible", "riscv") | put_u32(fdt, "reg", i) |
                put_str(fdt, "riscv,isa", "rv64imafdc") |
-               fdt_begin_node(fdt, "interrupt-controller") |
-               put_u32(fdt, "#interrupt-cells", 1) |
+               fdt_begin_node(fdt, "interrupt-controller") | put_u32(fdt, "#interrupt-cells", 1) |
                fdt_property(fdt, "interrupt-controller", NULL, 0) |
                put_str(fdt, "compatible", "riscv,cpu-intc") |
                put_u32(fdt, "phandle", arch_fdt_cpu_intc(i)) | fdt_end_node(fdt) |

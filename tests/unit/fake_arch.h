@@ -93,7 +93,7 @@ struct fake {
     enum arch_reset reset_kind;
     bool reset_failed;
     struct arch_ids ids;
-    const void *bundle; /* what arch_bundle() answers */
+    const void *bundle;     /* what arch_bundle() answers */
     uint32_t map_budget;    /* arch_vm_map() fails with ERR_NO_MEMORY after so many more */
     uint32_t share_budget;  /* standing mappings left */
     uint32_t shares;        /* open */

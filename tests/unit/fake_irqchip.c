@@ -103,7 +103,8 @@ void fake_irqchip_install(bool msi)
 bool vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level)
 {
     uint32_t bit = 1u << irq;
-    uint32_t old = level ? atomic_fetch_or(&v->irq_lines, bit) : atomic_fetch_and(&v->irq_lines, ~bit);
+    uint32_t old =
+        level ? atomic_fetch_or(&v->irq_lines, bit) : atomic_fetch_and(&v->irq_lines, ~bit);
 
     return ((old & bit) != 0) != level;
 }

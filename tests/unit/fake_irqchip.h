@@ -15,8 +15,8 @@
 #define FAKE_HOST_SOURCES 64u
 
 struct fake_host_source {
-    struct host_irq *irq;  /* attached or last routed */
-    struct vcpu *vcpu;     /* routed to; NULL: not routed */
+    struct host_irq *irq; /* attached or last routed */
+    struct vcpu *vcpu;    /* routed to; NULL: not routed */
     uint32_t eiid;
     bool attached, enabled;
     bool pending, asserted; /* set by the test */

@@ -185,7 +185,8 @@ static int setup(void **state)
 {
     (void)state;
     meanwhile = NULL;
-    type("\x1d" "0");
+    type("\x1d"
+         "0");
     console_reset(vms[0].console);
     console_reset(vms[1].console);
     memset(&screen, 0, sizeof(screen));
@@ -239,7 +240,9 @@ static void test_cursor_survives_redraw(void **state)
 
 static void test_hostile_output_stays_in_its_line(void **state)
 {
-    static const char evil[] = "a\x1b[1A\x1b[2J\x1b[H\x1b" "c\x1b]0;title\x07" "b\x1b[99999999999999999999D"
+    static const char evil[] = "a\x1b[1A\x1b[2J\x1b[H\x1b"
+                               "c\x1b]0;title\x07"
+                               "b\x1b[99999999999999999999D"
                                "\x1b[1;2;3;4;5;6;7;8;9;10;11;12;13mc\x01\x7f\0d\n";
     (void)state;
     write_to(1, "above\n");
@@ -284,7 +287,8 @@ static void test_keyboard_goes_to_focus(void **state)
     assert_memory_equal(got, "hi", 2);
     assert_false(console_has_input(vms[0].console));
 
-    type("\x1d" "1yo\x1d\x1d");
+    type("\x1d"
+         "1yo\x1d\x1d");
     assert_int_equal(told[1], 3);
     assert_int_equal(console_read(vms[1].console, got, 2), 2);
     assert_memory_equal(got, "yo", 2);
@@ -299,9 +303,11 @@ static void test_focus_shows_the_unfinished_line(void **state)
     (void)state;
     write_to(1, "login: ");
     assert_int_equal(screen.raw_len, 0);
-    type("\x1d" "1");
+    type("\x1d"
+         "1");
     assert_string_equal(row(0), "adas    | login: ");
-    type("\x1d" "0");
+    type("\x1d"
+         "0");
     write_to(1, "x\n");
     assert_string_equal(row(1), "adas    | login: x");
 }
@@ -333,7 +339,8 @@ static void test_shell(void **state)
     }
     type("\r");
     assert_int_equal(strlen(shell_got), 79);
-    type("junk\x03" "ok\r");
+    type("junk\x03"
+         "ok\r");
     assert_string_equal(shell_got, "ok");
 }
 
@@ -342,7 +349,8 @@ static void test_help_and_unknown_keys(void **state)
     (void)state;
     type("\x1d?");
     assert_string_equal(row(1), "curia   |    1  keyboard to adas");
-    type("\x1d" "9");
+    type("\x1d"
+         "9");
     type_n("\x1d\0", 2);
     assert_string_equal(row(2), "curia   |    0  keyboard to control (has it)");
 }

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define RING 8192u
+#define RING   8192u
 #define POISON 0xdeadbeefcafef00dull
 
 /* What sbi.c names and these tests do not call. */

@@ -268,9 +268,9 @@ static void random_against_model(void **state)
             for (uint64_t i = first; i < first + count; i++) {
                 mapped = mapped || model[i] != 0;
             }
-            assert_int_equal(gstage_map(&gs, gpa(first * PAGE_SIZE), hpa(target), count * PAGE_SIZE,
-                                        MAP_RAM),
-                             mapped ? ERR_EXISTS : ERR_OK);
+            assert_int_equal(
+                gstage_map(&gs, gpa(first * PAGE_SIZE), hpa(target), count * PAGE_SIZE, MAP_RAM),
+                mapped ? ERR_EXISTS : ERR_OK);
             for (uint64_t i = 0; !mapped && i < count; i++) {
                 model[first + i] = target + i * PAGE_SIZE + 1;
             }

@@ -345,10 +345,8 @@ static void test_region_zeroed_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_room),
-        cmocka_unit_test(test_room_is_not_missed),
-        cmocka_unit_test(test_close_waits),
-        cmocka_unit_test(test_comes_and_goes),
+        cmocka_unit_test(test_order_and_room),     cmocka_unit_test(test_room_is_not_missed),
+        cmocka_unit_test(test_close_waits),        cmocka_unit_test(test_comes_and_goes),
         cmocka_unit_test(test_region_zeroed_once),
     };
 

@@ -25,11 +25,11 @@ static int teardown(void **state)
     return 0;
 }
 
-#define expect_ret(r, e, v)                       \
-    do {                                          \
-        struct sbi_ret got_ = (r);                \
-        assert_int_equal(got_.error, (e));        \
-        assert_int_equal(got_.value, (v));        \
+#define expect_ret(r, e, v)                                                                        \
+    do {                                                                                           \
+        struct sbi_ret got_ = (r);                                                                 \
+        assert_int_equal(got_.error, (e));                                                         \
+        assert_int_equal(got_.value, (v));                                                         \
     } while (0)
 
 #define expect_err(r, e) expect_ret(r, e, 0)
@@ -40,20 +40,10 @@ static void err_space_is_total(void **state)
         enum err e;
         int64_t sbi;
     } table[] = {
-        {ERR_OK, 0},
-        {ERR_FAILED, -1},
-        {ERR_NOT_SUPPORTED, -2},
-        {ERR_INVALID, -3},
-        {ERR_DENIED, -4},
-        {ERR_FAULT, -5},
-        {ERR_EXISTS, -6},
-        {ERR_NOT_FOUND, -3},
-        {ERR_STATE, -10},
-        {ERR_RANGE, -11},
-        {ERR_NO_MEMORY, -1},
-        {ERR_BUSY, -12},
-        {ERR_TIMEOUT, -12},
-        {ERR_IO, -13},
+        {ERR_OK, 0},        {ERR_FAILED, -1}, {ERR_NOT_SUPPORTED, -2}, {ERR_INVALID, -3},
+        {ERR_DENIED, -4},   {ERR_FAULT, -5},  {ERR_EXISTS, -6},        {ERR_NOT_FOUND, -3},
+        {ERR_STATE, -10},   {ERR_RANGE, -11}, {ERR_NO_MEMORY, -1},     {ERR_BUSY, -12},
+        {ERR_TIMEOUT, -12}, {ERR_IO, -13},
     };
 
     (void)state;
@@ -86,7 +76,7 @@ static void unknown_extensions(void **state)
 static void unknown_functions(void **state)
 {
     static const uint64_t eids[] = {SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_IPI, SBI_EXT_RFENCE,
-                                    SBI_EXT_HSM, SBI_EXT_SRST, SBI_EXT_DBCN};
+                                    SBI_EXT_HSM,  SBI_EXT_SRST, SBI_EXT_DBCN};
     static const uint64_t fids[] = {7, 8, 64, 1ull << 32, UINT64_MAX};
 
     (void)state;
@@ -126,10 +116,22 @@ static uint64_t probe(uint64_t eid)
 
 static void base_probe(void **state)
 {
-    static const uint64_t there[] = {
-        SBI_EXT_BASE, SBI_EXT_TIME,  SBI_EXT_IPI,   SBI_EXT_RFENCE, SBI_EXT_HSM,   SBI_EXT_SRST,
-        SBI_EXT_DBCN, CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM,  SBI_EXT_LEGACY_SET_TIMER,
-        SBI_EXT_LEGACY_PUTCHAR, SBI_EXT_LEGACY_GETCHAR, SBI_EXT_LEGACY_SHUTDOWN};
+    /* clang-format off: a table */
+    static const uint64_t there[] = {SBI_EXT_BASE,
+                                     SBI_EXT_TIME,
+                                     SBI_EXT_IPI,
+                                     SBI_EXT_RFENCE,
+                                     SBI_EXT_HSM,
+                                     SBI_EXT_SRST,
+                                     SBI_EXT_DBCN,
+                                     CURIA_EXT_IPC,
+                                     CURIA_EXT_PWR,
+                                     CURIA_EXT_VMM,
+                                     SBI_EXT_LEGACY_SET_TIMER,
+                                     SBI_EXT_LEGACY_PUTCHAR,
+                                     SBI_EXT_LEGACY_GETCHAR,
+                                     SBI_EXT_LEGACY_SHUTDOWN};
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(there); i++) {
@@ -154,12 +156,27 @@ static void base_probe(void **state)
 /* Against the text, bit by bit. */
 static void hart_masks(void **state)
 {
-    static const uint64_t masks[] = {0,          1,       2,          3,          6,
-                                     8,          15,      16,         31,         0x10001,
-                                     1ull << 63, 9,       UINT64_MAX, 1ull << 60, 3ull << 62};
-    static const uint64_t bases[] = {0,  1,  2,          3,          4,          5,
-                                     60, 62, 63,         64,         65,         1ull << 32,
-                                     UINT64_MAX - 1, UINT64_MAX - 3, UINT64_MAX - 63};
+    /* clang-format off: a table */
+    static const uint64_t masks[] = {
+        0, 1, 2, 3, 6, 8, 15, 16, 31, 0x10001, 1ull << 63, 9, UINT64_MAX, 1ull << 60, 3ull << 62};
+    /* clang-format on */
+    /* clang-format off: a table */
+    static const uint64_t bases[] = {0,
+                                     1,
+                                     2,
+                                     3,
+                                     4,
+                                     5,
+                                     60,
+                                     62,
+                                     63,
+                                     64,
+                                     65,
+                                     1ull << 32,
+                                     UINT64_MAX - 1,
+                                     UINT64_MAX - 3,
+                                     UINT64_MAX - 63};
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
@@ -208,8 +225,8 @@ static void set_timer(void **state)
 static void srst(void **state)
 {
     static const uint64_t bad_types[] = {3, 0xEFFFFFFF, 0xF0000000, 0xFFFFFFFF};
-    static const uint64_t bad_reasons[] = {2, 0xDFFFFFFF, 0xE0000000, 0xEFFFFFFF, 0xF0000000,
-                                           0xFFFFFFFF};
+    static const uint64_t bad_reasons[] = {2,          0xDFFFFFFF, 0xE0000000,
+                                           0xEFFFFFFF, 0xF0000000, 0xFFFFFFFF};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(bad_types); i++) {
@@ -371,10 +388,12 @@ static void legacy_calls(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        test(err_space_is_total), test(unknown_extensions), test(unknown_functions),
-        test(base),               test(base_probe),         test(hart_masks),
-        test(set_timer),          test(srst),               test(dbcn_write),
-        test(dbcn_refuses),       test(dbcn_read),          test(dbcn_write_byte),
+        test(err_space_is_total), test(unknown_extensions),
+        test(unknown_functions),  test(base),
+        test(base_probe),         test(hart_masks),
+        test(set_timer),          test(srst),
+        test(dbcn_write),         test(dbcn_refuses),
+        test(dbcn_read),          test(dbcn_write_byte),
         test(legacy_calls),
     };
 

@@ -117,15 +117,32 @@ static bool compare(uint32_t caller, const uint64_t call[8])
 }
 
 static const uint64_t eids[] = {
-    SBI_EXT_BASE,  SBI_EXT_TIME,  SBI_EXT_IPI,  SBI_EXT_RFENCE, SBI_EXT_HSM, SBI_EXT_SRST,
-    SBI_EXT_DBCN,  CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM, SBI_EXT_SUSP, 0x504D55,
+    SBI_EXT_BASE,  SBI_EXT_TIME,  SBI_EXT_IPI,  SBI_EXT_RFENCE,
+    SBI_EXT_HSM,   SBI_EXT_SRST,  SBI_EXT_DBCN, CURIA_EXT_IPC,
+    CURIA_EXT_PWR, CURIA_EXT_VMM, SBI_EXT_SUSP, 0x504D55,
     0x535441,      0x11,          UINT64_MAX,   SBI_EXT_TIME | 1ull << 32,
 };
 
+/* clang-format off: a table */
 static const uint64_t values[] = {
-    0, 1, 2, 3, 4, 8, 15, 16, 63, 64, 0xffff, 0x10000, ENV_RAM, SBI_EXT_TIME, UINT64_MAX - 1,
+    0,
+    1,
+    2,
+    3,
+    4,
+    8,
+    15,
+    16,
+    63,
+    64,
+    0xffff,
+    0x10000,
+    ENV_RAM,
+    SBI_EXT_TIME,
+    UINT64_MAX - 1,
     UINT64_MAX,
 };
+/* clang-format on */
 
 static void agree_on_the_grid(void **state)
 {
@@ -136,10 +153,14 @@ static void agree_on_the_grid(void **state)
         for (uint64_t fid = 0; fid < 9; fid++) {
             for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
                 for (size_t j = 0; j < ARRAY_SIZE(values); j++) {
-                    uint64_t call[8] = {values[i], values[j], values[(i + j) % ARRAY_SIZE(values)],
+                    uint64_t call[8] = {values[i],
+                                        values[j],
+                                        values[(i + j) % ARRAY_SIZE(values)],
                                         values[(i * 3 + j) % ARRAY_SIZE(values)],
                                         values[(i + j * 5) % ARRAY_SIZE(values)],
-                                        ENV_SENTINEL, fid, eids[e]};
+                                        ENV_SENTINEL,
+                                        fid,
+                                        eids[e]};
 
                     taken += compare((uint32_t)(i % 2), call) ? 1 : 0;
                 }

@@ -279,15 +279,9 @@ static void hsm_start(void **state)
     assert_int_equal(hart_start(1, ENV_RAM, 0), SBI_ERR_ALREADY_AVAILABLE);
 }
 
-static const uint64_t bad_addresses[] = {0,
-                                         ENV_RAM - 2,
-                                         ENV_RAM_END,
-                                         ENV_SHARED,
-                                         ENV_RAM + 1,
-                                         UINT64_MAX,
-                                         UINT64_MAX - 1,
-                                         FAKE_HPA_BASE,
-                                         ENV_RAM | 1ull << 63};
+static const uint64_t bad_addresses[] = {
+    0,          ENV_RAM - 2,    ENV_RAM_END,   ENV_SHARED,          ENV_RAM + 1,
+    UINT64_MAX, UINT64_MAX - 1, FAKE_HPA_BASE, ENV_RAM | 1ull << 63};
 
 static void hsm_start_refused(void **state)
 {
@@ -376,13 +370,20 @@ static void hsm_suspend_refused(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        test(ipi_to_self),           test(ipi_to_others),
-        test(ipi_to_all),            test(ipi_refused),
-        test(rfence_self),           test(rfence_ranges),
-        test(rfence_refused),        test(rfence_others),
-        test(hsm_start),             test(hsm_start_refused),
-        test(hsm_stop),              test(hsm_suspend_retentive),
-        test(hsm_suspend_non_retentive), test(hsm_suspend_refused),
+        test(ipi_to_self),
+        test(ipi_to_others),
+        test(ipi_to_all),
+        test(ipi_refused),
+        test(rfence_self),
+        test(rfence_ranges),
+        test(rfence_refused),
+        test(rfence_others),
+        test(hsm_start),
+        test(hsm_start_refused),
+        test(hsm_stop),
+        test(hsm_suspend_retentive),
+        test(hsm_suspend_non_retentive),
+        test(hsm_suspend_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

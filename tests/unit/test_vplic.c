@@ -69,7 +69,7 @@ static void test_level(void **state)
     assert_false(pending(LEVEL));
     assert_false(eip(1));
     assert_int_equal(rd(CLAIM(1)), 0); /* closed until completion */
-    wr(CLAIM(1), LEVEL); /* still up: again */
+    wr(CLAIM(1), LEVEL);               /* still up: again */
     assert_true(eip(1));
     assert_int_equal(rd(CLAIM(1)), LEVEL);
     chip->ops->set_level(chip, LEVEL, false);
@@ -261,8 +261,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_widths),     T(test_registers), T(test_level), T(test_edge), T(test_kick), T(test_completion),
-        T(test_priorities), T(test_host),      T(test_reset), T(test_fdt),
+        T(test_widths),     T(test_registers),  T(test_level), T(test_edge),  T(test_kick),
+        T(test_completion), T(test_priorities), T(test_host),  T(test_reset), T(test_fdt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,9 +96,9 @@ static void test_random(void **state)
         used[i] = i < 8 ? i + 14 : 1 + (uint32_t)rand() % SOURCES;
         model.edge[used[i]] = (i & 1) != 0;
         if (!virq_claimed(chip, used[i]) && i % 8 != 7) {
-            assert_int_equal(virq_claim(chip, used[i],
-                                        model.edge[used[i]] ? IRQ_EDGE_RISING : IRQ_LEVEL_HIGH),
-                             ERR_OK);
+            assert_int_equal(
+                virq_claim(chip, used[i], model.edge[used[i]] ? IRQ_EDGE_RISING : IRQ_LEVEL_HIGH),
+                ERR_OK);
         }
         model.exists[used[i]] = virq_claimed(chip, used[i]);
     }

@@ -389,11 +389,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_create_errors), T(test_widths),     T(test_reset_values),
-        T(test_autoconfig),    T(test_divisor),    T(test_transmit),
-        T(test_receive),       T(test_receive_without_fifo),
-        T(test_fifo_clear),    T(test_loop),       T(test_line_changes_only),
-        T(test_fdt),
+        T(test_create_errors),     T(test_widths),
+        T(test_reset_values),      T(test_autoconfig),
+        T(test_divisor),           T(test_transmit),
+        T(test_receive),           T(test_receive_without_fifo),
+        T(test_fifo_clear),        T(test_loop),
+        T(test_line_changes_only), T(test_fdt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,17 +29,17 @@
 #define HOST_EDGE 12u
 #define NOBODY    9u
 
-#define DOMAINCFG 0x0u
-#define SRC(n)    ((n) * 4u)
-#define SETIP     0x1c00u
-#define CLRIP     0x1d00u
-#define SETIE     0x1e00u
-#define CLRIE     0x1f00u
-#define NUM       0xdcu
-#define SETIPNUM_LE 0x2000u
-#define SETIPNUM_BE 0x2004u
-#define GENMSI    0x3000u
-#define TARGET(n) (0x3000u + (n) * 4u)
+#define DOMAINCFG      0x0u
+#define SRC(n)         ((n)*4u)
+#define SETIP          0x1c00u
+#define CLRIP          0x1d00u
+#define SETIE          0x1e00u
+#define CLRIE          0x1f00u
+#define NUM            0xdcu
+#define SETIPNUM_LE    0x2000u
+#define SETIPNUM_BE    0x2004u
+#define GENMSI         0x3000u
+#define TARGET(n)      (0x3000u + (n)*4u)
 #define TO(vcpu, eiid) ((uint32_t)(vcpu) << 18 | (eiid))
 
 static struct vm *vm;

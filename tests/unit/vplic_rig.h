@@ -29,8 +29,8 @@
 #define NOBODY   12u
 
 #define PENDING        0x1000u
-#define ENABLE(ctx)    (0x2000u + (ctx) * 0x80u)
-#define THRESHOLD(ctx) (0x200000u + (ctx) * 0x1000u)
+#define ENABLE(ctx)    (0x2000u + (ctx)*0x80u)
+#define THRESHOLD(ctx) (0x200000u + (ctx)*0x1000u)
 #define CLAIM(ctx)     (THRESHOLD(ctx) + 4u)
 
 static struct vm *vm;

@@ -8,9 +8,9 @@
 
 /* SBI 3.0 has errors that this kernel's header does not name yet. */
 #define ERR_INVALID_STATE (-10)
-#define ERR_BAD_RANGE (-11)
-#define ERR_TIMEOUT (-12)
-#define ERR_IO (-13)
+#define ERR_BAD_RANGE     (-11)
+#define ERR_TIMEOUT       (-12)
+#define ERR_IO            (-13)
 #define ERR_DENIED_LOCKED (-14)
 
 int curia_detect(void)

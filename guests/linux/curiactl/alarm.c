@@ -12,7 +12,7 @@
 
 #include "curiactl.h"
 
-#define RTC_DEV "/dev/rtc0"
+#define RTC_DEV     "/dev/rtc0"
 #define SECONDS_MAX 3600u
 #define PATIENCE_MS 5000
 

@@ -14,7 +14,7 @@
 #include "curiactl.h"
 #include "guests/demo_messages.h"
 
-#define ANSWER_MS 1000
+#define ANSWER_MS  1000
 #define BETWEEN_US 100000
 #define PING_LABEL "ping"
 
