@@ -114,11 +114,15 @@ void lifecycle_load(struct vm *vm)
 {
     struct loaded image;
     const char *why = NULL;
+    enum err e;
 
     if (vm_state(vm) == VM_LOADING) {
         arch_vm_flush(vm);
         console_reset(vm->console);
-        if (loader_load(vm, &image, &why) != ERR_OK) {
+        e = loader_load(vm, &image, &why);
+        if (e == ERR_STATE) {
+            log_info("%s: its load was broken off", vm->config->name);
+        } else if (e != ERR_OK) {
             log_error("%s: not started: %s", vm->config->name, why);
             (void)!lifecycle_stop(vm, STOP_LOAD, false);
         } else if (power_ctl_vm_starting(vm) != ERR_OK) {
@@ -165,7 +169,8 @@ static void graceful_timeout(struct timer *t)
     struct vm *vm = container_of(t, struct vm, timer);
 
     spin_lock(&vm->lock);
-    if (vm->stop_asked) {
+    /* One that fired just before it was armed anew is not for now. */
+    if (vm->stop_asked && arch_now() >= t->deadline) {
         vm->stop_asked = false;
         (void)!begin_stop(vm, STOP_FORCED, vm->asked_restart);
     }

@@ -109,34 +109,60 @@ static uint64_t kernel_place(const struct image *kernel, uint64_t ram_start, uin
     return align_up(ram_start, MIB2) + h.text_offset;
 }
 
-/* Writes one region of RAM: the pieces in it, zeroes between them. */
-static void fill(const struct mem_config *mem, hpa_t host, const struct piece *pieces)
+/*
+ * Writes data, or zeroes where it is NULL. ERR_STATE: the VM is not to be loaded any more, which is
+ * looked at often enough that neither a stop nor the machine's end has to wait for this hart.
+ */
+static enum err put(const struct vm *vm, hpa_t to, const void *data, uint64_t size)
 {
-    uint64_t done = mem->gpa;
-    uint64_t end = mem->gpa + mem->size;
+    const char *from = data;
 
-    for (uint32_t i = 0; i < PIECES; i++) {
-        const struct piece *p = &pieces[i];
+    for (uint64_t done = 0; done < size; done += MIB2) {
+        uint64_t n = size - done < MIB2 ? size - done : MIB2;
 
-        if (p->size == 0 || p->gpa.v < mem->gpa || p->gpa.v >= end) {
-            continue;
+        if (vm_state(vm) != VM_LOADING) {
+            return ERR_STATE;
         }
-        arch_phys_zero(hpa_add(host, done - mem->gpa), p->gpa.v - done);
-        if (p->data != NULL) {
-            arch_phys_write(hpa_add(host, p->gpa.v - mem->gpa), p->data, p->size);
+        if (from != NULL) {
+            arch_phys_write(hpa_add(to, done), from + done, n);
+        } else {
+            arch_phys_zero(hpa_add(to, done), n);
         }
-        done = p->gpa.v + p->size;
     }
-    arch_phys_zero(hpa_add(host, done - mem->gpa), end - done);
+    return ERR_OK;
 }
 
-static void fill_all(const struct vm *vm, const struct piece *pieces)
+/* Writes one region of RAM: the pieces in it, zeroes between them. */
+static enum err fill(const struct vm *vm, const struct mem_config *mem, const struct piece *pieces)
 {
-    for (uint32_t i = 0; i < vm->config->mem_count; i++) {
-        const struct mem_config *mem = &vm->config->mem[i];
+    hpa_t host = memmap_find(&vm->map, gpa(mem->gpa))->hpa;
+    uint64_t done = 0;
+    enum err e = ERR_OK;
 
-        fill(mem, memmap_find(&vm->map, gpa(mem->gpa))->hpa, pieces);
+    for (uint32_t i = 0; i < PIECES && e == ERR_OK; i++) {
+        const struct piece *p = &pieces[i];
+        uint64_t at = p->gpa.v - mem->gpa;
+
+        if (p->size == 0 || p->gpa.v < mem->gpa || at >= mem->size) {
+            continue;
+        }
+        e = put(vm, hpa_add(host, done), NULL, at - done);
+        if (e == ERR_OK && p->data != NULL) {
+            e = put(vm, hpa_add(host, at), p->data, p->size);
+        }
+        done = at + p->size;
     }
+    return e == ERR_OK ? put(vm, hpa_add(host, done), NULL, mem->size - done) : e;
+}
+
+static enum err fill_all(const struct vm *vm, const struct piece *pieces)
+{
+    enum err e = ERR_OK;
+
+    for (uint32_t i = 0; i < vm->config->mem_count && e == ERR_OK; i++) {
+        e = fill(vm, &vm->config->mem[i], pieces);
+    }
+    return e;
 }
 
 /* The FDT that is given by hand, or a generated one in the shared buffer. */
@@ -222,7 +248,7 @@ enum err loader_load(struct vm *vm, struct loaded *out, const char **why)
     }
 
     pieces[2].data = NULL;
-    fill_all(vm, pieces);
     *out = (struct loaded){pieces[0].gpa, pieces[2].gpa};
-    return ERR_OK;
+    *why = "it was stopped";
+    return fill_all(vm, pieces);
 }

@@ -16,8 +16,8 @@ struct loaded {
 enum err loader_init(void) MUST_CHECK;
 
 /*
- * Writes every byte of the VM's RAM once. Own hart of the VM, which is LOADING. On error *why names
- * what and where, and the RAM is in no particular state.
+ * Writes every byte of the VM's RAM once. Own hart of the VM, which is LOADING; ERR_STATE: it was
+ * stopped meanwhile. On error *why names what and where, and the RAM is in no particular state.
  */
 enum err loader_load(struct vm *vm, struct loaded *out, const char **why) MUST_CHECK;
 

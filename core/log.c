@@ -5,34 +5,12 @@
  */
 #include "core/log.h"
 
-#include "core/arch.h"
 #include "core/console.h"
-#include "core/machine.h"
+#include "core/timer.h"
 
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-
-static _Atomic uint64_t boot_ticks; /* when the first line was written; 0: none yet */
-
-/* Microseconds since the first line; 0 as long as the timebase is not known. */
-static uint64_t uptime_us(void)
-{
-    uint64_t hz = machine.timebase_hz;
-    uint64_t now = arch_now();
-    uint64_t unset = 0;
-
-    if (hz == 0) {
-        return 0;
-    }
-    if (!atomic_compare_exchange_strong_explicit(&boot_ticks, &unset, now, memory_order_relaxed,
-                                                 memory_order_relaxed)) {
-        now -= unset;
-        return now / hz * 1000000u + now % hz * 1000000u / hz;
-    }
-    return 0;
-}
 
 static const char *level_word(enum log_level level)
 {

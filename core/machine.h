@@ -28,6 +28,7 @@ struct machine {
     const struct vdev_model *vdev_models;
     uint32_t irqchip_model_count, vdev_model_count;
     uint64_t timebase_hz;
+    uint64_t boot_ticks; /* when the boot hart came: 0 of all times that are shown */
     uint32_t hart_count;
     struct hart **harts; /* by index; the port fills them */
     uint32_t vm_count;

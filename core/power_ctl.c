@@ -39,7 +39,6 @@ static struct {
     struct audit audit GUARDED_BY(lock);
     struct power_vm *vms; /* by VM index; elements guarded by lock */
     bool released GUARDED_BY(lock); /* VMs held back may start: when the lock is dropped */
-    uint64_t boot_ticks;
     enum arch_reset commit_kind; /* written before HART_WORK_COMMIT is posted */
     bool commit_failed;
     _Atomic uint32_t commit_takers;
@@ -47,11 +46,6 @@ static struct {
 
 /* Outlives a warm reset: the boot code does not clear this section. */
 static uint64_t audit_memory[AUDIT_BYTES / sizeof(uint64_t)] __attribute__((section(".noinit")));
-
-static uint64_t now_us(void)
-{
-    return ticks_to_us(arch_now() - ctl.boot_ticks);
-}
 
 const char *power_ctl_name(uint32_t vm)
 {
@@ -136,7 +130,7 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         (void)!lifecycle_stop(vm, STOP_FORCED, false);
         break;
     case POWER_ACT_ARM_TIMER:
-        timer_arm(&ctl.vms[a->vm].timer, vm->vcpus[0]->hart, ctl.boot_ticks + us_to_ticks(a->at),
+        timer_arm(&ctl.vms[a->vm].timer, vm->vcpus[0]->hart, machine.boot_ticks + us_to_ticks(a->at),
                   timer_fired);
         break;
     case POWER_ACT_CANCEL_TIMER:
@@ -174,7 +168,7 @@ static enum err handle(struct power_event ev, struct power_reply *reply) EXCLUDE
     enum err e;
 
     spin_lock(&ctl.lock);
-    ev.now_us = now_us();
+    ev.now_us = uptime_us();
     e = power_handle(&ctl.power, &ev, reply != NULL ? reply : &none);
     released = ctl.released;
     ctl.released = false;
@@ -264,7 +258,7 @@ struct power_status power_ctl_status(struct vm *vm)
     uint64_t now;
 
     spin_lock(&ctl.lock);
-    now = now_us();
+    now = uptime_us();
     at = ctl.power.nodes[vm->index].timer_at_us;
     s = (struct power_status){
         .phase = ctl.power.phase,
@@ -382,7 +376,7 @@ static enum err start_audit(void) REQUIRES(ctl.lock)
         e = audit_init(&ctl.audit, audit_memory, sizeof(audit_memory));
     }
     if (e == ERR_OK) {
-        mark.at = now_us();
+        mark.at = uptime_us();
         audit(&mark);
     }
     return e;
@@ -413,7 +407,6 @@ enum err power_ctl_build(const char **why)
 
     atomic_init(&ctl.commit_takers, 0);
     spin_lock(&ctl.lock);
-    ctl.boot_ticks = arch_now();
     e = power_init(&ctl.power, config, nodes, n, emit, NULL);
     if (e == ERR_OK) {
         e = start_audit();

@@ -17,7 +17,7 @@ uint64_t us_to_ticks(uint64_t us)
 {
     uint64_t hz = machine.timebase_hz;
 
-    return us / 1000000u * hz + us % 1000000u * hz / 1000000u;
+    return us / 1000000u * hz + (us % 1000000u * hz + 999999u) / 1000000u;
 }
 
 uint64_t ticks_to_us(uint64_t ticks)
@@ -25,6 +25,11 @@ uint64_t ticks_to_us(uint64_t ticks)
     uint64_t hz = machine.timebase_hz;
 
     return ticks / hz * 1000000u + ticks % hz * 1000000u / hz;
+}
+
+uint64_t uptime_us(void)
+{
+    return machine.timebase_hz != 0 ? ticks_to_us(arch_now() - machine.boot_ticks) : 0;
 }
 
 void timer_queue_init(struct timer_queue *q)
@@ -105,6 +110,7 @@ void timer_run(struct hart *hart)
 
     for (;;) {
         struct timer *t;
+        timer_fn fn;
 
         spin_lock(&q->lock);
         t = q->head;
@@ -114,8 +120,9 @@ void timer_run(struct hart *hart)
             return;
         }
         q->head = t->next;
+        fn = t->fn;
         spin_unlock(&q->lock);
 
-        t->fn(t);
+        fn(t);
     }
 }

@@ -43,7 +43,14 @@ void timer_cancel(struct timer *t);
 /* Own hart: runs what is due and programs the comparator for the next. Called by sched.c. */
 void timer_run(struct hart *hart);
 
+/*
+ * Ticks are rounded up, microseconds down: what is armed for a time finds, when it fires, that this
+ * time has come. The timebase is known.
+ */
 uint64_t us_to_ticks(uint64_t us);
 uint64_t ticks_to_us(uint64_t ticks);
+
+/* Microseconds since the boot; 0 until the timebase is known. */
+uint64_t uptime_us(void);
 
 #endif

@@ -232,6 +232,7 @@ static void tell_memory(void)
 
 void rv_main(uint64_t hart_id, uint64_t fdt)
 {
+    machine.boot_ticks = arch_now();
     fw_console_init();
     console_set_uart(&fw_uart);
     mmu_init();
