@@ -98,6 +98,9 @@ static void hart_ready(struct rv_hart *hart)
 {
     rv_hart_init_csrs();
     rv_imsic_hart_init(&hart->core);
+    if (machine.irqchip.ops != NULL && machine.irqchip.ops->hart_init != NULL) {
+        machine.irqchip.ops->hart_init(&hart->core);
+    }
     atomic_store_explicit(&hart->online, 1, memory_order_release); /* pairs with await_hart() */
 }
 
@@ -128,8 +131,11 @@ void rv_harts_go(void)
     }
 }
 
-static void await_hart(struct rv_hart *hart, uint64_t deadline)
+/* Each gets its own time: firmware brings them up one after the other. */
+static void await_hart(struct rv_hart *hart)
 {
+    uint64_t deadline = arch_now() + START_WAIT_S * machine.timebase_hz;
+
     while (atomic_load_explicit(&hart->online, memory_order_acquire) == 0) {
         if (arch_now() >= deadline) {
             boot_fail(
@@ -145,7 +151,6 @@ void rv_harts_start(void)
 {
     uint64_t entry = (uint64_t)rv_hart_entry - RV_IMAGE_VA + mmu_image_base().v;
     struct rv_hart *self = rv_hart_self();
-    uint64_t deadline;
 
     hart_ready(self);
     for (uint32_t i = 0; i < machine.hart_count; i++) {
@@ -163,9 +168,8 @@ void rv_harts_start(void)
         }
     }
 
-    deadline = arch_now() + START_WAIT_S * machine.timebase_hz;
     for (uint32_t i = 0; i < machine.hart_count; i++) {
-        await_hart(rv_hart_of(machine.harts[i]), deadline);
+        await_hart(rv_hart_of(machine.harts[i]));
     }
 }
 
