@@ -39,6 +39,10 @@ struct host_irq {
 };
 
 struct irqchip_ops {
+    /* Own hart, as it comes up: takes what belongs to this hart in hand, for firmware that starts a
+     * hart may have reset it after attach(). NULL: nothing to do. */
+    void (*hart_init)(struct hart *hart);
+
     /* Own hart: an external interrupt is pending; claims and dispatches all there are. NULL where
      * wired interrupts reach the hypervisor as MSIs. */
     void (*handle)(struct hart *hart);

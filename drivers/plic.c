@@ -3,9 +3,10 @@
  * The machine's PLIC. A source is enabled in its hart's context from attach on, and masked by
  * priority 0: a completion is ignored where the source is not enabled, so a source disabled between
  * claim and completion would be lost for good. All priorities are 1, all thresholds 0. A claimed
- * level source is silent until it is completed, which any hart may do.
+ * level source is silent until it is completed, which any hart may do. A hart's context is good from
+ * plic_hart_init() on.
  *
- * lock guards the enable registers, which sources share; all else is one access a source.
+ * lock guards the enable registers, which sources share, and irqs; all else is one access a source.
  */
 #include "drivers/plic.h"
 
@@ -93,30 +94,48 @@ static enum err plic_attach(struct host_irq *irq)
     if (context == PLIC_NO_CONTEXT) {
         return ERR_NOT_SUPPORTED;
     }
-    plic.irqs[irq->source] = irq;
     spin_lock(&plic.lock);
+    plic.irqs[irq->source] = irq;
     io_write32(plic.regs, reg, io_read32(plic.regs, reg) | 1u << (irq->source % 32u));
     spin_unlock(&plic.lock);
     plic_complete(irq); /* an earlier boot may have left it claimed */
     return ERR_OK;
 }
 
+/*
+ * Reset leaves everything undefined, an earlier boot its own, and OpenSBI, whenever a hart starts,
+ * disables all sources in that hart's contexts and raises their thresholds to 7.
+ */
+static void plic_hart_init(struct hart *hart)
+{
+    uint32_t context = plic.context[hart->index];
+    uint32_t word = 0;
+
+    if (context == PLIC_NO_CONTEXT) {
+        return;
+    }
+    spin_lock(&plic.lock);
+    for (uint32_t source = 0; source <= plic.source_count; source++) {
+        const struct host_irq *irq = plic.irqs[source];
+
+        word |= irq != NULL && irq->hart == hart ? 1u << (source % 32u) : 0;
+        if (source % 32u == 31u || source == plic.source_count) {
+            io_write32(plic.regs, ENABLE(context, source), word);
+            word = 0;
+        }
+    }
+    io_write32(plic.contexts, THRESHOLD(context), 0);
+    spin_unlock(&plic.lock);
+}
+
 static const struct irqchip_ops plic_ops = {
+    .hart_init = plic_hart_init,
     .handle = plic_handle,
     .attach = plic_attach,
     .enable = plic_enable,
     .disable = plic_disable,
     .complete = plic_complete,
 };
-
-/* Reset leaves everything undefined, and an earlier boot its own. */
-static void plic_clear(uint32_t context)
-{
-    for (uint32_t source = 0; source <= plic.source_count; source += 32u) {
-        io_write32(plic.regs, ENABLE(context, source), 0);
-    }
-    io_write32(plic.contexts, THRESHOLD(context), 0);
-}
 
 enum err plic_init(const struct plic_config *config, struct irqchip *chip)
 {
@@ -143,11 +162,6 @@ enum err plic_init(const struct plic_config *config, struct irqchip *chip)
     }
     for (uint32_t source = 1; source <= plic.source_count; source++) {
         io_write32(plic.regs, PRIORITY(source), 0);
-    }
-    for (uint32_t i = 0; i < machine.hart_count; i++) {
-        if (plic.context[i] != PLIC_NO_CONTEXT) {
-            plic_clear(plic.context[i]);
-        }
     }
     chip->ops = &plic_ops;
     chip->source_count = plic.source_count;
