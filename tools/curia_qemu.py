@@ -255,7 +255,8 @@ class Machine:
         self._scratch = tempfile.mkdtemp(prefix="curia-")
         qmp = f"{self._scratch}/qmp"
         self.command = [QEMU, "-M", IRQCHIPS[irqchip], "-smp", str(harts), "-m", memory,
-                        "-display", "none", "-serial", "stdio", "-monitor", "none",
+                        "-display", "none", "-monitor", "none", "-chardev", "stdio,id=terminal,signal=off",
+                        "-serial", "chardev:terminal",
                         "-qmp", f"unix:{qmp},server=on,wait=off", "-kernel", str(kernel)]
         self.command += ["-initrd", str(bundle)] if bundle is not None else []
         self.command += ["-cpu", cpu] if cpu else []
@@ -489,7 +490,7 @@ class Machine:
         self.focus(CURIA)
         mark = self.mark()
         self.send(command + "\r")
-        self.expect("^> " + re.escape(command) + "$", vm=CURIA, seconds=seconds, since=mark)
+        self.expect("^" + re.escape(f"> {command}".rstrip()) + "$", vm=CURIA, seconds=seconds, since=mark)
         mark = self._seen[CURIA]
         self.until(lambda: self._screen.now() == (CURIA, "> ") or not self.running(),
                    f"prompt behind `{command}`", seconds, may_end=True)
