@@ -83,10 +83,13 @@ void arch_phys_zero(hpa_t dst, size_t len);
 
 /*
  * A standing mapping of one page of guest RAM that the guest registered for sharing (mailbox header,
- * steal time). Never trusted. NULL when no slot is left. unmap is complete on every hart on return.
+ * steal time). Never trusted. NULL when no slot is left. Guests come here as often as they like, so
+ * no other hart is disturbed: each calls arch_share_sync() between learning of a mapping (by an
+ * acquire, or a lock) and using it, and none uses one that is being unmapped.
  */
 void *arch_share_map(hpa_t page) MUST_CHECK;
 void arch_share_unmap(void *va);
+void arch_share_sync(void);
 
 /* Copies from the guest's virtual memory with the vCPU's own translation. Own hart, vCPU loaded. */
 enum err arch_guest_read_va(struct vcpu *vcpu, void *dst, gva_t src, size_t len) MUST_CHECK;

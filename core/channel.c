@@ -32,7 +32,7 @@ static __attribute__((noinline)) bool channel_event(struct channel_end *end, uin
  */
 static void show_peer(struct channel_end *end) REQUIRES(end->lock)
 {
-    struct mailbox *m = end->header;
+    struct mailbox *m = channel_header(end);
     const struct channel_end *peer = end->peer;
     const struct ipc_vm *pv = peer->vm->ipc;
     uint32_t state = 0;
@@ -83,6 +83,7 @@ static void open_mailbox(struct channel_end *end, struct mailbox *m, gpa_t heade
     end->head = 0;
     end->refused = false;
     end->header = m;
+    arch_share_sync();
     atomic_store_explicit(&m->head, 0, memory_order_relaxed);
     atomic_store_explicit(&m->tail, 0, memory_order_relaxed);
     atomic_store_explicit(&m->want, 0, memory_order_relaxed);
@@ -166,7 +167,7 @@ bool channel_close(struct channel_end *end)
     }
 
     spin_lock(&end->lock);
-    unread = end->head - atomic_load_explicit(&end->header->tail, memory_order_relaxed);
+    unread = end->head - atomic_load_explicit(&channel_header(end)->tail, memory_order_relaxed);
     end->stats.lost_bytes += unread < end->ring_bytes ? unread : end->ring_bytes;
     spin_unlock(&end->lock);
 
@@ -196,7 +197,8 @@ static uint32_t ring_room(const struct channel_end *end, bool *bad) REQUIRES(end
 {
     /* seq_cst for (c) below; as an acquire it pairs with the owner's release: it has read what is
      * about to be overwritten */
-    uint32_t used = end->head - atomic_load_explicit(&end->header->tail, memory_order_seq_cst);
+    const struct mailbox *m = channel_header(end);
+    uint32_t used = end->head - atomic_load_explicit(&m->tail, memory_order_seq_cst);
 
     *bad = used > end->ring_bytes;
     return *bad ? 0 : end->ring_bytes - used;
@@ -220,7 +222,7 @@ static bool ring_has_room(struct channel_end *end, uint32_t need) REQUIRES(end->
         return true;
     }
     end->refused = true;
-    (void)atomic_exchange_explicit(&end->header->want, MAILBOX_WANT_ROOM,
+    (void)atomic_exchange_explicit(&channel_header(end)->want, MAILBOX_WANT_ROOM,
                                    memory_order_seq_cst); /* (a) */
     if (ring_room(end, &bad) >= need) {                   /* (c) */
         return true;
@@ -263,7 +265,7 @@ static enum err ring_put(struct channel_end *end, const struct vm *from, gpa_t b
         end->head += need;
         end->stats.received++;
         /* release pairs with the owner's acquire of head: the record is there before it counts */
-        atomic_store_explicit(&end->header->head, end->head, memory_order_release);
+        atomic_store_explicit(&channel_header(end)->head, end->head, memory_order_release);
     }
     spin_unlock(&end->lock);
     return e;
@@ -318,7 +320,7 @@ enum err ipc_mailbox_room(struct vm *vm, uint64_t index)
     if (open) {
         refused = end->refused;
         end->refused = false;
-        atomic_store_explicit(&end->header->want, 0, memory_order_relaxed);
+        atomic_store_explicit(&channel_header(end)->want, 0, memory_order_relaxed);
     }
     spin_unlock(&end->lock);
 

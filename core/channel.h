@@ -68,7 +68,7 @@ struct channel_end {
     const struct channel_config *channel;
     bool send, receive;
 
-    struct mailbox *header; /* for who is inside the gate, and under lock while OPEN */
+    struct mailbox *header; /* see channel_header() */
     _Atomic uint64_t bells; /* notifications that came in */
 
     struct spinlock lock;
@@ -110,6 +110,13 @@ static inline struct channel_end *ipc_end(const struct vm *vm, uint64_t index)
     return index < vm->ipc->end_count ? vm->ipc->ends[index] : NULL;
 }
 
+/* For who is inside the gate, or has the lock of an end whose phase is OPEN: its mailbox' header. */
+static inline struct mailbox *channel_header(const struct channel_end *end)
+{
+    arch_share_sync();
+    return end->header;
+}
+
 /*
  * Or-s bell into the doorbell word of end's mailbox and events into its events, and interrupts its
  * owner. False: it has no mailbox. No lock is taken, none of this file's is held. Inlined into the
@@ -137,7 +144,7 @@ static inline bool channel_raise(struct channel_end *end, uint32_t events, uint6
     }
     open = (atomic_fetch_add_explicit(&end->gate, 1, memory_order_acquire) & GATE_OPEN) != 0;
     if (open) {
-        struct mailbox *m = end->header;
+        struct mailbox *m = channel_header(end);
 
         if (bell != 0) {
             (void)atomic_fetch_add_explicit(&end->bells, 1, memory_order_relaxed);

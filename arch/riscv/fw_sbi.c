@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The client of the machine's firmware. No lock; the console's serialises fw_putc() and fw_getc(). */
+/* The client of the machine's firmware. No lock; one hart polls, and so calls fw_getc(). */
 #include "arch/riscv/fw_sbi.h"
 
 #include "arch/riscv/mmu.h"
 
 static bool has_dbcn;
-static char dbcn_byte; /* in the image: mmu_phys() knows where */
+static char dbcn_byte; /* of fw_getc(); in the image: mmu_phys() knows where */
 
-struct fw_ret fw_call5(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2,
-                       uint64_t a3, uint64_t a4)
+struct fw_ret fw_call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2)
 {
     register uint64_t r0 __asm__("a0") = a0;
     register uint64_t r1 __asm__("a1") = a1;
     register uint64_t r2 __asm__("a2") = a2;
-    register uint64_t r3 __asm__("a3") = a3;
-    register uint64_t r4 __asm__("a4") = a4;
+    register uint64_t r3 __asm__("a3") = 0;
+    register uint64_t r4 __asm__("a4") = 0;
     register uint64_t r6 __asm__("a6") = fid;
     register uint64_t r7 __asm__("a7") = eid;
 
@@ -23,11 +22,6 @@ struct fw_ret fw_call5(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uin
                      : "r"(r2), "r"(r3), "r"(r4), "r"(r6), "r"(r7)
                      : "memory");
     return (struct fw_ret){(int64_t)r0, r1};
-}
-
-struct fw_ret fw_call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2)
-{
-    return fw_call5(eid, fid, a0, a1, a2, 0, 0);
 }
 
 uint64_t fw_base(uint64_t fid)
@@ -72,11 +66,6 @@ void fw_send_ipi(uint64_t hart_id)
 void fw_set_timer(uint64_t deadline)
 {
     (void)fw_call(SBI_EXT_TIME, SBI_TIME_SET_TIMER, deadline, 0, 0);
-}
-
-struct fw_ret fw_sfence_all(uint64_t va, uint64_t size)
-{
-    return fw_call5(SBI_EXT_RFENCE, SBI_RFENCE_SFENCE_VMA, 0, UINT64_MAX, va, size, 0);
 }
 
 struct fw_ret fw_reset(uint32_t type, uint32_t reason)

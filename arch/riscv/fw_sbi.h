@@ -19,8 +19,6 @@ struct fw_ret {
 
 /* One SBI call, arguments beyond the third 0. [SBI 3.0 §3] */
 struct fw_ret fw_call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2);
-struct fw_ret fw_call5(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2,
-                       uint64_t a3, uint64_t a4);
 
 /* bits 30:24 major, 23:0 minor. [SBI 3.0 §4.1] */
 uint64_t fw_spec_version(void);
@@ -35,9 +33,6 @@ struct fw_ret fw_hart_status(uint64_t hart_id); /* SBI_HSM_STATE_* */
 
 void fw_send_ipi(uint64_t hart_id);
 void fw_set_timer(uint64_t deadline);
-
-/* sfence.vma of [va, va + size) on all harts, this one too; done on return. */
-struct fw_ret fw_sfence_all(uint64_t va, uint64_t size);
 
 /* Returns only if it failed. */
 struct fw_ret fw_reset(uint32_t type, uint32_t reason);

@@ -35,7 +35,8 @@ struct rv_hart {
 
     /* Own hart: whose state is in its VS CSRs and in its FP registers, or NULL. The guest side's. */
     struct rv_vcpu *resident;
-    struct rv_vcpu *fp_owner;
+
+    uint64_t share_maps; /* own hart: the share slots (mmu.c) as it knows them */
 
     /* Own hart: leaf entries and addresses of its two windows (window.c). */
     _Atomic uint64_t *window_pte;

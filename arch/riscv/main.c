@@ -164,7 +164,6 @@ static void check_firmware(void)
         const char *name, *use;
     } needed[] = {
         {SBI_EXT_HSM, "HSM", "start harts"},
-        {SBI_EXT_RFENCE, "RFENCE", "unmap memory"},
         {SBI_EXT_SRST, "SRST", "power off and reset"},
     };
     uint64_t version = fw_spec_version();

@@ -10,11 +10,13 @@
 
 #include "arch/riscv/csr_bits.h"
 #include "arch/riscv/early.h"
-#include "arch/riscv/fw_sbi.h"
+#include "arch/riscv/hart.h"
 #include "core/arch.h"
 #include "core/log.h"
 #include "core/pagepool.h"
 #include "core/spinlock.h"
+
+#include <stdatomic.h>
 
 #define LEAF_BYTES(level) (1ull << (12 + 9 * (level)))
 #define SHARE_WORDS       (RV_SHARE_SLOTS / 64)
@@ -23,7 +25,8 @@ static struct {
     uint64_t image_base;
     uint64_t blobs_next, devices_next; /* virtual, the first free */
 
-    uint64_t *share_table; /* level 0 */
+    uint64_t *share_table;       /* level 0 */
+    _Atomic uint64_t share_maps; /* ever */
     struct spinlock lock;
     uint64_t share_used[SHARE_WORDS] GUARDED_BY(lock);
 } mmu;
@@ -192,19 +195,6 @@ bool mmu_in_guard(const struct rv_hart *hart, uint64_t va)
     return hart->stack_top - va <= RV_STACK_STRIDE && hart->stack_top - va > RV_STACK_BYTES;
 }
 
-/*
- * Every hart forgets what it holds of the slot, also the absence of a mapping, which it may have
- * cached [Priv, "Supervisor Memory-Management Fence Instruction"]. The firmware's call returns when
- * all have done so. Without it, unmapped memory would stay reachable: no way to go on.
- */
-static void share_fence(uint64_t va)
-{
-    __asm__ volatile("sfence.vma %0" ::"r"(va) : "memory");
-    if (fw_sfence_all(va, PAGE_SIZE).error != SBI_SUCCESS) {
-        panic("the firmware's remote sfence.vma fails");
-    }
-}
-
 static uint64_t share_take(void)
 {
     uint64_t slot = RV_SHARE_SLOTS;
@@ -225,17 +215,39 @@ static uint64_t share_take(void)
     return slot;
 }
 
+/*
+ * Fences are each hart's own, so that no guest disturbs others by mapping and unmapping. A hart may
+ * hold what a slot was, its absence included [Priv, "Supervisor Memory-Management Fence
+ * Instruction"], for as long as it does not use the slot; share_maps counts what has become of all
+ * of them, and the hart forgets everything it holds of them once it finds that count changed:
+ *
+ *     mapper: entry written  (a) count++, release  (b) the mapping told, release
+ *     user:   (c) told of it, acquire  (d) count read: at least that of (a)  (e) sfence.vma  use
+ *
+ * The entry is visible here at (d), so (e) orders it before the walks that follow.
+ */
+void arch_share_sync(void)
+{
+    struct rv_hart *self = rv_hart_self();
+    uint64_t maps = atomic_load_explicit(&mmu.share_maps, memory_order_relaxed);
+
+    if (self->share_maps != maps) {
+        atomic_thread_fence(memory_order_acquire); /* all entries counted are visible */
+        self->share_maps = maps;
+        fence_local();
+    }
+}
+
 void *arch_share_map(hpa_t page)
 {
     uint64_t slot = share_take();
-    uint64_t va = RV_SHARE_VA + slot * PAGE_SIZE;
 
     if (slot == RV_SHARE_SLOTS) {
         return NULL;
     }
     mmu.share_table[slot] = (page.v >> 12) << PTE_PPN_SHIFT | PTE_RW;
-    share_fence(va);
-    return (void *)va;
+    atomic_fetch_add_explicit(&mmu.share_maps, 1, memory_order_release);
+    return (void *)(RV_SHARE_VA + slot * PAGE_SIZE);
 }
 
 void arch_share_unmap(void *va)
@@ -243,7 +255,7 @@ void arch_share_unmap(void *va)
     uint64_t slot = ((uint64_t)va - RV_SHARE_VA) / PAGE_SIZE;
 
     mmu.share_table[slot] = 0;
-    share_fence((uint64_t)va);
+    __asm__ volatile("sfence.vma %0" ::"r"(va) : "memory");
 
     spin_lock(&mmu.lock);
     mmu.share_used[slot / 64] &= ~(1ull << (slot % 64));

@@ -97,6 +97,7 @@ struct fake {
     uint32_t map_budget;    /* arch_vm_map() fails with ERR_NO_MEMORY after so many more */
     uint32_t share_budget;  /* standing mappings left */
     uint32_t shares;        /* open */
+    _Atomic uint32_t share_syncs; /* arch_share_sync() */
     uint32_t msi_pages;     /* interrupt files left, all harts together */
     uint32_t create_budget; /* arch_vm_create(), arch_vcpu_create(): NULL after so many more */
     _Atomic uint64_t bytes_read, bytes_written; /* through windows */

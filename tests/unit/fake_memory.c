@@ -148,6 +148,11 @@ void *arch_share_map(hpa_t page)
     return fake_phys(page.v, PAGE_SIZE);
 }
 
+void arch_share_sync(void)
+{
+    atomic_fetch_add_explicit(&fake.share_syncs, 1, memory_order_relaxed);
+}
+
 void arch_share_unmap(void *va)
 {
     for (uint32_t i = 0; i < phys_count; i++) {
