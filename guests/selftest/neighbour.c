@@ -2,7 +2,8 @@
 /*
  * The neighbour: fills its RAM with a pattern, checks it for ever, watches the time pass, and tells
  * once a second that all is as it was. It echoes messages and doorbells on every channel that it
- * has, answers in shared regions, and obeys power events with a last verdict.
+ * has, answers in shared regions, and obeys power events with a last verdict. With the bootarg
+ * rest-ms it sleeps so long after each look, or until an interrupt: for machines with many of it.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -16,7 +17,7 @@
 #include <stddef.h>
 
 #define CHECK_BYTES 0x100000u /* between looks at everything else */
-#define TICK_US     10000u
+#define TICK_MS     10u
 
 static struct {
     struct mailbox boxes[BOARD_CHANNELS];
@@ -24,7 +25,7 @@ static struct {
     uint64_t words, at; /* next to be checked */
     uint64_t rounds, reports;
     uint64_t bad_words, bad_times;
-    uint64_t ticks, due; /* the timer's, and when the next is */
+    uint64_t tick_us, ticks, due; /* the timer's, and when the next is */
     uint64_t last_time, worst_late;
     uint64_t echoed, bells;
 } me;
@@ -48,7 +49,7 @@ static void on_timer(struct guest_hart *self)
         me.worst_late = now - me.due;
     }
     me.ticks++;
-    me.due = now + ticks_of_us(TICK_US);
+    me.due = now + ticks_of_us(me.tick_us);
     timer_set(me.due);
 }
 
@@ -157,7 +158,8 @@ static void start(void)
         (void)irq_attach(board.power_irq, hart_self()->index, on_irq, NULL);
     }
     hart_self()->on_timer = on_timer;
-    me.due = time_now() + ticks_of_us(TICK_US);
+    me.tick_us = board_arg_number("rest-ms", TICK_MS) * 1000;
+    me.due = time_now() + ticks_of_us(me.tick_us);
     timer_set(me.due);
     timer_enable();
     irqs_on();
@@ -165,6 +167,7 @@ static void start(void)
 
 void role_neighbour(void)
 {
+    bool rest = board_arg_number("rest-ms", 0) != 0;
     uint64_t report_at;
 
     start();
@@ -186,6 +189,11 @@ void role_neighbour(void)
                        me.bad_words == 0 && me.bad_times == 0 ? "ok" : "BAD",
                        (unsigned long)me.reports, (unsigned long)me.rounds, (unsigned long)me.ticks,
                        (unsigned long)us_of_ticks(me.worst_late));
+        }
+        if (rest) {
+            (void)irqs_off();
+            irqs_wait();
+            irqs_on();
         }
     }
 }
