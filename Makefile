@@ -89,8 +89,9 @@ endif
 # specification has the CSR instructions and fence.i in the base, so that the assembler takes them;
 # H comes by `.option arch, +h` where it is used. -mstrict-align: whether a hart does misaligned
 # accesses itself, or its firmware emulates them, is not known when the image is built.
+# -malign-data: or each string begins at a multiple of 8.
 RV_ARCH := -march=rv64imac -mabi=lp64 -mcmodel=medany -msmall-data-limit=0
-RV_ARCH_GNU := $(RV_ARCH) -misa-spec=2.2 -mstrict-align
+RV_ARCH_GNU := $(RV_ARCH) -misa-spec=2.2 -mstrict-align -malign-data=natural
 ifeq ($(COMPILER),gcc)
 RV_ARCH_CC := $(RV_ARCH_GNU)
 else
