@@ -95,11 +95,6 @@ static gpa_t fault_gpa(uint64_t htval, uint64_t stval)
 /* ---- the usual case, in a hurry ------------------------------------------------------------- */
 
 /*
- * x0, ra, sp, tp, t0 to t6, a0 to a7: those that trap.S has saved before it calls rv_mmio_fast().
- */
-#define CALLER_SAVED 0xf003fcf7u
-
-/*
  * htinst of an integer load, or store, that was not split: what has to be 0 but the opcode, which
  * is LOAD or STORE with bit 1 telling a compressed one. insn.c knows all there is; this, the most
  * usual.
@@ -108,11 +103,12 @@ static gpa_t fault_gpa(uint64_t htval, uint64_t stval)
 #define HTINST_LOAD        0x01ull
 #define HTINST_STORE_MASK  0xfffffffffe0fcffdull
 #define HTINST_STORE       0x21ull
-#define HTINST_RD(h)       (((h) >> 7) & 31)
-#define HTINST_RS2(h)      (((h) >> 20) & 31)
 #define HTINST_SIZE(h)     (((h) >> 12) & 3) /* log2 of the width in bytes */
 #define HTINST_UNSIGNED(h) (((h) >> 14) & 1)
 #define HTINST_LENGTH(h)   (2 + ((h) & 2))
+
+/* Of a register, above the width of the access. */
+#define UNUSED_BITS(h) (64u - (8u << HTINST_SIZE(h)))
 
 /* The device that holds [at, at + width), the last one first; NULL: none. */
 static struct mmio_dev *find_dev(struct rv_vcpu *v, uint64_t at, uint64_t width)
@@ -131,40 +127,21 @@ static struct mmio_dev *find_dev(struct rv_vcpu *v, uint64_t at, uint64_t width)
 }
 
 /*
- * Mode HART_HYP, and v, which was in the guest until now, is not stopped: steps (d) to (f) of
- * core/hart.h, and what a guest entry has to catch up with. False: there is work, and the mode is
- * HART_HYP again.
+ * What is read of CSRs here is read again after the model has run, rather than kept over that in
+ * registers that would have to be saved first. A stack protector has nothing to protect here, and
+ * costs a twelfth of the whole.
  */
-static inline bool may_go_on(struct rv_hart *hart, struct rv_vcpu *v)
+__attribute__((no_stack_protector)) enum rv_fast rv_mmio_fast(struct rv_vcpu *v, uint64_t htinst,
+                                                              uint64_t reg)
 {
-    atomic_store_explicit(&hart->core.mode, HART_GUEST, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
-
-    if ((atomic_load_explicit(&hart->core.work, memory_order_relaxed) |
-         atomic_load_explicit(&v->core.requests, memory_order_relaxed)) != 0) {
-        atomic_store_explicit(&hart->core.mode, HART_HYP, memory_order_relaxed);
-        return false;
-    }
-    rv_tlb_catch_up(v);
-    return true;
-}
-
-/* A stack protector has nothing to protect here, and costs a twelfth of the whole. */
-__attribute__((no_stack_protector)) enum rv_fast rv_mmio_fast(struct rv_vcpu *v)
-{
-    struct rv_hart *hart = v->hart;
-    uint64_t h = csr_read(CSR_HTINST);
-    bool write = (h & HTINST_STORE_MASK) == HTINST_STORE;
-    uint64_t reg = write ? HTINST_RS2(h) : HTINST_RD(h);
-    uint64_t width = 1ull << HTINST_SIZE(h);
+    bool write = (htinst & HTINST_STORE_MASK) == HTINST_STORE;
+    uint64_t width = 1ull << HTINST_SIZE(htinst);
     uint64_t at = (csr_read(CSR_HTVAL) << 2) | (csr_read(CSR_STVAL) & 3);
-    unsigned int unused_bits = 64 - 8 * (unsigned int)width;
     struct mmio_dev *dev;
     uint64_t value;
     enum err e;
 
-    if ((!write && (h & HTINST_LOAD_MASK) != HTINST_LOAD) || ((CALLER_SAVED >> reg) & 1) == 0 ||
-        (at & (width - 1)) != 0) {
+    if ((!write && (htinst & HTINST_LOAD_MASK) != HTINST_LOAD) || (at & (width - 1)) != 0) {
         return RV_FAST_DECLINED;
     }
     dev = find_dev(v, at, width);
@@ -173,10 +150,10 @@ __attribute__((no_stack_protector)) enum rv_fast rv_mmio_fast(struct rv_vcpu *v)
     }
 
     /* So that what the model posts to this vCPU is found below, and not by an interrupt. */
-    atomic_store_explicit(&hart->core.mode, HART_HYP, memory_order_release);
+    atomic_store_explicit(&v->hart->core.mode, HART_HYP, memory_order_release);
     at -= dev->base.v;
     if (write) {
-        value = v->frame.x[reg] << unused_bits >> unused_bits;
+        value = v->frame.x[reg] << UNUSED_BITS(htinst) >> UNUSED_BITS(htinst);
         e = dev->ops->write(dev, &v->core, at, (uint32_t)width, value);
     } else {
         e = dev->ops->read(dev, &v->core, at, (uint32_t)width, &value);
@@ -184,14 +161,16 @@ __attribute__((no_stack_protector)) enum rv_fast rv_mmio_fast(struct rv_vcpu *v)
     if (e != ERR_OK) {
         return RV_FAST_DECLINED;
     }
+    htinst = csr_read(CSR_HTINST);
     if (!write && reg != 0) {
-        value <<= unused_bits;
-        v->frame.x[reg] = HTINST_UNSIGNED(h) != 0 ? value >> unused_bits
-                                                  : (uint64_t)((int64_t)value >> unused_bits);
+        value <<= UNUSED_BITS(htinst);
+        v->frame.x[reg] = HTINST_UNSIGNED(htinst) != 0
+                              ? value >> UNUSED_BITS(htinst)
+                              : (uint64_t)((int64_t)value >> UNUSED_BITS(htinst));
     }
     v->core.exits[EXIT_MMIO]++;
-    csr_write(CSR_SEPC, csr_read(CSR_SEPC) + HTINST_LENGTH(h));
-    return may_go_on(hart, v) ? RV_FAST_DONE : RV_FAST_HANDLED;
+    csr_write(CSR_SEPC, csr_read(CSR_SEPC) + HTINST_LENGTH(htinst));
+    return rv_go_on(v);
 }
 
 /* ---- and in full ---------------------------------------------------------------------------- */

@@ -104,16 +104,9 @@ void rv_tlb_flush(const struct rv_vm *vm, bool stage2)
     hfence_vvma_all();
 }
 
-void rv_tlb_catch_up(struct rv_vcpu *v)
+void rv_tlb_carry_out(struct rv_vcpu *v, uint32_t fences)
 {
-    struct rv_vm *vm = rv_vm_of(v->core.vm);
-    /* acquire pairs with the add in rv_tlb_post(): the new tables are walked from here on */
-    uint32_t fences = atomic_load_explicit(&vm->fences, memory_order_acquire);
-
-    if (atomic_load_explicit(&v->fences_done, memory_order_relaxed) == fences) {
-        return;
-    }
-    rv_tlb_flush(vm, true);
+    rv_tlb_flush(rv_vm_of(v->core.vm), true);
     atomic_store_explicit(&v->fences_done, fences, memory_order_release);
 }
 
@@ -136,7 +129,7 @@ void rv_tlb_post(struct rv_vm *vm)
                          fences) < 0 &&
                atomic_load_explicit(&v->hart->mode, memory_order_acquire) == HART_GUEST) {
             if (!kicked) {
-                vcpu_request(v, VCPU_REQ_IRQ); /* any: it makes the hart take the general path */
+                vcpu_request(v, VCPU_REQ_IRQ); /* any: the hart catches up before it goes on */
                 kicked = true;
             }
             arch_relax();

@@ -4,8 +4,9 @@
  * is 0 and tp is the hart, interrupts are off. The hypervisor's stack is empty whenever a guest
  * runs, and holds nothing across a change of vCPU.
  *
- * An SBI call first meets sbi_fast(), and a load's or store's guest-page fault rv_mmio_fast(), with
- * only the caller-saved registers saved. If it declines, it has done nothing and has kept the
+ * An SBI call first meets sbi_fast(), a load's or store's guest-page fault rv_mmio_fast(), an
+ * interrupt rv_irq_fast(), with only the caller-saved registers saved (and the others too, if it is
+ * one of them that the access names). If it declines, it has done nothing and has kept the
  * callee-saved ones, so they are saved then, and the general path begins. sepc, sstatus and hstatus
  * stay in their CSRs on the fast path, and come from v->trap on the general one.
  */
@@ -21,6 +22,9 @@
     \insn   x\n, X(\n)(a0)
     .endr
 .endm
+
+/* Those and x0, as bits of a word, extended with its sign as lui does. */
+#define CALLER_SAVED (0xf003fcf7 - 0x100000000)
 
 /* gp, s0 to s11 */
 .macro callee_saved insn
@@ -62,18 +66,48 @@ rv_trap_vector:
     ld      a0, X(10)(a0)
     sret
 
-    /* causes 21 and 23 */
+    /* an interrupt, or causes 21 and 23 */
 .Lno_ecall:
-    addi    t0, t0, CAUSE_ECALL_VS - CAUSE_LOAD_GUEST_PAGE_FAULT
+    addi    t0, t0, CAUSE_ECALL_VS
+    bltz    t0, .Lirq
+    addi    t0, t0, -CAUSE_LOAD_GUEST_PAGE_FAULT
     andi    t0, t0, ~(CAUSE_LOAD_GUEST_PAGE_FAULT ^ CAUSE_STORE_GUEST_PAGE_FAULT)
     li      a2, RV_FAST_DECLINED
     bnez    t0, .Lgeneral
+
+    /* a2 = rs2 of a store, rd of a load; if htinst is neither, rv_mmio_fast() finds out */
+    csrr    a1, CSR_HTINST
+    andi    t0, a1, 0x20
+    srli    a2, a1, 7
+    beqz    t0, 1f
+    srli    a2, a1, 20
+1:  li      t0, CALLER_SAVED
+    andi    a2, a2, 31
+    srlw    t0, t0, a2
+    andi    t0, t0, 1
+    beqz    t0, .Lmmio_callee_saved
     call    rv_mmio_fast
+.Lanswered:
     mv      a2, a0
     ld      a0, RV_HART_RESIDENT(tp)
     addi    t0, a2, -RV_FAST_DONE
     beqz    t0, .Lback
     j       .Lgeneral
+
+.Lirq:
+    csrr    a1, CSR_SCAUSE
+    call    rv_irq_fast
+    j       .Lanswered
+
+.Lmmio_callee_saved:
+    callee_saved sd
+    call    rv_mmio_fast
+    mv      a2, a0
+    ld      a0, RV_HART_RESIDENT(tp)
+    addi    t0, a2, -RV_FAST_DONE
+    bnez    t0, .Lgeneral_saved
+    callee_saved ld
+    j       .Lback
 
 .Ldeclined:
     ld      a0, RV_HART_RESIDENT(tp)
@@ -81,6 +115,7 @@ rv_trap_vector:
     /* a0 = the vCPU, a2 = what a fast handler said */
 .Lgeneral:
     callee_saved sd
+.Lgeneral_saved:
     mv      a1, a0
     mv      a0, tp
     call    rv_exit

@@ -126,9 +126,10 @@ static void exit_insn(struct rv_vcpu *v)
     rv_inject(v, rv_exception_illegal(insn, bytes));
 }
 
-static void exit_irq(struct rv_hart *hart, struct rv_vcpu *v)
+enum rv_fast rv_irq_fast(struct rv_vcpu *v, uint64_t scause)
 {
-    switch (v->trap.scause & SCAUSE_CODE) {
+    atomic_store_explicit(&v->hart->core.mode, HART_HYP, memory_order_release);
+    switch (scause & SCAUSE_CODE) {
     case IRQ_SSI:
         count(v, EXIT_IRQ_IPI);
         break;
@@ -139,15 +140,13 @@ static void exit_irq(struct rv_hart *hart, struct rv_vcpu *v)
         count(v, EXIT_IRQ_EXT);
         break;
     }
-    rv_handle_irqs(hart);
+    rv_handle_irqs(v->hart);
+    return rv_go_on(v);
 }
 
-static void handle(struct rv_hart *hart, struct rv_vcpu *v)
+/* An exception. */
+static void handle(struct rv_vcpu *v)
 {
-    if ((v->trap.scause & SCAUSE_INTERRUPT) != 0) {
-        exit_irq(hart, v);
-        return;
-    }
     switch (v->trap.scause) {
     case CAUSE_ECALL_VS:
         count(v, EXIT_ECALL);
@@ -184,7 +183,7 @@ struct rv_vcpu *rv_exit(struct rv_hart *hart, struct rv_vcpu *v, enum rv_fast ha
     snapshot(&v->trap);
     if (handled == RV_FAST_DECLINED) {
         sched_exited(&hart->core);
-        handle(hart, v);
+        handle(v);
     }
     return next(hart);
 }

@@ -8,6 +8,7 @@
 
 #include "arch/riscv/hart.h"
 #include "arch/riscv/inject.h"
+#include "arch/riscv/tlb.h"
 #include "arch/riscv/vcpu.h"
 
 /* What a fast handler says to trap.S. */
@@ -36,11 +37,45 @@ void rv_reflect(struct rv_vcpu *v);
 void rv_skip(struct rv_vcpu *v, unsigned int insn_bytes);
 
 /*
- * exit_mmio.c, from trap.S: a guest-page fault of a load or store with only the caller-saved
- * registers in v->frame. Serves a device access that needs no other register and no instruction
- * fetch.
+ * How a fast handler ends that has made the mode HART_HYP: steps (d) to (f) of core/hart.h, and
+ * what a guest entry has to catch up with. Interrupt lines that have changed, mostly by what was
+ * just done, are no work that needs the general path.
  */
-enum rv_fast rv_mmio_fast(struct rv_vcpu *v);
+static inline enum rv_fast rv_go_on(struct rv_vcpu *v)
+{
+    struct hart *hart = &v->hart->core;
+    uint32_t requests;
+
+    atomic_store_explicit(&hart->mode, HART_GUEST, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+    requests = atomic_load_explicit(&v->core.requests, memory_order_relaxed);
+
+    if ((atomic_load_explicit(&hart->work, memory_order_relaxed) |
+         (requests & ~VCPU_REQ_IRQ)) != 0) {
+        atomic_store_explicit(&hart->mode, HART_HYP, memory_order_relaxed);
+        return RV_FAST_HANDLED;
+    }
+    if (requests != 0) {
+        /* acquire pairs with the release in vcpu_irq_post(); later changes come with a kick */
+        atomic_fetch_and_explicit(&v->core.requests, ~VCPU_REQ_IRQ, memory_order_acquire);
+        arch_vcpu_sync_irqs(&v->core);
+    }
+    rv_tlb_catch_up(v);
+    return RV_FAST_DONE;
+}
+
+/*
+ * trap.c, from trap.S: an interrupt of the hypervisor's while the guest ran, with only the
+ * caller-saved registers in v->frame. Never declines.
+ */
+enum rv_fast rv_irq_fast(struct rv_vcpu *v, uint64_t scause);
+
+/*
+ * exit_mmio.c, from trap.S: a guest-page fault of a load or store, with htinst and the register
+ * that it names, which is in v->frame if it is one; of the others only the caller-saved are. Serves
+ * a device access that needs no instruction fetch.
+ */
+enum rv_fast rv_mmio_fast(struct rv_vcpu *v, uint64_t htinst, uint64_t reg);
 
 /* exit_mmio.c: a guest-page fault on a load, a store or an instruction fetch. */
 void rv_exit_page_fault(struct rv_vcpu *v);

@@ -19,8 +19,15 @@ static inline void set_put(struct source_set *set, uint32_t source, bool in)
     uint32_t word = source / 64u;
     uint64_t bit = 1ull << (source % 64u);
 
-    set->word[word] = in ? set->word[word] | bit : set->word[word] & ~bit;
-    set->summary = set->word[word] != 0 ? set->summary | 1u << word : set->summary & ~(1u << word);
+    if (in) {
+        set->word[word] |= bit;
+        set->summary |= 1u << word;
+    } else {
+        set->word[word] &= ~bit;
+        if (set->word[word] == 0) {
+            set->summary &= ~(1u << word);
+        }
+    }
 }
 
 static inline bool set_has(const struct source_set *set, uint32_t source)

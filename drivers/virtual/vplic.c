@@ -37,6 +37,9 @@
 
 #define PRIORITIES  8u /* 0: never interrupts; WARL: three bits */
 
+/* The highest is the lowest bit: the one that first_bit() finds. */
+#define PRIORITY_BIT(p) (1u << (PRIORITIES - 1u - (p)))
+
 struct vplic_context {
     uint32_t threshold;
     bool raised; /* the vCPU's external interrupt line */
@@ -57,7 +60,7 @@ struct vplic {
     struct mmio_dev dev;
     struct spinlock lock;
     uint32_t words;
-    uint32_t priorities GUARDED_BY(lock); /* bit p: pending[p] is not empty */
+    uint32_t priorities GUARDED_BY(lock); /* PRIORITY_BIT(p): pending[p] is not empty */
     uint64_t kicks GUARDED_BY(lock);      /* bit i: vCPU i's hart is to be kicked */
     struct vplic_source *sources GUARDED_BY(lock);            /* by number */
     struct source_set pending[PRIORITIES] GUARDED_BY(lock);    /* by priority */
@@ -73,17 +76,12 @@ static struct vplic *vplic_of(struct virqchip *chip)
 static uint32_t vplic_best(const struct vplic *vp, const struct vplic_context *ctx, uint32_t floor)
     REQUIRES(vp->lock)
 {
-    uint32_t priorities = vp->priorities & ~((2u << floor) - 1u);
+    uint32_t priorities = vp->priorities & (PRIORITY_BIT(floor) - 1u);
 
-    for (uint32_t priority = PRIORITIES - 1u; priorities != 0; priority--) {
-        uint32_t bit = 1u << priority;
-        uint32_t source;
+    for (; priorities != 0; priorities &= priorities - 1u) {
+        uint32_t priority = PRIORITIES - 1u - first_bit(priorities);
+        uint32_t source = set_first_common(&vp->pending[priority], &ctx->enabled);
 
-        if ((priorities & bit) == 0) {
-            continue;
-        }
-        priorities ^= bit;
-        source = set_first_common(&vp->pending[priority], &ctx->enabled);
         if (source != 0) {
             return source;
         }
@@ -91,38 +89,57 @@ static uint32_t vplic_best(const struct vplic *vp, const struct vplic_context *c
     return 0;
 }
 
-static void vplic_file(struct vplic *vp, uint32_t priority, uint32_t source, bool in)
+static inline void vplic_file_in(struct vplic *vp, uint32_t priority, uint32_t source)
     REQUIRES(vp->lock)
 {
-    set_put(&vp->pending[priority], source, in);
-    vp->priorities = vp->pending[priority].summary != 0 ? vp->priorities | 1u << priority
-                                                        : vp->priorities & ~(1u << priority);
+    set_put(&vp->pending[priority], source, true);
+    vp->priorities |= PRIORITY_BIT(priority);
+}
+
+static inline void vplic_file_out(struct vplic *vp, uint32_t priority, uint32_t source)
+    REQUIRES(vp->lock)
+{
+    set_put(&vp->pending[priority], source, false);
+    if (vp->pending[priority].summary == 0) {
+        vp->priorities &= ~PRIORITY_BIT(priority);
+    }
 }
 
 /* Brings the external interrupt line of vCPU index to what the registers say. */
 static void vplic_update(struct vplic *vp, uint32_t index) REQUIRES(vp->lock)
 {
     struct vplic_context *ctx = &vp->contexts[index];
+    struct vcpu *vcpu = vp->chip.vm->vcpus[index];
     bool raised = vplic_best(vp, ctx, ctx->threshold) != 0;
 
     if (raised != ctx->raised) {
         ctx->raised = raised;
-        if (vcpu_irq_post(vp->chip.vm->vcpus[index], VCPU_IRQ_EXT, raised)) {
-            vp->kicks |= 1ull << index;
+        if (vcpu_irq_post(vcpu, VCPU_IRQ_EXT, raised)) {
+            if (vcpu->hart == arch_hart_self()) {
+                hart_kick(vcpu->hart);
+            } else {
+                vp->kicks |= 1ull << index;
+            }
         }
     }
 }
 
-static void vplic_unlock(struct vplic *vp) RELEASES(vp->lock)
+/* Apart, so that the usual case needs no stack frame. */
+static __attribute__((noinline)) void vplic_kick(const struct vplic *vp, uint64_t kicks)
+{
+    for (; kicks != 0; kicks &= kicks - 1u) {
+        hart_kick(vp->chip.vm->vcpus[first_bit(kicks)]->hart);
+    }
+}
+
+static inline void vplic_unlock(struct vplic *vp) RELEASES(vp->lock)
 {
     uint64_t kicks = vp->kicks;
 
     vp->kicks = 0;
     spin_unlock(&vp->lock);
-    for (uint32_t i = 0; kicks != 0; kicks >>= 1, i++) {
-        if ((kicks & 1u) != 0) {
-            hart_kick(vp->chip.vm->vcpus[i]->hart);
-        }
+    if (kicks != 0) {
+        vplic_kick(vp, kicks);
     }
 }
 
@@ -135,15 +152,6 @@ static void vplic_update_all(struct vplic *vp, uint64_t contexts) REQUIRES(vp->l
     }
 }
 
-static void vplic_set_pending(struct vplic *vp, uint32_t source, bool pending) REQUIRES(vp->lock)
-{
-    struct vplic_source *s = &vp->sources[source];
-
-    s->pending = pending;
-    vplic_file(vp, s->priority, source, pending);
-    vplic_update_all(vp, s->contexts);
-}
-
 /* The gateway: forwards a request if there is one and it may. */
 static void vplic_gate(struct vplic *vp, uint32_t source) REQUIRES(vp->lock)
 {
@@ -151,7 +159,9 @@ static void vplic_gate(struct vplic *vp, uint32_t source) REQUIRES(vp->lock)
 
     if (!s->in_service && !s->pending && (s->line || s->latched)) {
         s->latched = false;
-        vplic_set_pending(vp, source, true);
+        s->pending = true;
+        vplic_file_in(vp, s->priority, source);
+        vplic_update_all(vp, s->contexts);
     }
 }
 
@@ -160,8 +170,12 @@ static uint32_t vplic_claim_top(struct vplic *vp, uint32_t index) REQUIRES(vp->l
     uint32_t source = vplic_best(vp, &vp->contexts[index], 0);
 
     if (source != 0) {
-        vp->sources[source].in_service = true;
-        vplic_set_pending(vp, source, false);
+        struct vplic_source *s = &vp->sources[source];
+
+        s->in_service = true;
+        s->pending = false;
+        vplic_file_out(vp, s->priority, source);
+        vplic_update_all(vp, s->contexts);
     }
     return source;
 }
@@ -194,8 +208,8 @@ static void vplic_write_priority(struct vplic *vp, uint32_t source, uint32_t val
     struct vplic_source *s = &vp->sources[source];
 
     if (s->pending) {
-        vplic_file(vp, s->priority, source, false);
-        vplic_file(vp, value % PRIORITIES, source, true);
+        vplic_file_out(vp, s->priority, source);
+        vplic_file_in(vp, value % PRIORITIES, source);
     }
     s->priority = (uint8_t)(value % PRIORITIES);
     if (s->pending) {

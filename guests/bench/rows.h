@@ -6,12 +6,23 @@
 #ifndef GUESTS_BENCH_ROWS_H
 #define GUESTS_BENCH_ROWS_H
 
-/* clang-format off: one a line */
-#define BENCH_ROWS(row)                                                                            \
-    row(empty) row(sbi_get_spec_version) row(sbi_set_timer) row(sbi_unknown) row(ipi_self)         \
-        row(msi_self) row(rfence_i_self) row(irqchip_read) row(wired_irq_level)                    \
-            row(wired_irq_edge) row(timer_irq) row(doorbell_send) row(doorbell_receive)            \
-                row(message_send) row(message_receive)
+/* clang-format off */
+#define BENCH_ROWS(row)                                                                           \
+    row(empty)                                                                                    \
+    row(sbi_get_spec_version)                                                                     \
+    row(sbi_set_timer)                                                                            \
+    row(sbi_unknown)                                                                              \
+    row(ipi_self)                                                                                 \
+    row(msi_self)                                                                                 \
+    row(rfence_i_self)                                                                            \
+    row(irqchip_read)                                                                             \
+    row(wired_irq_level)                                                                          \
+    row(wired_irq_edge)                                                                           \
+    row(timer_irq)                                                                                \
+    row(doorbell_send)                                                                            \
+    row(doorbell_receive)                                                                         \
+    row(message_send)                                                                             \
+    row(message_receive)
 /* clang-format on */
 
 enum bench_row {

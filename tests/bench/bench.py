@@ -45,7 +45,7 @@ SECONDS = 120
 
 RAM_START, FOOTPRINT_START, FOOTPRINT_SIZE = 0x80000000, 0x80200000, 0x800000
 WARM_UP = 8             # first rounds of a row that are left out
-ROWS = re.findall(r"^ +row\((\w+)\)", (TOP / "guests/bench/rows.h").read_text(), re.M)
+ROWS = re.findall(r"(?<= )row\((\w+)\)", (TOP / "guests/bench/rows.h").read_text())
 FIELDS = ("hypervisor_insns", "firmware_insns", "guest_insns", "exits")
 
 # What a row of the guest is called in the table.
@@ -368,16 +368,17 @@ def trace(row, irqchip, symbols):
     marker = 2 * (ROWS.index(next(n for n in names if n in ROWS)) + 1)
     count, _ = run_counted(f"trace-{irqchip}", irqchip, 2, symbols, WORK / "bench.itb",
                            f",trace={marker}")
-    total, last, insns = {}, None, 0
+    total, path, last, insns = {}, [], None, 0
     for at, n in count.trace + [(None, 0)]:
         name = symbols.name(at) if at is not None else None
         if name != last:
             if last is not None:
-                print(f"{insns:6}  {last}")
+                path.append(f"{insns:6}  {last}")
             last, insns = name, 0
         insns += n
         if name is not None:
             total[name] = total.get(name, 0) + n
+    print("\n".join(path if len(path) < 200 else path[:100] + ["   ..."] + path[-100:]))
     print(f"{sum(total.values()):6}  in all")
     for name, n in sorted(total.items(), key=lambda item: -item[1]):
         print(f"{n:8}  {name}")
