@@ -58,7 +58,8 @@ static inline bool range_valid(uint64_t start, uint64_t size)
     return size != 0 && size - 1 <= UINT64_MAX - start;
 }
 
-/* [start, start + size) lies within [outer, outer + outer_size); false for an empty or wrapping one. */
+/* [start, start + size) lies within [outer, outer + outer_size); false for an empty or wrapping
+ * one. */
 static inline bool range_within(uint64_t start, uint64_t size, uint64_t outer, uint64_t outer_size)
 {
     return range_valid(start, size) && start >= outer && start - outer < outer_size &&

@@ -110,7 +110,8 @@ static inline struct channel_end *ipc_end(const struct vm *vm, uint64_t index)
     return index < vm->ipc->end_count ? vm->ipc->ends[index] : NULL;
 }
 
-/* For who is inside the gate, or has the lock of an end whose phase is OPEN: its mailbox' header. */
+/* For who is inside the gate, or has the lock of an end whose phase is OPEN: its mailbox'
+ * header. */
 static inline struct mailbox *channel_header(const struct channel_end *end)
 {
     arch_share_sync();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What there is to show: each VM's output, the shell's, and Curia's own lines, each in a ring of its
- * own (core/terminal.h says who sends them and when).
+ * What there is to show: each VM's output, the shell's, and Curia's own lines, each in a ring of
+ * its own (core/terminal.h says who sends them and when).
  *
  * A ring's lock serialises its writers. In a panic all locks are ignored.
  */

@@ -31,8 +31,8 @@ struct uart_ops {
 void console_set_uart(const struct uart_ops *ops);
 
 /*
- * Shows one whole hypervisor line with its prefix: at once during boot, later once this hart holds no
- * lock. Any hart, any lock above console.
+ * Shows one whole hypervisor line with its prefix: at once during boot, later once this hart holds
+ * no lock. Any hart, any lock above console.
  */
 void console_log(const char *line, size_t len);
 
@@ -62,8 +62,8 @@ void console_on_input(struct console *c, void (*fn)(void *arg), void *arg);
 /* The UART has input, or might: takes it all in. Hart 0, from its interrupt or the poll timer. */
 void console_poll(void);
 
-/* Prints the banner and starts to take input (interrupt or poll timer). After all VMs are made; other
- * harts do not run yet. */
+/* Prints the banner and starts to take input (interrupt or poll timer). After all VMs are made;
+ * other harts do not run yet. */
 void console_start(void);
 
 /* Own hart: HART_WORK_CONSOLE was seen; sends what this hart left in rings. */

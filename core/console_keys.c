@@ -3,8 +3,8 @@
  * The keyboard: whose it is, the escape key that gives it away, the shell's line editor, and each
  * VM's input. What is to be seen of that goes the way of all output.
  *
- * A VM's input ring is under that console's lock. All else is the own of the one hart that polls: hart
- * 0 of the machine, or the boot hart until console_keys_start() is through.
+ * A VM's input ring is under that console's lock. All else is the own of the one hart that polls:
+ * hart 0 of the machine, or the boot hart until console_keys_start() is through.
  */
 #include "core/arch.h"
 #include "core/console.h"

@@ -10,8 +10,8 @@
  *            (f) read work and requests; if any: mode = HART_HYP and handle it
  *            (g) enter the guest, or wait
  *
- * Fences (b) and (e) pair: either (c) sees the mode of (d), and a kick is sent, or (f) sees the work
- * of (a). A kick that arrives between (f) and (g) stays pending, since interrupts are off in
+ * Fences (b) and (e) pair: either (c) sees the mode of (d), and a kick is sent, or (f) sees the
+ * work of (a). A kick that arrives between (f) and (g) stays pending, since interrupts are off in
  * HS-mode, and ends the guest entry or the wait at once. The fast trap path never changes mode: a
  * kick for it is pending when the guest goes on.
  */

@@ -4,8 +4,8 @@
  * the power coordinator is told, since their locks are above it.
  *
  * live_vcpus counts what keeps a VM from being stopped: each vCPU that is not STOPPED, and, from
- * begin_load() until vCPU 0 is started or the load is given up, the load itself. Whoever takes it to
- * 0 runs stopped().
+ * begin_load() until vCPU 0 is started or the load is given up, the load itself. Whoever takes it
+ * to 0 runs stopped().
  */
 #include "core/lifecycle.h"
 
@@ -37,7 +37,7 @@ static struct hart *home_hart(const struct vm *vm)
     return vm->vcpus[0]->hart;
 }
 
-/* ---- start ------------------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static void begin_load(struct vm *vm) REQUIRES(vm->lock)
 {
@@ -136,12 +136,11 @@ void lifecycle_load(struct vm *vm)
     lifecycle_vcpu_left(vm);
 }
 
-/* ---- stop ------------------------------------------------------------------------------------- */
+/* ---- stop ------------------------------------------------------------------------------------ */
 
 static enum err begin_stop(struct vm *vm, enum stop_reason reason, bool restart) REQUIRES(vm->lock)
 {
     if (is_down(vm->state) || vm->state == VM_STOPPING) {
-        vm->restart_wanted = vm->restart_wanted && restart;
         return ERR_STATE;
     }
 
@@ -160,6 +159,9 @@ enum err lifecycle_stop(struct vm *vm, enum stop_reason reason, bool restart)
 
     spin_lock(&vm->lock);
     e = begin_stop(vm, reason, restart);
+    if (e != ERR_OK) { /* on its way down, or down and to be started again: that may be unwanted */
+        vm->restart_wanted = vm->restart_wanted && restart;
+    }
     spin_unlock(&vm->lock);
     return e;
 }
@@ -179,25 +181,34 @@ static void graceful_timeout(struct timer *t)
 
 enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
 {
-    enum err e;
+    enum err e = ERR_STATE;
+    bool first = false;
 
-    if (vm_state(vm) != VM_RUNNING) {
-        return ERR_STATE;
-    }
-    e = power_ctl_ask_stop(vm, restart);
-    if (e != ERR_OK) {
-        return e;
-    }
-
+    /* Before the guest hears of it: it may obey at once. */
     spin_lock(&vm->lock);
     if (vm->state == VM_RUNNING) {
+        first = !vm->stop_asked;
         vm->stop_asked = true;
         vm->asked_restart = restart;
         timer_arm(&vm->timer, home_hart(vm), arch_now() + us_to_ticks(vm->config->power.stop_us),
                   graceful_timeout);
+        e = ERR_OK;
     }
     spin_unlock(&vm->lock);
-    return ERR_OK;
+    if (e != ERR_OK) {
+        return e;
+    }
+
+    e = power_ctl_ask_stop(vm, restart);
+    if (e != ERR_OK && first) {
+        spin_lock(&vm->lock);
+        if (vm->stop_asked) { /* else it has stopped, and the timer may be another's */
+            vm->stop_asked = false;
+            timer_cancel(&vm->timer);
+        }
+        spin_unlock(&vm->lock);
+    }
+    return e;
 }
 
 void lifecycle_crash(struct vm *vm, const struct vm_fault *fault, const char *what)
@@ -224,24 +235,27 @@ void lifecycle_srst(struct vcpu *caller, bool reset, bool warm, bool failure)
     enum srst_policy policy = reset ? vm->config->srst_reset : vm->config->srst;
     enum stop_reason reason = reset ? STOP_REBOOT : STOP_SHUTDOWN;
     bool restart = reset && policy == SRST_SELF;
+    bool asked;
 
     spin_lock(&vm->lock);
-    if (policy == SRST_PLATFORM) {
-        vm->srst_platform = true;
-        vm->srst_kind = !reset ? POWER_OFF : warm ? POWER_RESET_WARM : POWER_RESET_COLD;
-    }
+    asked = vm->stop_asked; /* of this VM alone: then that is what its SRST means */
     if (failure && !reset) {
         reason = STOP_CRASH;
-        vm->fault = (struct vm_fault){arch_vcpu_pc(caller), 0, 0};
-    } else if (vm->stop_asked) {
+    } else if (asked) {
         reason = STOP_ASKED;
         restart = vm->asked_restart;
     }
-    (void)!begin_stop(vm, reason, restart);
+    if (begin_stop(vm, reason, restart) == ERR_OK) {
+        vm->srst_platform = policy == SRST_PLATFORM && !asked;
+        vm->srst_kind = !reset ? POWER_OFF : warm ? POWER_RESET_WARM : POWER_RESET_COLD;
+        if (reason == STOP_CRASH) {
+            vm->fault = (struct vm_fault){arch_vcpu_pc(caller), 0, 0};
+        }
+    }
     spin_unlock(&vm->lock);
 }
 
-/* ---- stopped ---------------------------------------------------------------------------------- */
+/* ---- stopped --------------------------------------------------------------------------------- */
 
 static void backoff_over(struct timer *t)
 {

@@ -8,7 +8,8 @@
 
 #include "core/vm.h"
 
-/* OFF or CRASHED -> LOADING. ERR_EXISTS: it runs; ERR_STATE: stopping, or a power transition is under way. */
+/* OFF or CRASHED -> LOADING. ERR_EXISTS: it runs; ERR_STATE: stopping, or a power transition is
+ * under way. */
 enum err lifecycle_start(struct vm *vm) MUST_CHECK;
 
 /*
@@ -23,7 +24,8 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart) MUST_CHECK;
 /* The VM cannot go on: stops it with the reason recorded and lets its crash policy decide. */
 void lifecycle_crash(struct vm *vm, const struct vm_fault *fault, const char *what);
 
-/* A guest's SRST (shutdown, or reset), by its manifest's policy. The calling vCPU does not return. */
+/* A guest's SRST (shutdown, or reset), by its manifest's policy. The calling vCPU does not
+ * return. */
 void lifecycle_srst(struct vcpu *caller, bool reset, bool warm, bool failure);
 
 /*

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Layout in the VM's first RAM region: the kernel where its boot header wants it (at the start
- * without a header), the initrd behind what the kernel claims, the FDT at the end, out of the way of
- * a kernel that does not say how much it claims. RISC-V Linux takes all of them anywhere in RAM, the
- * kernel at a multiple of 2 MiB [Linux, RISC-V boot requirements].
+ * without a header), the initrd behind what the kernel claims, the FDT at the end, out of the way
+ * of a kernel that does not say how much it claims. RISC-V Linux takes all of them anywhere in RAM,
+ * the kernel at a multiple of 2 MiB [Linux, RISC-V boot requirements].
  *
  * Loads of several VMs run side by side on their own harts. Only the buffer in which FDTs are
  * written is shared, under its lock.

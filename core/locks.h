@@ -6,9 +6,9 @@
  *
  *     power > vm > vcpu > device > channel > irqchip > hart (timers) > pool > console > log
  *
- * irqchip: a VM's interrupt controller (devices and channels raise its sources), then the machine's.
- * Nothing is called back upwards with a lower lock held: an event that has to go up (a VM has
- * stopped) is raised after the lower lock is dropped.
+ * irqchip: a VM's interrupt controller (devices and channels raise its sources), then the
+ * machine's. Nothing is called back upwards with a lower lock held: an event that has to go up (a
+ * VM has stopped) is raised after the lower lock is dropped.
  */
 #ifndef CORE_LOCKS_H
 #define CORE_LOCKS_H

@@ -136,9 +136,9 @@ struct manifest {
 typedef void (*manifest_report)(void *arg, const char *node, const char *prop, const char *text);
 
 /*
- * Reads and checks blob; all mistakes are reported, not just the first. board may be NULL at a desk:
- * then what needs the machine is not checked. image_exists answers for names of the bundle (NULL:
- * not checked). ERR_INVALID: at least one finding. Storage from the pool.
+ * Reads and checks blob; all mistakes are reported, not just the first. board may be NULL at a
+ * desk: then what needs the machine is not checked. image_exists answers for names of the bundle
+ * (NULL: not checked). ERR_INVALID: at least one finding. Storage from the pool.
  */
 enum err manifest_read(struct manifest *m, const void *blob, size_t size, const struct board *board,
                        bool (*image_exists)(void *arg, const char *name), void *image_arg,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The hypervisor's own small shell: what a line typed to it does. Its terminal is core/console.c's. */
+/* The hypervisor's own small shell: what a line typed to it does. Its terminal is
+ * core/console.c's. */
 #ifndef CORE_SHELL_H
 #define CORE_SHELL_H
 

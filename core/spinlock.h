@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A ticket lock. Fair, so a hart that hammers a lock cannot keep another out; the wait is bounded by
- * the number of harts times the longest section. Never held across a guest entry or a wait.
+ * A ticket lock. Fair, so a hart that hammers a lock cannot keep another out; the wait is bounded
+ * by the number of harts times the longest section. Never held across a guest entry or a wait.
  *
  * Curia runs with interrupts off in HS-mode (they are taken at exits and while waiting), so a lock
  * needs no interrupt masking.

@@ -5,8 +5,8 @@
  *
  * Nobody waits for the UART on another's behalf. What a console has to say goes into its own ring;
  * then its writer takes the screen, if it is free, and sends. If it is not, the bytes stay, and the
- * hart that has the screen tells the writer's hart when it lets go: so a VM's bytes are sent in that
- * VM's own time, and one that floods its console delays no other.
+ * hart that has the screen tells the writer's hart when it lets go: so a VM's bytes are sent in
+ * that VM's own time, and one that floods its console delays no other.
  *
  * Why none is forgotten: a writer fills the ring (a) and then tries the screen under its lock (b);
  * the holder gives it back under the same lock and looks for full rings there (c). If (b) was too

@@ -53,9 +53,9 @@ enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque)
     }
 
     /*
-     * The winner alone writes start_pc: START_PENDING keeps others out, and the vCPU's hart looks at
-     * it only after the request (release in vcpu_request()). live_vcpus counts it from here on, so a
-     * VM whose last running vCPU leaves meanwhile is not taken for stopped.
+     * The winner alone writes start_pc: START_PENDING keeps others out, and the vCPU's hart looks
+     * at it only after the request (release in vcpu_request()). live_vcpus counts it from here on,
+     * so a VM whose last running vCPU leaves meanwhile is not taken for stopped.
      */
     atomic_fetch_add_explicit(&v->vm->live_vcpus, 1, memory_order_relaxed);
     if (!atomic_compare_exchange_strong_explicit(&v->state, &expected, VCPU_START_PENDING,
@@ -105,8 +105,8 @@ static void load(struct vcpu *v)
 }
 
 /*
- * A start that was posted while the VM was being stopped is undone here: the starter saw the VM run,
- * the stop went out before this vCPU left STOPPED and so passed it by.
+ * A start that was posted while the VM was being stopped is undone here: the starter saw the VM
+ * run, the stop went out before this vCPU left STOPPED and so passed it by.
  */
 static void start(struct vcpu *v)
 {

@@ -82,8 +82,8 @@ void vcpu_request(struct vcpu *v, uint32_t requests);
 void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level);
 
 /*
- * The same without the kick. True: the caller owes hart_kick(v->hart). For who holds a lock that the
- * kicked hart will want, and kicks when it is dropped. Any hart.
+ * The same without the kick. True: the caller owes hart_kick(v->hart). For who holds a lock that
+ * the kicked hart will want, and kicks when it is dropped. Any hart.
  */
 bool vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level) MUST_CHECK;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VM: what the policy knows of it. The port embeds this in its own structure, which holds stage 2.
+ * A VM: what the policy knows of it. The port embeds this in its own structure, which holds
+ * stage 2.
  */
 #ifndef CORE_VM_H
 #define CORE_VM_H
@@ -95,8 +96,8 @@ static inline struct vcpu *vm_vcpu(const struct vm *vm, uint64_t index)
 }
 
 /*
- * Takes the RAM that VM index must have at its own addresses. For all VMs before the first is built,
- * so that none is given what another needs. Boot hart. On error *why names the cause.
+ * Takes the RAM that VM index must have at its own addresses. For all VMs before the first is
+ * built, so that none is given what another needs. Boot hart. On error *why names the cause.
  */
 enum err vm_take_identity_ram(uint32_t index, const char **why) MUST_CHECK;
 

@@ -3,8 +3,8 @@
  * The machine's PLIC. A source is enabled in its hart's context from attach on, and masked by
  * priority 0: a completion is ignored where the source is not enabled, so a source disabled between
  * claim and completion would be lost for good. All priorities are 1, all thresholds 0. A claimed
- * level source is silent until it is completed, which any hart may do. A hart's context is good from
- * plic_hart_init() on.
+ * level source is silent until it is completed, which any hart may do. A hart's context is good
+ * from plic_hart_init() on.
  *
  * lock guards the enable registers, which sources share, and irqs; all else is one access a source.
  */

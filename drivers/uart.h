@@ -12,7 +12,8 @@
 /*
  * The 16550 family: byte or 32-bit registers (reg-io-width), any distance (reg-shift, reg-offset).
  * Speed and format stay as the firmware left them. NULL: not of the family, or it cannot be mapped.
- * Boot hart, once; console_set_uart() is the caller's. Its operations are serialised by the console.
+ * Boot hart, once; console_set_uart() is the caller's. Its operations are serialised by the
+ * console.
  */
 const struct uart_ops *uart_ns16550_open(const struct board *board, const struct board_device *dev);
 

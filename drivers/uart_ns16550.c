@@ -4,8 +4,8 @@
  * loses characters, not the machine. Received characters are taken by interrupt where the machine's
  * irqchip is known, else by the console's timer.
  *
- * One device. put and flush are called by whoever has the terminal's screen, get by the one hart that
- * polls, perhaps at the same moment: it only reads.
+ * One device. put and flush are called by whoever has the terminal's screen, get by the one hart
+ * that polls, perhaps at the same moment: it only reads.
  */
 #include "drivers/uart.h"
 

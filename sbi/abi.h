@@ -96,7 +96,7 @@
 
 #endif /* __KERNEL__ */
 
-/* ---- Curia ------------------------------------------------------------------------------------ */
+/* ---- Curia ----------------------------------------------------------------------------------- */
 
 #define CURIA_IMPL_ID      0x435552 /* "CUR", until one is registered */
 #define CURIA_IMPL_VERSION 0x000100 /* major << 16 | minor << 8 | patch: 0.1.0 */
@@ -135,15 +135,15 @@
 /*
  * Records of the ring start at multiples of 8: u32 length, u32 zero, then the message, padded to 8.
  * They wrap at the ring's end at any byte. head and tail are free-running byte counts; their
- * difference never exceeds ring_bytes. A reader that takes messages while CURIA_MAILBOX_WANT_ROOM is
- * set in want calls CURIA_IPC_MAILBOX_ROOM afterwards, so that a refused sender hears of it.
+ * difference never exceeds ring_bytes. A reader that takes messages while CURIA_MAILBOX_WANT_ROOM
+ * is set in want calls CURIA_IPC_MAILBOX_ROOM afterwards, so that a refused sender hears of it.
  */
 #define CURIA_IPC_MAILBOX_ROOM  5 /* (end): room was made; clears want, tells the peer */
 #define CURIA_MAILBOX_WANT_ROOM 1
 
 /*
- * PWR. Events come as an edge interrupt (FDT /curia/power); the guest takes them with EVENT until it
- * answers 0.
+ * PWR. Events come as an edge interrupt (FDT /curia/power); the guest takes them with EVENT until
+ * it answers 0.
  */
 #define CURIA_PWR_LISTEN    0 /* (on) */
 #define CURIA_PWR_REQUEST   1 /* (kind, reason, flags) -> txn */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * DBCN: the VM's console. Buffers are the VM's own RAM, checked whole before the first byte moves.
- * A call moves at most CALL_BYTES, so that no guest holds a hart for as long as it likes; callers go
- * on where it ended, as the text wants them to. [SBI 3.0 §12]
+ * A call moves at most CALL_BYTES, so that no guest holds a hart for as long as it likes; callers
+ * go on where it ended, as the text wants them to. [SBI 3.0 §12]
  */
 #include "core/console.h"
 #include "core/vm.h"

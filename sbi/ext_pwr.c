@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PWR: power transitions as a VM takes part in them (docs/abi.md, docs/power.md). Who may do what is
- * the coordinator's to say; here are only the arguments. No lock.
+ * PWR: power transitions as a VM takes part in them (docs/abi.md, docs/power.md). Who may do what
+ * is the coordinator's to say; here are only the arguments. No lock.
  */
 #include "core/memmap.h"
 #include "core/power_ctl.h"

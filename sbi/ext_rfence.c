@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * RFENCE: fences on vCPUs of the VM. One that names the caller alone is done on the fast path;
- * others wait for their targets and so need the general one. The HFENCE functions are for guests with H,
- * which Curia's have not. [SBI 3.0 §8]
+ * others wait for their targets and so need the general one. The HFENCE functions are for guests
+ * with H, which Curia's have not. [SBI 3.0 §8]
  */
 #include "core/addr.h"
 #include "core/vm.h"

@@ -73,8 +73,8 @@ bool sbi_legacy_offers(uint64_t eid);
 bool sbi_offers(const struct vcpu *v, uint64_t eid);
 
 /*
- * Parts of sbi_fast(), under its conditions. IPI serves any call, RFENCE what fails or names no vCPU
- * but the caller.
+ * Parts of sbi_fast(), under its conditions. IPI serves any call, RFENCE what fails or names no
+ * vCPU but the caller.
  */
 bool sbi_ipi_fast(struct vcpu *v, uint64_t a[8]);
 bool sbi_rfence_fast(struct vcpu *v, uint64_t a[8]);
@@ -83,8 +83,8 @@ bool sbi_rfence_fast(struct vcpu *v, uint64_t a[8]);
 bool sbi_ipc_fast(struct vcpu *v, uint64_t a[8]);
 
 /*
- * The vCPUs that (mask, base) names: value is a bit mask of vCPU numbers. base UINT64_MAX means all.
- * All named must exist: SBI_ERR_INVALID_PARAM otherwise, and value 0. [SBI 3.0 §3.1]
+ * The vCPUs that (mask, base) names: value is a bit mask of vCPU numbers. base UINT64_MAX means
+ * all. All named must exist: SBI_ERR_INVALID_PARAM otherwise, and value 0. [SBI 3.0 §3.1]
  */
 struct sbi_ret sbi_hart_mask(const struct vcpu *v, uint64_t mask, uint64_t base);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The first instructions of the boot hart and of every other one, and the trap vector for traps that
- * HS-mode itself causes.
+ * The first instructions of the boot hart and of every other one, and the trap vector for traps
+ * that HS-mode itself causes.
  *
  * Position independent until translation is on: symbols are reached relative to the pc, and the
  * virtual addresses come as constants. No identity mapping is needed: the fetch after the write of

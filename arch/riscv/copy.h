@@ -3,9 +3,9 @@
  * Wide copies and clears between any two alignments. Pure; the host tests them.
  *
  * Where both sides are aligned alike, the ends are moved in naturally aligned pieces that are not
- * torn, the rest by 64 bytes a turn. Where they are not, the destination is written in aligned words
- * made of two aligned words of the source; no byte outside the aligned words that hold the source is
- * read. Ranges do not overlap.
+ * torn, the rest by 64 bytes a turn. Where they are not, the destination is written in aligned
+ * words made of two aligned words of the source; no byte outside the aligned words that hold the
+ * source is read. Ranges do not overlap.
  */
 #ifndef ARCH_RISCV_COPY_H
 #define ARCH_RISCV_COPY_H

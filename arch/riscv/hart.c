@@ -109,8 +109,8 @@ _Noreturn void rv_hart_main(struct rv_hart *hart)
     hart_ready(hart);
 
     /*
-     * The acquire load pairs with the release in rv_harts_go(): all that the boot hart built. A kick
-     * sent before the wfi stays pending and ends it.
+     * The acquire load pairs with the release in rv_harts_go(): all that the boot hart built. A
+     * kick sent before the wfi stays pending and ends it.
      */
     while (atomic_load_explicit(&go, memory_order_acquire) == 0) {
         __asm__ volatile("wfi" ::: "memory");

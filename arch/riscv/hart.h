@@ -33,7 +33,8 @@ struct rv_hart {
 
     struct hart core;
 
-    /* Own hart: whose state is in its VS CSRs and in its FP registers, or NULL. The guest side's. */
+    /* Own hart: whose state is in its VS CSRs and in its FP registers, or NULL. The guest
+     * side's. */
     struct rv_vcpu *resident;
 
     uint64_t share_maps; /* own hart: the share slots (mmu.c) as it knows them */
@@ -101,8 +102,8 @@ extern struct rv_features rv_features;
 typedef char rv_isa_name[12];
 
 /*
- * Which of the names (lower case, "h", "sstc"; 64 at most) does the FDT say this hart has: bit i for
- * names[i]. One pass over what the FDT says. Pure.
+ * Which of the names (lower case, "h", "sstc"; 64 at most) does the FDT say this hart has: bit i
+ * for names[i]. One pass over what the FDT says. Pure.
  */
 uint64_t rv_isa_have(const struct board_hart *hart, const rv_isa_name *names, size_t count);
 
@@ -128,8 +129,8 @@ void rv_hart_init_csrs(void);
 void rv_handle_irqs(struct rv_hart *hart);
 
 /*
- * The vector for traps taken in HS-mode: stvec outside rv_run(), or jumped to by its vector with all
- * registers as they were at the trap. Such a trap is Curia's own fault: dumps and panics.
+ * The vector for traps taken in HS-mode: stvec outside rv_run(), or jumped to by its vector with
+ * all registers as they were at the trap. Such a trap is Curia's own fault: dumps and panics.
  */
 void rv_hyp_trap(void);
 

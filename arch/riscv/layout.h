@@ -12,8 +12,8 @@
  *
  * The loader finds RV_FOOTPRINT in the image's header as its size: so much memory from the image's
  * start on is free for it. What the image leaves of it is the arena: 8 MiB do for 64 harts (9 KiB
- * each: stack and state) and 64 VMs (30 to 60 KiB each: stage 2, vCPUs, consoles). Only what is used
- * of it is ever written.
+ * each: stack and state) and 64 VMs (30 to 60 KiB each: stage 2, vCPUs, consoles). Only what is
+ * used of it is ever written.
  */
 #ifndef ARCH_RISCV_LAYOUT_H
 #define ARCH_RISCV_LAYOUT_H

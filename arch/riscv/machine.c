@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The machine as a whole: its end, its identity, and the report of a trap that is Curia's own fault. */
+/* The machine as a whole: its end, its identity, and the report of a trap that is Curia's own
+ * fault. */
 #include "arch/riscv/csr.h"
 #include "arch/riscv/early.h"
 #include "arch/riscv/fw_sbi.h"

@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Maps the whole arena and gives it to the pool. Boot hart, first thing; base: where the image is. */
+/* Maps the whole arena and gives it to the pool. Boot hart, first thing; base: where the image
+ * is. */
 void mmu_init(void);
 
 /* Where the image was loaded, and the physical address of anything in image or arena. */
@@ -28,7 +29,8 @@ const void *mmu_map_blob(hpa_t start, uint64_t size) MUST_CHECK;
 const void *mmu_map_fdt(hpa_t start) MUST_CHECK;
 
 /*
- * Stack of stack slot slot (the boot hart has slot 0 already) from the arena; its top, 0: no memory.
+ * Stack of stack slot slot (the boot hart has slot 0 already) from the arena; its top, 0: no
+ * memory.
  */
 uint64_t mmu_map_stack(uint32_t slot) MUST_CHECK;
 

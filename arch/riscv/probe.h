@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Instructions that may trap because the hart lacks them, tried with stvec turned to the instruction
- * after. The trap itself is then a jump: HS-mode runs with interrupts off, and what the trap writes
- * (sepc, scause, stval, sstatus.SPP, hstatus) holds nothing between traps.
+ * Instructions that may trap because the hart lacks them, tried with stvec turned to the
+ * instruction after. The trap itself is then a jump: HS-mode runs with interrupts off, and what the
+ * trap writes (sepc, scause, stval, sstatus.SPP, hstatus) holds nothing between traps.
  */
 #ifndef ARCH_RISCV_PROBE_H
 #define ARCH_RISCV_PROBE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * memset and memcpy in place of picolibc's, which go byte by byte: clearing what the arena hands out
- * would be most of the boot. The byte loops are volatile, or the compiler would see a memset in them
- * and call it. Not for the host.
+ * memset and memcpy in place of picolibc's, which go byte by byte: clearing what the arena hands
+ * out would be most of the boot. The byte loops are volatile, or the compiler would see a memset in
+ * them and call it. Not for the host.
  */
 #include "arch/riscv/copy.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Windows: how a hart touches memory that is not the hypervisor's. Each hart has two slots of 2 MiB,
- * each a single leaf entry that only this hart writes and whose addresses only this hart uses, so
- * fences are local. A slot is empty but while one pass of one call runs.
+ * Windows: how a hart touches memory that is not the hypervisor's. Each hart has two slots of 2
+ * MiB, each a single leaf entry that only this hart writes and whose addresses only this hart uses,
+ * so fences are local. A slot is empty but while one pass of one call runs.
  */
 #include "arch/riscv/copy.h"
 #include "arch/riscv/probe.h"
@@ -31,8 +31,8 @@ static void slot_set(enum slot slot, uint64_t pte)
     char *va = self->window + slot * RV_WINDOW_BYTES;
 
     /*
-     * The fence orders the store of the entry before walks that follow, and drops what was cached of
-     * the old entry, its absence included.
+     * The fence orders the store of the entry before walks that follow, and drops what was cached
+     * of the old entry, its absence included.
      */
     atomic_store_explicit(&self->window_pte[slot], pte, memory_order_relaxed);
     __asm__ volatile("sfence.vma %0" ::"r"(va) : "memory");

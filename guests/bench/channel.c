@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Doorbells and messages from this VM to another over the channel "bench". The two keep step by a shared
- * region of that name: the receiver says, inside its window, that it is about to wait, and how many
- * it has received; so that no arrival falls outside a window, on however slow a machine.
+ * Doorbells and messages from this VM to another over the channel "bench". The two keep step by a
+ * shared region of that name: the receiver says, inside its window, that it is about to wait, and
+ * how many it has received; so that no arrival falls outside a window, on however slow a machine.
  */
 #include "guests/bench/bench.h"
 #include "guests/lib/board.h"
@@ -48,7 +48,7 @@ static void until(_Atomic uint32_t *word, uint32_t value)
     }
 }
 
-/* ---- the sender ----------------------------------------------------------------------------------- */
+/* ---- the sender ------------------------------------------------------------------------------ */
 
 static void on_nothing(void *unused)
 {
@@ -92,7 +92,7 @@ void bench_channel(void)
     BENCH_SEND(message_send, count, send());
 }
 
-/* ---- the receiver --------------------------------------------------------------------------------- */
+/* ---- the receiver ---------------------------------------------------------------------------- */
 
 static void on_bell(void *unused)
 {

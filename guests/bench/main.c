@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The guest of `make bench`. It does each operation BENCH_ROUNDS times between two marker instructions
- * that have no effect; whoever runs it under a counter (tests/bench) learns what lies between them.
- * It runs natively too: what the machine then lacks is left out.
+ * The guest of `make bench`. It does each operation BENCH_ROUNDS times between two marker
+ * instructions that have no effect; whoever runs it under a counter (tests/bench) learns what lies
+ * between them. It runs natively too: what the machine then lacks is left out.
  *
  * Modes by bootargs: bench (default), peer: the other end of channel "bench", boot: ends at once.
- * Interrupts are off but where an operation takes one: so it is taken at the same instruction each time.
+ * Interrupts are off but where an operation takes one: so it is taken at the same instruction each
+ * time.
  */
 #include "guests/bench/bench.h"
 
@@ -52,7 +53,7 @@ static void check_irqs(const char *row, uint64_t before, uint64_t each)
     }
 }
 
-/* ---- calls -------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static void bench_calls(void)
 {
@@ -66,7 +67,7 @@ static void bench_calls(void)
     BENCH(rfence_i_self, sbi_call(SBI_EXT_RFENCE, SBI_RFENCE_FENCE_I, 1, self, 0, 0));
 }
 
-/* ---- interrupts to itself ----------------------------------------------------------------------- */
+/* ---- interrupts to itself -------------------------------------------------------------------- */
 
 static void on_irq(void *unused)
 {
@@ -109,7 +110,7 @@ static void bench_irqs(void)
     }
 }
 
-/* ---- a wired device: the board's RTC ------------------------------------------------------------ */
+/* ---- a wired device: the board's RTC --------------------------------------------------------- */
 
 static void find_rtc(void)
 {
@@ -183,7 +184,7 @@ static void bench_wired(void)
     mmio_write32(rtc + RTC_IRQ_ENABLED, 0);
 }
 
-/* ---- all ---------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 void guest_main(void)
 {

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A QEMU TCG plugin that counts instructions of each hart by whose they are: firmware, hypervisor or
- * guest (natively: firmware or kernel), and the entries into the hypervisor's trap vector. The guest
- * says between which points by marker instructions, `slti x0, x0, N`, N from 2 to 2047; each writes a
- * line with the counters of its hart.
+ * A QEMU TCG plugin that counts instructions of each hart by whose they are: firmware, hypervisor
+ * or guest (natively: firmware or kernel), and the entries into the hypervisor's trap vector. The
+ * guest says between which points by marker instructions, `slti x0, x0, N`, N from 2 to 2047; each
+ * writes a line with the counters of its hart.
  *
- * Whose an instruction is, its place in the machine's memory tells: the firmware lies at the start of
- * RAM, up to where it loads the next stage; the hypervisor in the range of its image; all else is
- * guest. That holds before and after translation is turned on, and whatever guest addresses are. It
- * is checked all the same: the hypervisor is entered from the guest through its trap vector only, and
- * left for it by sret only. A jump of another kind is counted as stray.
+ * Whose an instruction is, its place in the machine's memory tells: the firmware lies at the start
+ * of RAM, up to where it loads the next stage; the hypervisor in the range of its image; all else
+ * is guest. That holds before and after translation is turned on, and whatever guest addresses are.
+ * It is checked all the same: the hypervisor is entered from the guest through its trap vector
+ * only, and left for it by sret only. A jump of another kind is counted as stray.
  *
- * Arguments: out=FILE; hyp=START+SIZE, both hexadecimal, and vector=ADDRESS (none of these natively);
- * profile=FILE: how often each hypervisor address ran before the first guest instruction;
- * trace=N: what the hypervisor ran in the fourth window that marker N begins, in out.
+ * Arguments: out=FILE; hyp=START+SIZE, both hexadecimal, and vector=ADDRESS (none of these
+ * natively); profile=FILE: how often each hypervisor address ran before the first guest
+ * instruction; trace=N: what the hypervisor ran in the fourth window that marker N begins, in out.
  *
- * QEMU's plugin API, version 4 [QEMU 10.0, docs/devel/tcg-plugins.rst]: declared here as far as it is
- * used, because Debian ships no header. Counters are inline operations on a scoreboard, one slot a
- * vCPU. out, the list of blocks and the addresses learned are under `lock`; struct vcpu_state belongs
- * to its vCPU's thread.
+ * QEMU's plugin API, version 4 [QEMU 10.0, docs/devel/tcg-plugins.rst]: declared here as far as it
+ * is used, because Debian ships no header. Counters are inline operations on a scoreboard, one slot
+ * a vCPU. out, the list of blocks and the addresses learned are under `lock`; struct vcpu_state
+ * belongs to its vCPU's thread.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -29,7 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the API ---------------------------------------------------------------------------------- */
+/* ---- the API --------------------------------------------------------------------------------- */
 
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb;
@@ -72,7 +72,7 @@ extern int qemu_plugin_version;
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int argc, char **argv);
 int qemu_plugin_version = 4;
 
-/* ---- state ------------------------------------------------------------------------------------ */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 #define RAM_START      0x80000000u /* of QEMU's virt machine, its firmware there */
 #define FIRMWARE_BYTES 0x200000u   /* the next stage lies behind it */
@@ -150,7 +150,7 @@ static void write_marker(unsigned int vcpu, uint32_t n)
     pthread_mutex_unlock(&count.lock);
 }
 
-/* ---- while it runs ---------------------------------------------------------------------------- */
+/* ---- while it runs --------------------------------------------------------------------------- */
 
 static void on_marker(unsigned int vcpu, void *userdata)
 {
@@ -206,7 +206,7 @@ static void on_block(unsigned int vcpu, void *userdata)
     }
 }
 
-/* ---- while it is translated ------------------------------------------------------------------- */
+/* ---- while it is translated ------------------------------------------------------------------ */
 
 static enum side side_of(uint64_t vaddr, const char *host)
 {
@@ -272,7 +272,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, b);
 }
 
-/* ---- start and end ---------------------------------------------------------------------------- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 static void write_profile(void)
 {

@@ -5,9 +5,9 @@
  *       tests/unit/sbi_env.c */
 /*
  * libFuzzer target for SBI dispatch: a run of calls with any registers, by any vCPU that runs, on
- * the path that a trap would take. Checked after each: registers that a call must keep are kept, legacy
- * calls keep a1, an error comes with a1 = 0, a fast path that declines has touched no register,
- * nothing is written outside the caller's RAM, and that only by calls that write.
+ * the path that a trap would take. Checked after each: registers that a call must keep are kept,
+ * legacy calls keep a1, an error comes with a1 = 0, a fast path that declines has touched no
+ * register, nothing is written outside the caller's RAM, and that only by calls that write.
  *
  * Input: steps. First byte: bits 1:0 vCPU; bits 7:2 0: its hart comes by; 1: an interrupt for it;
  * else a call. A call: EID, FID, a0 to a5, each a byte that picks a known value or, if it is 255,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The fake port: core/arch.h on the host. "Physical" memory is host arrays; harts, VMs and vCPUs
- * are structures that record what the policy asks of them; time stands still unless a test moves it.
- * Whatever the real port forbids (an address that is no memory, a fence for a vCPU that is not
+ * are structures that record what the policy asks of them; time stands still unless a test moves
+ * it. Whatever the real port forbids (an address that is no memory, a fence for a vCPU that is not
  * loaded) aborts the test with a message.
  *
  * A test calls fake_init() first and fake_end() last; all memory is given back there. The fakes of
@@ -93,12 +93,12 @@ struct fake {
     enum arch_reset reset_kind;
     bool reset_failed;
     struct arch_ids ids;
-    const void *bundle;     /* what arch_bundle() answers */
-    uint32_t map_budget;    /* arch_vm_map() fails with ERR_NO_MEMORY after so many more */
-    uint32_t share_budget;  /* standing mappings left */
-    uint32_t shares;        /* open */
+    const void *bundle;           /* what arch_bundle() answers */
+    uint32_t map_budget;          /* arch_vm_map() fails with ERR_NO_MEMORY after so many more */
+    uint32_t share_budget;        /* standing mappings left */
+    uint32_t shares;              /* open */
     _Atomic uint32_t share_syncs; /* arch_share_sync() */
-    uint32_t msi_pages;     /* interrupt files left, all harts together */
+    uint32_t msi_pages;           /* interrupt files left, all harts together */
     uint32_t create_budget; /* arch_vm_create(), arch_vcpu_create(): NULL after so many more */
     _Atomic uint64_t bytes_read, bytes_written; /* through windows */
     /* What happens elsewhere while this hart spins or waits. NULL: nothing does. */

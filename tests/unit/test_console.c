@@ -4,8 +4,9 @@
    tests/unit/fake_core.c libfdt */
 /*
  * The shared terminal: what reaches the screen when several VMs write, and who gets the keyboard.
- * The screen is modelled as a terminal that knows CR, LF, BS, CSI K, J, D and C, so that tests read what a
- * person would see. One console_start() for all tests; each begins with the keyboard at VM 0.
+ * The screen is modelled as a terminal that knows CR, LF, BS, CSI K, J, D and C, so that tests read
+ * what a person would see. One console_start() for all tests; each begins with the keyboard at VM
+ * 0.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,8 +4,8 @@
    tests/unit/fake_core.c libfdt */
 /* TSAN */
 /*
- * Several harts write at once, much more than their rings hold: every line comes out once, whole and
- * in its VM's order, though none sends another's.
+ * Several harts write at once, much more than their rings hold: every line comes out once, whole
+ * and in its VM's order, though none sends another's.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: drivers/plic.c tests/unit/fake_arch.c tests/unit/fake_core.c */
 /*
- * The PLIC driver on registers that are plain memory: what is written where, and that a source which
- * was attached before its hart was started outlives what firmware does to that hart's context then.
+ * The PLIC driver on registers that are plain memory: what is written where, and that a source
+ * which was attached before its hart was started outlives what firmware does to that hart's context
+ * then.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,7 +91,8 @@ static void test_clears_what_an_earlier_boot_left(void **state)
     assert_int_equal(*reg(ENABLE(0, 0)), UINT32_MAX); /* another's */
 }
 
-/* OpenSBI's warm start of a hart: enables off, threshold at its highest, in that hart's contexts. */
+/* OpenSBI's warm start of a hart: enables off, threshold at its highest, in that hart's
+ * contexts. */
 static void test_outlives_the_start_of_its_hart(void **state)
 {
     struct host_irq uart = irq_of(10, 2), rtc = irq_of(11, 2), far = irq_of(SOURCES, 2);

@@ -39,8 +39,8 @@ _Noreturn void power_ctl_commit_hart(void)
 }
 
 /*
- * Hands the processor on, where another hart could do harm: after requests were taken and before the
- * mode says so, and in the middle of the guest. Two processors alone would rarely meet there.
+ * Hands the processor on, where another hart could do harm: after requests were taken and before
+ * the mode says so, and in the middle of the guest. Two processors alone would rarely meet there.
  */
 static void elsewhere(uint32_t chance)
 {

@@ -2,8 +2,8 @@
 /* LINK: drivers/uart_ns16550.c core/timer.c core/hart.c */
 /*
  * The 16550 driver on registers that are plain memory: placement (reg-shift, reg-io-width,
- * reg-offset), refusal of what makes no sense, bounded waits. The port and the board are stand-ins of
- * this file, because registers must be where the test can see them.
+ * reg-offset), refusal of what makes no sense, bounded waits. The port and the board are stand-ins
+ * of this file, because registers must be where the test can see them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
