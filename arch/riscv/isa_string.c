@@ -60,13 +60,14 @@ static size_t name_of(const char *token, size_t len, const rv_isa_name *names, s
 uint64_t rv_isa_have(const struct board_hart *hart, const rv_isa_name *names, size_t count)
 {
     const char *s = hart->isa;
-    const char *end = s + hart->isa_len;
+    const char *end;
     char stop = hart->isa_is_list ? '\0' : '_';
     uint64_t found = 0;
 
     if (s == NULL) {
         return 0;
     }
+    end = s + hart->isa_len;
     if (!hart->isa_is_list) {
         end = memchr(s, '\0', hart->isa_len);
         end = end != NULL ? end : s + hart->isa_len;
