@@ -91,9 +91,6 @@ void *arch_share_map(hpa_t page) MUST_CHECK;
 void arch_share_unmap(void *va);
 void arch_share_sync(void);
 
-/* Copies from the guest's virtual memory with the vCPU's own translation. Own hart, vCPU loaded. */
-enum err arch_guest_read_va(struct vcpu *vcpu, void *dst, gva_t src, size_t len) MUST_CHECK;
-
 /* ---- VMs ------------------------------------------------------------------------------------- */
 
 enum map_attr {
@@ -175,9 +172,6 @@ void arch_vcpu_msi(struct vcpu *vcpu, uint32_t eiid);
 
 /* Own hart: the guest's next timer event in its own time; UINT64_MAX: none. Clears a pending one. */
 void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline);
-
-/* Own hart: the host-time deadline of the guest's timer, UINT64_MAX if none or not enabled. */
-uint64_t arch_vcpu_timer_deadline(const struct vcpu *vcpu);
 
 enum fence_kind {
     FENCE_I,        /* instruction fetch */

@@ -38,22 +38,6 @@ enum err guest_write(const struct vm *vm, gpa_t dst, const void *src, uint64_t l
     return ERR_OK;
 }
 
-enum err guest_zero(const struct vm *vm, gpa_t dst, uint64_t len)
-{
-    if (len != 0 && !memmap_is_ram(&vm->map, dst, len)) {
-        return ERR_FAULT;
-    }
-    for (uint64_t done = 0, chunk; done < len; done += chunk) {
-        hpa_t to;
-
-        if (memmap_ram(&vm->map, gpa_add(dst, done), len - done, &to, &chunk) != ERR_OK) {
-            return ERR_FAULT;
-        }
-        arch_phys_zero(to, chunk);
-    }
-    return ERR_OK;
-}
-
 enum err guest_copy(const struct vm *to, gpa_t dst, const struct vm *from, gpa_t src, uint64_t len)
 {
     if (len != 0 && (!memmap_is_ram(&to->map, dst, len) || !memmap_is_ram(&from->map, src, len))) {

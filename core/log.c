@@ -20,7 +20,6 @@ static const char *level_word(enum log_level level)
     case LOG_WARN:
         return "warning: ";
     case LOG_INFO:
-    case LOG_DEBUG:
         return "";
     }
     return "";
@@ -35,9 +34,6 @@ void log_line(enum log_level level, const char *fmt, ...)
     int head, body;
     size_t len;
 
-    if (level == LOG_DEBUG) {
-        return;
-    }
     head = snprintf(line, sizeof(line), "[%3u.%06u] %s", (unsigned int)(us / 1000000u),
                     (unsigned int)(us % 1000000u), level_word(level));
     va_start(args, fmt);

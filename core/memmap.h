@@ -62,7 +62,6 @@ struct vm;
  */
 enum err guest_read(const struct vm *vm, void *dst, gpa_t src, uint64_t len) MUST_CHECK;
 enum err guest_write(const struct vm *vm, gpa_t dst, const void *src, uint64_t len) MUST_CHECK;
-enum err guest_zero(const struct vm *vm, gpa_t dst, uint64_t len) MUST_CHECK;
 
 /* From one VM's RAM to another's (or the same), each byte moved once. ERR_FAULT copies nothing. */
 enum err guest_copy(const struct vm *to, gpa_t dst, const struct vm *from, gpa_t src,

@@ -265,6 +265,7 @@ struct power_status power_ctl_status(struct vm *vm)
         .kind = ctl.power.kind,
         .vm = ctl.power.nodes[vm->index].state,
         .txn = ctl.power.txn,
+        .refused = ctl.power.nodes[vm->index].refused,
         .time_left_us = at != POWER_NEVER && at > now ? at - now : 0,
     };
     spin_unlock(&ctl.lock);

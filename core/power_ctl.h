@@ -51,6 +51,7 @@ struct power_status {
     enum power_vm_state vm;
     uint32_t txn;
     uint64_t time_left_us; /* of the wait for vm; 0: nothing is asked of it */
+    uint32_t refused;      /* of its PWR calls, since boot */
 };
 struct power_status power_ctl_status(struct vm *vm);
 

@@ -8,6 +8,7 @@
 #include "core/addr.h"
 #include "core/audit.h"
 #include "core/console.h"
+#include "core/ipc.h"
 #include "core/lifecycle.h"
 #include "core/machine.h"
 #include "core/pagepool.h"
@@ -124,18 +125,47 @@ static void stat_vcpu(const struct vm *vm, uint32_t index)
         (unsigned long long)v->hart->id, text[0] != '\0' ? text : " no exits");
 }
 
+/* Only what is worth a look: ends that have been used, losses that have happened. */
+static void stat_end(const struct vm *vm, uint32_t index)
+{
+    struct ipc_stats s;
+    const char *channel = ipc_end_stats(vm, index, &s);
+
+    if ((s.sent | s.received | s.refused | s.unreachable | s.bells) != 0) {
+        say("%-12s channel %s: sent %llu received %llu bells %llu refused %llu unreachable %llu",
+            vm->config->name, channel, (unsigned long long)s.sent, (unsigned long long)s.received,
+            (unsigned long long)s.bells, (unsigned long long)s.refused,
+            (unsigned long long)s.unreachable);
+    }
+    if ((s.bad_tails | s.lost_bytes) != 0) {
+        say("%-12s channel %s: wrong tails %llu, bytes unread at its end %llu", vm->config->name,
+            channel, (unsigned long long)s.bad_tails, (unsigned long long)s.lost_bytes);
+    }
+}
+
+static void stat_vm(struct vm *vm)
+{
+    uint32_t lost = console_input_lost(vm->console);
+    uint32_t refused = power_ctl_status(vm).refused;
+
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        stat_vcpu(vm, i);
+    }
+    for (uint32_t i = 0; i < ipc_end_count(vm); i++) {
+        stat_end(vm, i);
+    }
+    if (refused != 0) {
+        say("%-12s %u power calls refused", vm->config->name, (unsigned int)refused);
+    }
+    if (lost != 0) {
+        say("%-12s %u characters typed to it were lost", vm->config->name, (unsigned int)lost);
+    }
+}
+
 static void cmd_stat(void)
 {
     for (uint32_t i = 0; i < machine.vm_count; i++) {
-        struct vm *vm = machine.vms[i];
-        uint32_t lost = console_input_lost(vm->console);
-
-        for (uint32_t c = 0; c < vm->vcpu_count; c++) {
-            stat_vcpu(vm, c);
-        }
-        if (lost != 0) {
-            say("%-12s %u characters typed to it were lost", vm->config->name, (unsigned int)lost);
-        }
+        stat_vm(machine.vms[i]);
     }
     say("arena used: %u KiB", (unsigned int)(pool_used() / KIB));
 }
@@ -230,7 +260,7 @@ static void cmd_audit(void)
 static void cmd_help(void)
 {
     say("vms                       the VMs and their states");
-    say("stat                      exits by cause, memory");
+    say("stat                      exits by cause, channels, losses, memory");
     say("start NAME                start a VM");
     say("stop|restart NAME [force] ask the VM to go down; with force do not ask");
     say("power off|reset|warm [now] take all VMs down in order, then the platform");

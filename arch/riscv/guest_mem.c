@@ -19,17 +19,3 @@ enum err rv_guest_fetch(gva_t pc, uint32_t *insn, unsigned int *bytes)
     *insn = ((uint32_t)high << 16) | low;
     return ERR_OK;
 }
-
-/* By bytes: the callers read a word at most, and a page boundary may lie anywhere. */
-enum err arch_guest_read_va(struct vcpu *vcpu, void *dst, gva_t src, size_t len)
-{
-    uint8_t *out = dst;
-
-    (void)vcpu; /* its CSRs are the hart's */
-    for (size_t i = 0; i < len; i++) {
-        if (rv_hlv_bu(src.v + i, &out[i]) != 0) {
-            return ERR_FAULT;
-        }
-    }
-    return ERR_OK;
-}

@@ -20,6 +20,5 @@ enum err rv_guest_fetch(gva_t pc, uint32_t *insn, unsigned int *bytes) MUST_CHEC
 
 /* guest_mem.S: one access; 0 or the cause of the exception that it met, *out written on 0 only. */
 uint64_t rv_hlvx_hu(uint64_t va, uint16_t *out);
-uint64_t rv_hlv_bu(uint64_t va, uint8_t *out);
 
 #endif

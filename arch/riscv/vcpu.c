@@ -38,7 +38,6 @@ struct vcpu *arch_vcpu_create(struct vm *vm, uint32_t index, struct hart *hart)
         return NULL;
     }
     v->hart = rv_hart_of(hart);
-    v->deadline = UINT64_MAX;
     v->csrs.vstimecmp = UINT64_MAX;
     v->core.vm = vm;
     v->core.index = index;
@@ -146,7 +145,6 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
         .vstimecmp = UINT64_MAX,
         .scounteren = COUNTERS_GUEST,
     };
-    v->deadline = UINT64_MAX;
     timer_cancel(&v->timer);
     /* The external line is the interrupt controller's, and of its state. */
     atomic_fetch_and_explicit(&vcpu->irq_lines, ~(LINE(VCPU_IRQ_SOFT) | LINE(VCPU_IRQ_TIMER)),
@@ -255,7 +253,6 @@ static void timer_due(struct timer *t)
 /* Apart, so that the usual case below is a few instructions without a stack frame. */
 static __attribute__((noinline)) void set_soft_timer(struct rv_vcpu *v, uint64_t deadline)
 {
-    v->deadline = deadline;
     timer_cancel(&v->timer);
     atomic_fetch_and_explicit(&v->core.irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
     csr_clear(CSR_HVIP, HVIP_VSTIP);
@@ -271,20 +268,6 @@ void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
     } else {
         set_soft_timer(rv_vcpu_of(vcpu), deadline);
     }
-}
-
-uint64_t arch_vcpu_timer_deadline(const struct vcpu *vcpu)
-{
-    const struct rv_vcpu *v = rv_vcpu_of(vcpu);
-    uint64_t vsie = vcpu->loaded ? csr_read(CSR_VSIE) : v->csrs.vsie;
-
-    if ((vsie & SIE_STIE) == 0) {
-        return UINT64_MAX;
-    }
-    if (!rv_features.sstc) {
-        return v->deadline;
-    }
-    return vcpu->loaded ? csr_read(CSR_VSTIMECMP) : v->csrs.vstimecmp;
 }
 
 uint64_t arch_vcpu_pc(const struct vcpu *vcpu)

@@ -65,7 +65,6 @@ struct rv_vcpu {
     struct rv_trap trap;
     struct rv_guest_csrs csrs;
     struct rv_fp fp;    /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
-    uint64_t deadline;  /* without Sstc: what the guest asked for; UINT64_MAX: none */
     struct timer timer; /* without Sstc: raises VCPU_IRQ_TIMER; own hart */
     struct mmio_dev *mmio_last;   /* the device it last had an access emulated of */
     struct rv_hart *last_hart;    /* where it was last loaded */

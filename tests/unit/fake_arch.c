@@ -326,13 +326,6 @@ void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
     f->set_timers++;
 }
 
-uint64_t arch_vcpu_timer_deadline(const struct vcpu *vcpu)
-{
-    const struct fake_vcpu *f = (const struct fake_vcpu *)(const void *)vcpu;
-
-    return f->timer_enabled ? f->timer : UINT64_MAX;
-}
-
 void arch_vcpu_fence(struct vcpu *vcpu, const struct fence *fence)
 {
     struct fake_vcpu *f = own_loaded(vcpu);

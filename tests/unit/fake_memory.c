@@ -169,23 +169,3 @@ void arch_share_unmap(void *va)
 }
 
 /* Guest virtual is guest physical; what is no RAM faults. */
-enum err arch_guest_read_va(struct vcpu *vcpu, void *dst, gva_t src, size_t len)
-{
-    if (vcpu->hart != arch_hart_self() || !fake_vcpu(vcpu)->resident) {
-        fake_wrong("guest memory read for a vCPU that is not loaded here");
-    }
-    for (size_t i = 0; i < len; i++) {
-        bool found = false;
-
-        for (uint32_t j = 0; j < vcpu->vm->map.count && !found; j++) {
-            const struct region *r = &vcpu->vm->map.regions[j];
-
-            found = r->kind == REGION_RAM && range_within(src.v + i, 1, r->gpa.v, r->size);
-        }
-        if (!found) {
-            return ERR_FAULT;
-        }
-        ((uint8_t *)dst)[i] = *(uint8_t *)fake_gpa(vcpu->vm, src.v + i, 1);
-    }
-    return ERR_OK;
-}
