@@ -242,6 +242,44 @@ static void test_stop_ends_backoff(void **state)
     assert_int_equal(vm_state(vm), VM_CRASHED);
 }
 
+/* A VM whose SRST takes the platform down is asked to stop alone: it does, and nothing else. */
+static void test_graceful_is_not_the_platform(void **state)
+{
+    struct vm *vm = life.vm[2];
+
+    (void)state;
+    life.config[2]->srst = SRST_PLATFORM;
+    life_up(1);
+    life_up(2);
+    assert_int_equal(power_ctl_listen(vm, true), ERR_OK);
+    assert_int_equal(lifecycle_stop_graceful(vm, false), ERR_OK);
+    lifecycle_srst(vm->vcpus[0], false, false, false);
+    life_settle();
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(vm->stop_reason, STOP_ASKED);
+    assert_int_equal(power_ctl_status(vm).phase, POWER_RUN);
+    assert_int_equal(vm_state(life.vm[1]), VM_RUNNING);
+}
+
+/* What a guest does while it is being restarted by force changes nothing of that. */
+static void test_restart_is_not_undone_by_the_guest(void **state)
+{
+    const struct vm_fault fault = {1, 2, 3};
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life.config[1]->srst = SRST_PLATFORM;
+    life_up(1);
+    assert_int_equal(lifecycle_stop(vm, STOP_ASKED, true), ERR_OK);
+    lifecycle_srst(vm->vcpus[0], false, false, false);
+    lifecycle_crash(vm, &fault, "late");
+    life_settle();
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    assert_int_equal(vm->generation, 2);
+    assert_int_equal(vm->stop_reason, STOP_ASKED);
+    assert_int_equal(power_ctl_status(vm).phase, POWER_RUN);
+}
+
 static void test_graceful(void **state)
 {
     struct vm *vm = life.vm[2];
@@ -303,6 +341,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_crash_policy, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop_ends_backoff, setup, teardown),
         cmocka_unit_test_setup_teardown(test_graceful, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_is_not_the_platform, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restart_is_not_undone_by_the_guest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_graceful_timer_ends, setup, teardown),
     };
 
