@@ -133,19 +133,22 @@ THIRD_PARTY_OBJ := $(LIBFDT_SRC:$(LIBFDT_DIR)/%.c=$(OBJ)/libfdt/%.o) \
 GEN_HEADERS := $(GEN)/version.h $(GEN)/asm_offsets.h
 
 # What a guest waits for, and what touches every byte of an image or of RAM. The rest is built for
-# size: text is bounded (`make size`), and boot and power transitions happen once.
+# size: text is bounded (`make size`), and boot and power transitions happen once. Warm is what
+# gains nothing by -O2, but would lose by calls for its prologues or by hiding within its callers.
 CURIA_HOT := $(addprefix arch/riscv/,trap.c exit_mmio.c insn.c inject.c copy.c window.c imsic.c \
                tlb.c vcpu.c hart.c) \
-             $(addprefix core/,sched.c vcpu.c virq.c hart.c timer.c mmio_bus.c memmap.c ipc.c \
-               bundle.c) \
+             $(addprefix core/,sched.c vcpu.c virq.c hart.c mmio_bus.c memmap.c ipc.c) \
              $(addprefix sbi/,sbi.c ext_ipc.c ext_ipi.c ext_rfence.c ext_time.c hartmask.c) \
-             drivers/virtual/vaplic.c drivers/virtual/vplic.c drivers/plic.c drivers/aplic.c
+             drivers/virtual/vaplic.c drivers/virtual/vplic.c drivers/plic.c
+CURIA_WARM := core/timer.c core/bundle.c drivers/aplic.c
 CURIA_SMALL := -Os
 ifeq ($(COMPILER),gcc)
 CURIA_SMALL += -msave-restore
 endif
-CURIA_COLD_OBJ := $(filter-out $(CURIA_HOT:%.c=$(OBJ)/%.o),$(CURIA_OBJ)) $(THIRD_PARTY_OBJ)
+CURIA_COLD_OBJ := $(filter-out $(patsubst %.c,$(OBJ)/%.o,$(CURIA_HOT) $(CURIA_WARM)),$(CURIA_OBJ)) \
+                  $(THIRD_PARTY_OBJ)
 $(CURIA_COLD_OBJ): RV_OPT := $(CURIA_SMALL)
+$(CURIA_WARM:%.c=$(OBJ)/%.o): RV_OPT := -Os
 
 # The cold part is optimized as one program when it is linked, 7 % smaller; not what the compiler
 # calls of its own accord (memset, __stack_chk_fail), too late for the linker to find it there.
