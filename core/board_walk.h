@@ -11,7 +11,7 @@
 
 #define WALK_DEPTH 8u /* nodes further down are on buses that the harts do not address */
 
-enum prop {
+enum {
     P_ADDRESS_CELLS,
     P_SIZE_CELLS,
     P_BOOTARGS,

@@ -58,7 +58,11 @@ static void init_vs_csrs(void)
     }
 }
 
-void rv_hart_init_csrs(void)
+/*
+ * Brings every CSR of HS and VS level that matters to a safe value: a warm reset keeps them. Own
+ * hart, at its start.
+ */
+static void init_csrs(void)
 {
     csr_write(CSR_SIE, 0);
     csr_write(CSR_SSTATUS, 0); /* interrupts, FP, vectors and SUM off */
@@ -96,7 +100,7 @@ void rv_hart_init_csrs(void)
 /* What boot hart and others do alike before the machine runs. */
 static void hart_ready(struct rv_hart *hart)
 {
-    rv_hart_init_csrs();
+    init_csrs();
     rv_imsic_hart_init(&hart->core);
     if (machine.irqchip.ops != NULL && machine.irqchip.ops->hart_init != NULL) {
         machine.irqchip.ops->hart_init(&hart->core);

@@ -116,10 +116,6 @@ bool rv_isa_has(const struct board_hart *hart, const char *name);
  */
 void rv_features_read(struct hart *const *harts, uint32_t count);
 
-/* Brings every CSR of HS and VS level that matters to a safe value: a warm reset keeps them. Own
- * hart, at its start. */
-void rv_hart_init_csrs(void);
-
 /*
  * Own hart: acknowledges and dispatches the pending interrupts of HS level: software (a kick) and
  * timer (HART_WORK_TIMER; the comparator is switched off) become work, external ones go to the
