@@ -22,7 +22,7 @@
 
 #define POWER_VM_MAX          64u        /* VMs are bits of a uint64_t */
 #define POWER_NEVER           UINT64_MAX /* no timer, no deadline */
-#define POWER_FREEZE_US       100000u    /* a forced VM's harts have left the guest by then */
+#define POWER_FREEZE_US       1000000u   /* a forced VM's harts have left the guest by then */
 #define POWER_POSTPONE_MIN_US 100000u    /* less is granted, and charged, as this */
 
 /* Whoever is not a VM, in power_event.vm and as initiator. */

@@ -339,7 +339,7 @@ static const struct mistake mistakes[] = {
     {"power-superiors = <&a>", "power-superiors = \"abc\", \"de\"", "/beta", "power-superiors",
      "must be a list of VMs"},
     {"power-deadline-ms = <60000>", "power-deadline-ms = <1000>", "/", "power-deadline-ms",
-     "is too short: going down can take 29200 ms"},
+     "is too short: going down can take 31000 ms"},
     {"power-may-veto;", "power-postpone-budget-ms = <100>;", "/alpha", "power-postpone-quantum-ms",
      "go together"},
     {"power-may-veto;", "power-postpone-quantum-ms = <200>; power-postpone-budget-ms = <100>;",
