@@ -4,7 +4,8 @@
  * once, so the transmitter is always empty; received bytes stay in the console's ring until the
  * FIFO runs empty. Baud rate and frame are kept and mean nothing.
  *
- * lock guards the registers; below it are the interrupt controller's and the console's.
+ * lock guards the registers; below it are the interrupt controller's and the console's, which output
+ * takes without it.
  */
 #include "drivers/virtual/vuart.h"
 
@@ -193,16 +194,15 @@ static void vuart_write_fcr(struct vuart *u, uint32_t value) REQUIRES(u->lock)
     vuart_refill(u);
 }
 
-static void vuart_write_data(struct vuart *u, uint8_t byte) REQUIRES(u->lock)
+/* True: the byte goes out. */
+static bool vuart_write_data(struct vuart *u, uint8_t byte) REQUIRES(u->lock)
 {
-    char c = (char)byte;
-
-    if ((u->mcr & MCR_LOOP) != 0) {
-        vuart_push(u, byte);
-    } else {
-        console_write(u->console, &c, 1);
-    }
     u->thre_irq = true;
+    if ((u->mcr & MCR_LOOP) == 0) {
+        return true;
+    }
+    vuart_push(u, byte);
+    return false;
 }
 
 static uint32_t vuart_read_iir(struct vuart *u) REQUIRES(u->lock)
@@ -243,15 +243,15 @@ static uint32_t vuart_read_locked(struct vuart *u, uint32_t reg) REQUIRES(u->loc
     }
 }
 
-static void vuart_write_locked(struct vuart *u, uint32_t reg, uint8_t value) REQUIRES(u->lock)
+/* True: value goes out, once the lock is dropped. */
+static bool vuart_write_locked(struct vuart *u, uint32_t reg, uint8_t value) REQUIRES(u->lock)
 {
     switch (reg) {
     case REG_DATA:
-        if ((u->lcr & LCR_DLAB) != 0) {
-            u->divisor[0] = value;
-        } else {
-            vuart_write_data(u, value);
+        if ((u->lcr & LCR_DLAB) == 0) {
+            return vuart_write_data(u, value);
         }
+        u->divisor[0] = value;
         break;
     case REG_IER:
         if ((u->lcr & LCR_DLAB) != 0) {
@@ -277,6 +277,7 @@ static void vuart_write_locked(struct vuart *u, uint32_t reg, uint8_t value) REQ
     default: /* LSR and MSR are not for writing */
         break;
     }
+    return false;
 }
 
 static enum err vuart_read(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t offset, uint32_t width,
@@ -299,15 +300,20 @@ static enum err vuart_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t of
                             uint32_t width, uint64_t value)
 {
     struct vuart *u = container_of(dev, struct vuart, dev);
+    char c = (char)value;
+    bool out;
 
     (void)vcpu;
     if (width != 1) {
         return ERR_FAULT;
     }
     spin_lock(&u->lock);
-    vuart_write_locked(u, (uint32_t)offset, (uint8_t)value);
+    out = vuart_write_locked(u, (uint32_t)offset, (uint8_t)value);
     vuart_update(u);
     spin_unlock(&u->lock);
+    if (out) { /* may have to wait, and input comes from other harts */
+        console_write(u->console, &c, 1);
+    }
     return ERR_OK;
 }
 
