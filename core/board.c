@@ -183,14 +183,14 @@ enum err board_read(struct board *board, const void *fdt, const char **why)
     const char *path;
 
     *board = (struct board){.fdt = fdt};
-    if (fdt == NULL || fdt_check_header(fdt) != 0 || fdt_version(fdt) < 16) {
+    if (fdt == NULL || fdt_check_header(fdt) != 0 || fdt_version(fdt) < 17) {
         *why = "the FDT that the firmware hands over in a1 is none: its header is wrong";
         return ERR_INVALID;
     }
     board->fdt_size = fdt_totalsize(fdt);
     w = tables_open(board);
     if (w == NULL) {
-        *why = "Curia's own memory has no room for what the FDT lists";
+        *why = POOL_USED_UP;
         return ERR_NO_MEMORY;
     }
     board_walk(w);

@@ -107,7 +107,7 @@ static const char *read_images(struct bundle *b, int images)
     }
     b->images = pool_alloc(count * sizeof(b->images[0]), _Alignof(struct image));
     if (b->images == NULL) {
-        return "it has more images than Curia's own memory can list";
+        return POOL_USED_UP;
     }
     fdt_for_each_subnode(node, b->fit, images)
     {
@@ -146,7 +146,7 @@ enum err bundle_read(struct bundle *b, const void *fit, uint64_t size, const cha
     }
     b->crc_tables = pool_alloc(CRC32_TABLES * sizeof(b->crc_tables[0]), _Alignof(uint32_t));
     if (b->crc_tables == NULL) {
-        *why = "there is no memory left for the tables of its check sums";
+        *why = POOL_USED_UP;
         return ERR_NO_MEMORY;
     }
     crc32_tables(b->crc_tables);

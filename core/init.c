@@ -67,7 +67,7 @@ void machine_build(void)
     read_bundle();
     machine.vms = pool_alloc(machine.manifest.vm_count * sizeof(*machine.vms), sizeof(void *));
     if (machine.vms == NULL || loader_init() != ERR_OK) {
-        boot_fail("the arena is used up: the machine has too little RAM behind the image");
+        boot_fail(POOL_USED_UP);
     }
     for (uint32_t i = 0; i < machine.manifest.vm_count; i++) {
         if (vm_take_identity_ram(i, &why) != ERR_OK) {

@@ -70,7 +70,7 @@ enum err ipc_build(const char **why)
     const struct manifest *m = &machine.manifest;
     struct ipc *ipc = pool_alloc(sizeof(*ipc), alignof(struct ipc));
 
-    *why = "the arena is used up";
+    *why = POOL_USED_UP;
     if (ipc == NULL) {
         return ERR_NO_MEMORY;
     }

@@ -24,6 +24,9 @@ void *pool_alloc(size_t size, size_t align);
  */
 void pool_trim(const void *end);
 
+/* Why what needed the arena cannot be. */
+#define POOL_USED_UP "the arena is used up: the machine has too little RAM behind the image"
+
 /* Bytes handed out, alignment included. */
 size_t pool_used(void);
 

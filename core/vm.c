@@ -86,7 +86,7 @@ static enum err add_vcpus(struct vm *vm, const char **why)
 {
     vm->vcpus = pool_alloc(vm->config->vcpu_count * sizeof(*vm->vcpus), sizeof(void *));
     if (vm->vcpus == NULL) {
-        *why = "no memory for its vCPUs";
+        *why = POOL_USED_UP;
         return ERR_NO_MEMORY;
     }
     for (uint32_t i = 0; i < vm->config->vcpu_count; i++) {
@@ -99,7 +99,7 @@ static enum err add_vcpus(struct vm *vm, const char **why)
         }
         v = arch_vcpu_create(vm, i, hart);
         if (v == NULL) {
-            *why = "no memory for its vCPUs";
+            *why = POOL_USED_UP;
             return ERR_NO_MEMORY;
         }
         spinlock_init(&v->fence_lock);
@@ -232,7 +232,7 @@ enum err vm_build(uint32_t index, const char **why)
     struct vm *vm = arch_vm_create();
     enum err e;
 
-    *why = "no memory for it in the arena";
+    *why = POOL_USED_UP;
     if (vm == NULL) {
         return ERR_NO_MEMORY;
     }

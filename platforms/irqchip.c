@@ -207,7 +207,7 @@ enum err platform_find_irqchip(const char **why)
     bool found = false;
     enum err err;
 
-    *why = "the arena is too small for the interrupt controllers";
+    *why = POOL_USED_UP;
     if (places == NULL) {
         return ERR_NO_MEMORY;
     }

@@ -52,7 +52,9 @@ static void probe_hgatp(void)
     rv_features.sv48x4 = hgatp_takes(HGATP_MODE_SV48X4);
 
     csr_write(CSR_HGATP, (uint64_t)HGATP_MODE_SV39X4 << HGATP_MODE_SHIFT | HGATP_VMID);
-    rv_features.vmid_bits = (uint32_t)__builtin_popcountll(csr_read(CSR_HGATP) & HGATP_VMID);
+    for (uint64_t vmid = csr_read(CSR_HGATP) & HGATP_VMID; vmid != 0; vmid &= vmid - 1) {
+        rv_features.vmid_bits++;
+    }
     csr_write(CSR_HGATP, 0);
 }
 

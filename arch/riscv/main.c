@@ -49,7 +49,7 @@ static void add_hart(const struct board_hart *board, uint64_t boot_id)
     uint32_t index = machine.hart_count;
 
     if (hart == NULL) {
-        boot_fail("the arena is too small for this many harts");
+        boot_fail(POOL_USED_UP);
     }
     hart->board = board;
     hart->core.index = index;
@@ -60,7 +60,7 @@ static void add_hart(const struct board_hart *board, uint64_t boot_id)
         /* Slot 0 is the boot hart's; harts before it in the FDT must not take it. */
         hart->stack_top = mmu_map_stack(index + 1);
         if (hart->stack_top == 0) {
-            boot_fail("the arena is too small for this many harts' stacks");
+            boot_fail(POOL_USED_UP);
         }
     }
     machine.harts[index] = &hart->core;
@@ -198,8 +198,9 @@ static void check_irqs(void)
         boot_fail("%s", why);
     }
     if (!rv_imsic_present() && !fw_has(SBI_EXT_IPI)) {
-        boot_fail("harts cannot signal each other: the machine has no IMSIC and the firmware no IPI "
-                  "extension; update the firmware");
+        boot_fail(
+            "harts cannot signal each other: the machine has no IMSIC and the firmware no IPI "
+            "extension; update the firmware");
     }
 }
 

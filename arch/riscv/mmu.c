@@ -204,8 +204,11 @@ static uint64_t share_take(void)
         uint64_t used = mmu.share_used[w];
 
         if (~used != 0) {
-            uint32_t bit = (uint32_t)__builtin_ctzll(~used);
+            uint32_t bit = 0;
 
+            while ((used >> bit & 1u) != 0) {
+                bit++;
+            }
             mmu.share_used[w] = used | 1ull << bit;
             slot = w * 64u + bit;
             break;
