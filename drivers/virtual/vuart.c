@@ -375,7 +375,7 @@ struct vdev *vuart_create(struct vm *vm, const struct vdev_config *config, const
     struct vuart *u = pool_alloc(sizeof(*u), alignof(struct vuart));
 
     if (u == NULL) {
-        *why = "no memory for the UART";
+        *why = POOL_USED_UP;
         return NULL;
     }
     u->vdev.ops = &vuart_ops;
