@@ -14,8 +14,8 @@ to know about prefixes, colours and half lines that are wiped and drawn again:
         assert m.qmp_event("SHUTDOWN")["reason"] == "guest-shutdown"
 
 Nothing waits without a limit, and QEMU never outlives the `with` or its Python. Everything that the
-machine said is in build/log/NAME.log, what QMP said in build/log/NAME.qmp. All failures are Failure, an
-AssertionError that names the log. CURIA_PATIENCE=3 makes every limit three times as long.
+machine said is in build/log/NAME.log, what QMP said in NAME.qmp beside it. All failures are Failure,
+an AssertionError that names the log. CURIA_PATIENCE=3 makes every limit three times as long.
 """
 
 import codecs
@@ -66,7 +66,7 @@ class Failure(AssertionError):
 
 @dataclass(frozen=True)
 class Line:
-    """A whole line of the terminal. `vm` is None for what no console of Curia's wrote (firmware)."""
+    """A whole line of the terminal. `vm` is None for what no console of Curia wrote: firmware."""
     at: float               # seconds since QEMU was started
     vm: "str | None"
     text: str
@@ -87,7 +87,8 @@ class Audit:
     line_at: float = field(default=0.0, compare=False)
 
 
-_AUDIT = re.compile(r"audit (\d+) \[ *(\d+\.\d+)\] txn (\d+) (\S+) (\S+) (\S+)(?: -> (\S+))?(?: (.*))?$")
+_AUDIT = re.compile(r"audit (\d+) \[ *(\d+\.\d+)\] txn (\d+) (\S+) (\S+) "
+                    r"(\S+)(?: -> (\S+))?(?: (.*))?$")
 
 
 def parse_audit(text, line_at=0.0):
@@ -95,7 +96,8 @@ def parse_audit(text, line_at=0.0):
     m = _AUDIT.search(text)
     if not m:
         return None
-    return Audit(int(m[1]), float(m[2]), int(m[3]), m[4], m[5], m[6], m[7] or m[6], m[8] or "", line_at)
+    return Audit(int(m[1]), float(m[2]), int(m[3]), m[4], m[5], m[6], m[7] or m[6], m[8] or "",
+                 line_at)
 
 
 class Screen:
@@ -255,8 +257,8 @@ class Machine:
         self._scratch = tempfile.mkdtemp(prefix="curia-")
         qmp = f"{self._scratch}/qmp"
         self.command = [QEMU, "-M", IRQCHIPS[irqchip], "-smp", str(harts), "-m", memory,
-                        "-display", "none", "-monitor", "none", "-chardev", "stdio,id=terminal,signal=off",
-                        "-serial", "chardev:terminal",
+                        "-display", "none", "-monitor", "none", "-serial", "chardev:terminal",
+                        "-chardev", "stdio,id=terminal,signal=off",
                         "-qmp", f"unix:{qmp},server=on,wait=off", "-kernel", str(kernel)]
         self.command += ["-initrd", str(bundle)] if bundle is not None else []
         self.command += ["-cpu", cpu] if cpu else []
@@ -380,7 +382,7 @@ class Machine:
             self.pump(min(limit, self._end) - now)
 
     def find(self, pattern, vm=None, since=0):
-        """The first line from index `since` on that matches, of that VM if one is named; or None."""
+        """The first line from index `since` on, of that VM if one is named, that matches; or None."""
         for line in self.lines[since:]:
             if vm is None or line.vm == vm:
                 match = re.search(pattern, line.text)
@@ -464,8 +466,9 @@ class Machine:
         self.send(command + "\r")
 
     def shell(self, command, vm=None, seconds=COMMAND_SECONDS, check=True):
-        """Runs a command in a Linux VM's shell: its exit status and what it printed, as lines. Lines
-        that the kernel or a background job print meanwhile are among them. check: the status has to be 0."""
+        """Runs a command in a Linux VM's shell: its exit status and what it printed, as lines.
+        Those that the kernel or a background job print meanwhile are among them. check: the status
+        has to be 0."""
         if vm is not None:
             self.focus(vm)
         vm = self._focused
@@ -481,7 +484,8 @@ class Machine:
         text = text[:text.index(last.text)]
         status = int(last.match[1])
         if check and status != 0:
-            raise self.failure(f"in {vm}, `{command}` ended with status {status}: " + " / ".join(text))
+            raise self.failure(f"in {vm}, `{command}` ended with status {status}: "
+                               + " / ".join(text))
         return status, text
 
     def curia(self, command, seconds=COMMAND_SECONDS):
@@ -490,7 +494,8 @@ class Machine:
         self.focus(CURIA)
         mark = self.mark()
         self.send(command + "\r")
-        self.expect("^" + re.escape(f"> {command}".rstrip()) + "$", vm=CURIA, seconds=seconds, since=mark)
+        echo = "^" + re.escape(f"> {command}".rstrip()) + "$"
+        self.expect(echo, vm=CURIA, seconds=seconds, since=mark)
         mark = self._seen[CURIA]
         self.until(lambda: self._screen.now() == (CURIA, "> ") or not self.running(),
                    f"prompt behind `{command}`", seconds, may_end=True)

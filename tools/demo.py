@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
-"""The demo without a person: three domains of one car computer boot apart, talk, and go down in order.
+"""The demo without a person: three domains of one car computer boot apart, talk, go down in order.
 
     tools/demo.py [--irqchip aia|plic] [VARIANT ...]        (make demo IRQCHIP=... DEMO=...)
 
@@ -10,9 +10,9 @@
     hung       cockpit ignores what it is told: forced at its turn, the rest in order
     crashed    control's kernel crashes: `power off` in the hypervisor's shell
 
-Each is one boot. Whatever is not as told ends it with a message and the path of the log; the order is
-checked by the audit, the end by QMP and QEMU's exit status. tests/qemu/test_demo.py runs the same
-functions.
+Each is one boot. Whatever is not as told ends it with a message and the path of the log; the order
+is checked by the audit, the end by QMP and QEMU's exit status. tests/qemu/test_demo.py runs the
+same functions.
 """
 
 import argparse
@@ -23,10 +23,10 @@ import time
 from curia_qemu import BOOT_SECONDS, CURIA, IRQCHIPS, Failure, Machine
 
 VMS = ("control", "cockpit", "adas")        # down the ranks
-OFF_SECONDS = 180                           # above power-deadline-ms of the manifest: Curia's own limit is to act first
+OFF_SECONDS = 180                           # above power-deadline-ms: Curia's own limit acts first
 
-# How a VM's part in a transition ended. Frozen late: a hart took more than 100 ms to leave the guest,
-# as an emulated one may that gets no processor.
+# How a VM's part in a transition ended. Frozen late: a hart took more than 100 ms to leave the
+# guest, as an emulated one may that gets no processor.
 FROZEN = ("FORCED", "FREEZE-LATE")
 GONE = ("STOPPED", "CRASHED") + FROZEN
 
@@ -85,8 +85,9 @@ def all_run(m, told, generations):
     table = vm_list(m, told)
     for vm, generation in zip(VMS, generations):
         told.check(table[vm][0] == "running", f"{vm} is {table[vm][0]}, not running")
-        told.check(table[vm][1] == generation, f"{vm} was started {table[vm][1]} times, not {generation}")
-    told.step("curiactl list: all three run, started " + ", ".join(map(str, generations)) + " times")
+        told.check(table[vm][1] == generation,
+                   f"{vm} was started {table[vm][1]} times, not {generation}")
+    told.step(f"curiactl list: all three run, started {', '.join(map(str, generations))} times")
     return {vm: table[vm][2] for vm in VMS}
 
 
@@ -108,10 +109,11 @@ def states(m, told, more=10):
     the last."""
     def read():
         _, lines = m.shell("cat /run/state", vm="cockpit")
-        row = re.search(r"^messages (\d+) +first (\d+) +last (\d+) +gaps (\d+) +starts (\d+) +unknown (\d+)",
-                        "\n".join(lines), re.M)
+        fields = ("messages", "first", "last", "gaps", "starts", "unknown")
+        form = "^" + " +".join(rf"{name} (\d+)" for name in fields)
+        row = re.search(form, "\n".join(lines), re.M)
         told.check(row, "cockpit has no record of state messages in /run/state")
-        return [int(row[i]) for i in range(1, 7)]
+        return [int(number) for number in row.groups()]
 
     begin = read()
     limit = m.now() + 60
@@ -140,7 +142,7 @@ def alarm(m, told):
     _, lines = m.shell("curiactl alarm 2", vm="control", seconds=120)
     told.check(any("interrupt came" in line for line in lines), "curiactl alarm saw no interrupt")
     after = count()
-    told.check(after == before + 1, f"the RTC's interrupts went from {before} to {after}, not by one")
+    told.check(after == before + 1, f"the RTC's interrupts went from {before} to {after}")
     told.step(f"curiactl alarm: the RTC's interrupt reached control ({before} -> {after})")
 
 
@@ -159,7 +161,7 @@ def hypervisor_shell(m, told):
     told.check(all(any(line.startswith(c) for line in lines) for c in commands),
                "`help` does not name every command")
     lines = m.curia("nonsense")
-    told.check(lines and lines[0] == "nonsense: no such command", "a wrong command is not answered so")
+    told.check(lines[:1] == ["nonsense: no such command"], f"nonsense is answered {lines}")
     lines = m.curia("restart nobody")
     told.check(lines == ["restart which VM? `vms` lists them"], "a wrong VM is not answered so")
     lines = m.curia("power cancel")
@@ -202,8 +204,8 @@ def records(m, event=None):
 
 
 def check_order(m, told, initiator, forced=(), emergency=False):
-    """The whole transition, from REQUEST to COMMIT, as the ranks demand. `forced`: who does not answer
-    and is taken down at its turn."""
+    """The whole transition, from REQUEST to COMMIT, as the ranks demand. `forced`: who does not
+    answer and is taken down at its turn."""
     told.check(m.audit, "no audit was printed")
     all_of_it = records(m)
     where = {(r.vm, r.event): i for i, r in reversed(list(enumerate(all_of_it)))}
@@ -244,9 +246,11 @@ def check_order(m, told, initiator, forced=(), emergency=False):
         told.check((end in FROZEN) == (vm in forced), f"{vm} ended {end}")
         if vm in forced:
             frozen = [r for r in all_of_it if r.vm == vm and r.event == "FROZEN-AT"]
-            told.check(len(frozen) == 1 and frozen[0].new == "FORCED" and re.fullmatch("0x[0-9a-f]+", frozen[0].detail)
-                       and int(frozen[0].detail, 16) != 0, f"where {vm} was frozen is not recorded")
-    told.check(max(at(vm, *GONE) for vm in VMS) < at("all", "COMMIT"), "COMMIT with a VM still running")
+            told.check([r.new for r in frozen] == ["FORCED"]
+                       and re.fullmatch("0x0*[1-9a-f][0-9a-f]*", frozen[0].detail),
+                       f"where {vm} was frozen is not recorded")
+    told.check(max(at(vm, *GONE) for vm in VMS) < at("all", "COMMIT"),
+               "COMMIT with a VM still running")
     told.check(all_of_it[-1].event == "COMMIT", "something came behind COMMIT")
     told.step("the audit: " + ("" if emergency else "PREPARE control, cockpit, adas; ")
               + "STOP adas, cockpit, control; COMMIT"
@@ -257,7 +261,8 @@ def machine_off(m, told):
     """The platform went off because Curia asked its firmware, and QEMU ended well."""
     status = m.wait_exit(OFF_SECONDS)
     events = m.qmp_events("SHUTDOWN")
-    told.check(events == [{"guest": True, "reason": "guest-shutdown"}], f"QMP reports SHUTDOWN {events}")
+    told.check(events == [{"guest": True, "reason": "guest-shutdown"}],
+               f"QMP reports SHUTDOWN {events}")
     told.check(status == 0, f"QEMU ended with status {status}")
     told.step("the machine is off: QMP says guest-shutdown, QEMU ended with 0")
 
@@ -290,8 +295,8 @@ def gantt(transition, width=64):
         place = i * (width - 1) // 4
         ruler[place:place + len(text)] = text
     return ([f"{'seconds':8} {''.join(ruler).rstrip()}"] + rows +
-            ["", "         p prepares  . ready, waits its turn  ! does not answer  s stops  f forced",
-             "         | stopped  X frozen"])
+             ["", "         p prepares  . ready, waits its turn  ! does not answer",
+             "         s stops  f is forced  | stopped  X frozen"])
 
 
 def timeline(told, transition):
@@ -303,12 +308,15 @@ def timeline(told, transition):
           f"{transition[0].vm} {begin:.3f} s after Curia's start\n", file=told.out)
     for r in transition:
         moved = f"{r.old} -> {r.new}" if r.old != r.new else r.old
-        print(f"  {(r.at - begin) * 1000:9.1f} ms  {r.vm:8} {r.event:14} {moved:24} {r.detail}".rstrip(),
-              file=told.out)
-    print("\n" + "\n".join("  " + line for line in gantt(transition)) + "\n", file=told.out, flush=True)
+        line = f"  {(r.at - begin) * 1000:9.1f} ms  {r.vm:8} {r.event:14} {moved:24} {r.detail}"
+        print(line.rstrip(), file=told.out)
+    print(file=told.out)
+    for line in gantt(transition):
+        print(f"  {line}".rstrip(), file=told.out)
+    print(file=told.out, flush=True)
 
 
-# ---- the stories ----------------------------------------------------------------------------------
+# ---- the stories --------------------------------------------------------------------------------
 
 
 def story_order(m, told):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The demo's stories, as `make demo` plays them, on both interrupt controllers; and what the demo does
-not show of power: resets with the audit kept, postpone and cancel, veto, emergency, one VM alone."""
+"""The demo's stories, as `make demo` plays them, on both interrupt controllers; and what the demo
+does not show of power: resets with the audit kept, postpone and cancel, veto, emergency, one VM
+alone."""
 
 import re
 import sys
@@ -55,7 +56,7 @@ def test_resets(irqchip):
         for lines in (m.curia("audit"), m.shell("curiactl audit", vm="control")[1]):
             kept = [parse_audit(line) for line in lines]
             assert None not in kept, lines
-            assert [r for r in kept if r in down] == down, "the audit of the boot before was not kept"
+            assert [r for r in kept if r in down] == down, "the earlier boot's audit was not kept"
             assert [r.event for r in kept if r.seq > down[-1].seq] == ["BOOT"]
         told.step("the audit of the boot before is there")
 
@@ -80,7 +81,7 @@ def veto_bundle():
 def policy(m, answer):
     """A program in cockpit answers the next PREPARE so."""
     m.prompt("cockpit")
-    m.shell("kill %1; wait")     # of the answer before, which holds the device for as long as it postpones
+    m.shell("kill %1; wait")     # the one before holds the device for as long as it postpones
     m.shell(f"curiactl policy {answer} > /run/policy & sleep 0.3; kill -0 $!")
 
 
@@ -132,7 +133,7 @@ def test_aborts_and_emergency(irqchip, veto_bundle):
         refused(m, told, "cockpit", "curiactl cancel", "not this VM's to cancel")
         m.shell("curiactl cancel", vm="control")
         told_off(m, told, ("CANCEL",))
-        assert "adas" not in demo.records(m, "PREPARE-SENT"), "adas was asked before cockpit was ready"
+        assert "adas" not in demo.records(m, "PREPARE-SENT"), "adas was asked before its turn"
         told.step("cancelled while cockpit postponed")
 
         policy(m, "veto")
