@@ -246,9 +246,10 @@ static void poll_timer(struct timer *t)
 void console_keys_start(void)
 {
     const struct uart_ops *uart = terminal_uart();
+    struct console *first = first_vm();
 
-    if (first_vm() != NULL) {
-        set_focus(first_vm());
+    if (first != NULL) {
+        set_focus(first);
     }
     if (uart == NULL) {
         return;

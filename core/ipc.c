@@ -183,7 +183,7 @@ static int put_string(void *fdt, const char *name, const char *value)
 
 static enum err put_channel(const struct vm *vm, void *fdt, uint32_t index)
 {
-    const struct channel_end *end = ipc_end(vm, index);
+    const struct channel_end *end = vm->ipc->ends[index];
     char name[24];
     int bad;
 

@@ -114,7 +114,8 @@ static void commit(const struct power_action *a) REQUIRES(ctl.lock)
 
 static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
 {
-    struct vm *vm = a->vm < machine.vm_count ? machine.vms[a->vm] : NULL;
+    /* An action that is about no VM does not look at it. */
+    struct vm *vm = machine.vms[a->vm < machine.vm_count ? a->vm : 0];
 
     (void)ctx;
     switch (a->type) {
