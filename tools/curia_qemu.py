@@ -14,8 +14,9 @@ to know about prefixes, colours and half lines that are wiped and drawn again:
         assert m.qmp_event("SHUTDOWN")["reason"] == "guest-shutdown"
 
 Nothing waits without a limit, and QEMU never outlives the `with` or its Python. Everything that the
-machine said is in build/log/NAME.log, what QMP said in NAME.qmp beside it. All failures are Failure,
-an AssertionError that names the log. CURIA_PATIENCE=3 makes every limit three times as long.
+machine said is in build/log/NAME.log, what QMP said in NAME.qmp beside it. All failures are
+Failure, an AssertionError that names the log. CURIA_PATIENCE=3 makes every limit three times as
+long.
 """
 
 import codecs
@@ -382,7 +383,7 @@ class Machine:
             self.pump(min(limit, self._end) - now)
 
     def find(self, pattern, vm=None, since=0):
-        """The first line from index `since` on, of that VM if one is named, that matches; or None."""
+        """The first line from index `since` on (of that VM, if named) that matches; or None."""
         for line in self.lines[since:]:
             if vm is None or line.vm == vm:
                 match = re.search(pattern, line.text)

@@ -25,8 +25,8 @@ from curia_qemu import BOOT_SECONDS, CURIA, IRQCHIPS, Failure, Machine
 VMS = ("control", "cockpit", "adas")        # down the ranks
 OFF_SECONDS = 180                           # above power-deadline-ms: Curia's own limit acts first
 
-# How a VM's part in a transition ended. Frozen late: a hart took more than 100 ms to leave the
-# guest, as an emulated one may that gets no processor.
+# How a VM's part in a transition ended. Frozen late: a hart did not leave the guest in the time
+# allowed, as may happen to an emulated one that gets no processor.
 FROZEN = ("FORCED", "FREEZE-LATE")
 GONE = ("STOPPED", "CRASHED") + FROZEN
 
