@@ -89,6 +89,9 @@ bool sbi_fast(struct vcpu *v, uint64_t a[8])
     if (a[7] == SBI_EXT_TIME && a[6] == SBI_TIME_SET_TIMER) {
         return set_timer(v, a);
     }
+    if (a[7] == CURIA_EXT_IPC) {
+        return sbi_ipc_fast(v, a);
+    }
     if (a[7] == SBI_EXT_BASE && a[6] == SBI_BASE_GET_SPEC_VERSION) {
         return sbi_answer(a, sbi_ok(SBI_SPEC_VERSION));
     }
@@ -102,8 +105,6 @@ bool sbi_fast(struct vcpu *v, uint64_t a[8])
         return sbi_ipi_fast(v, a);
     case SBI_EXT_RFENCE:
         return sbi_rfence_fast(v, a);
-    case CURIA_EXT_IPC:
-        return sbi_ipc_fast(v, a);
 
     /* The general path's: all else that find() or sbi_legacy() knows. */
     case SBI_EXT_LEGACY_SET_TIMER:

@@ -63,12 +63,14 @@ static bool word_routed(const struct vaplic *va, uint32_t source, uint64_t w)
     return va->chip.lines[source].host != NULL && word_mode(w) >= SM_EDGE1;
 }
 
-static void vaplic_send(const struct vaplic *va, uint32_t target)
+static void vaplic_send(const struct vaplic *va, uint64_t word)
 {
-    struct vcpu *vcpu = vm_vcpu(va->chip.vm, target >> TARGET_HART_SHIFT);
+    const struct vm *vm = va->chip.vm;
+    uint64_t hart = word << 32 >> (32u + TARGET_HART_SHIFT); /* 64 bits: as an index it is */
+    uint64_t eiid = word & TARGET_EIID;
 
-    if (vcpu != NULL && (target & TARGET_EIID) != 0) { /* else the MSI goes nowhere */
-        arch_vcpu_msi(vcpu, target & TARGET_EIID);
+    if (hart < vm->vcpu_count && eiid != 0) { /* else the MSI goes nowhere */
+        arch_vcpu_msi(vm->vcpus[hart], (uint32_t)eiid);
     }
 }
 
@@ -92,7 +94,7 @@ static void vaplic_event(struct vaplic *va, uint32_t source, enum vaplic_event e
     } while (!atomic_compare_exchange_weak_explicit(word, &old, new, memory_order_acq_rel,
                                                     memory_order_relaxed));
     if (send) {
-        vaplic_send(va, (uint32_t) new);
+        vaplic_send(va, new);
     }
 }
 
@@ -343,13 +345,17 @@ static void vaplic_set_level(struct virqchip *chip, uint32_t source, bool level)
     vaplic_event(va, source, EV_WIRE, level != (vaplic_rest(va, source) != 0));
 }
 
+#define HIGH(word) ((uint32_t)((word) >> 32))
+
 static void vaplic_pulse(struct virqchip *chip, uint32_t source)
 {
     struct vaplic *va = vaplic_of(chip);
     uint64_t w = atomic_load_explicit(&va->words[source], memory_order_relaxed);
+    uint32_t high = (uint32_t)(w >> 32);
 
-    if ((w & (W_LIVE | W_PENDING)) == W_LIVE && word_mode(w) >= SM_EDGE1) {
-        vaplic_send(va, (uint32_t)w);
+    /* By the upper half: masks of 64 bits would take as many instructions as all the rest. */
+    if ((high & HIGH(W_LIVE | W_PENDING | W_TRIGGERED)) == HIGH(W_LIVE | W_TRIGGERED)) {
+        vaplic_send(va, w);
     } else {
         vaplic_event(va, source, EV_PULSE, 0);
     }

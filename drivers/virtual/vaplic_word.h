@@ -29,6 +29,7 @@
 #define W_IE       (1ull << 35) /* the domain's */
 #define W_LIVE     (W_ENABLED | W_IE)
 #define W_SM_SHIFT 40u
+#define W_TRIGGERED (4ull << W_SM_SHIFT) /* the mode is one of an edge or a level */
 
 enum vaplic_event {
     EV_SET_PENDING,
