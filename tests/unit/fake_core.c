@@ -3,6 +3,7 @@
  * Weak stand-ins for services of core/ that nearly everything calls (log, panic, the pool), so that
  * a test links only the modules that it is about. A test that links the real module gets that one.
  */
+#include "core/console.h"
 #include "core/log.h"
 #include "core/pagepool.h"
 #include "tests/unit/fake_arch.h"
@@ -49,6 +50,10 @@ WEAK _Noreturn void boot_fail(const char *fmt, ...)
     say("boot_fail", fmt, args);
     va_end(args);
     fake_throw(FAKE_PANIC);
+}
+
+WEAK void console_work(void)
+{
 }
 
 WEAK void pool_init(void *base, size_t size)

@@ -70,10 +70,6 @@ void console_flush(void)
 {
 }
 
-void console_work(void)
-{
-}
-
 /* ---- the machine ----------------------------------------------------------------------------- */
 
 void life_init(void)

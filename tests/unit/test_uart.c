@@ -48,6 +48,11 @@ void arch_relax(void)
 {
 }
 
+struct hart *arch_hart_self(void)
+{
+    return NULL;
+}
+
 void arch_hart_kick(struct hart *hart)
 {
     (void)hart;
