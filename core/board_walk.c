@@ -110,7 +110,7 @@ static bool reg_at(const struct walk *w, uint32_t index, struct board_reg *out)
         (uint64_t)(index + 1u) * bytes > (uint64_t)reg->len) {
         return false;
     }
-    cells += index * (a + s);
+    cells += (size_t)index * (a + s);
     *out = (struct board_reg){fdt_cells(cells, a), fdt_cells(cells + a, s)};
     return translate(w, bus, out);
 }

@@ -85,7 +85,7 @@ static int put_chosen(const struct vm *vm, const struct guest_initrd *initrd, vo
         if (c->vdevs[i].kind == VDEV_UART) {
             char path[NODE_NAME_MAX];
 
-            snprintf(path, sizeof(path), "/soc/serial@%lx", (unsigned long)c->vdevs[i].gpa);
+            (void)snprintf(path, sizeof(path), "/soc/serial@%lx", (unsigned long)c->vdevs[i].gpa);
             bad |= put_string(fdt, "stdout-path", path);
             break;
         }
@@ -107,7 +107,7 @@ static int put_memory(const struct vm *vm, void *fdt)
         const struct mem_config *mem = &vm->config->mem[i];
         char name[NODE_NAME_MAX];
 
-        snprintf(name, sizeof(name), "memory@%lx", (unsigned long)mem->gpa);
+        (void)snprintf(name, sizeof(name), "memory@%lx", (unsigned long)mem->gpa);
         bad |= fdt_begin_node(fdt, name);
         bad |= put_string(fdt, "device_type", "memory");
         bad |= put_reg(fdt, mem->gpa, mem->size);
@@ -229,7 +229,7 @@ static int put_clocks(const struct board_device *dev, uint32_t device, uint32_t 
         uint32_t hz = fdt_prop_u32(machine.board.fdt, fixed_clock(dev, i), "clock-frequency", 0);
         char name[NODE_NAME_MAX];
 
-        snprintf(name, sizeof(name), "clock-%u-%u", device, i);
+        (void)snprintf(name, sizeof(name), "clock-%u-%u", device, i);
         bad |= fdt_begin_node(fdt, name);
         bad |= put_string(fdt, "compatible", "fixed-clock");
         bad |= fdt_property_u32(fdt, "#clock-cells", 0);
@@ -249,7 +249,7 @@ static int put_clock_refs(const struct board_device *dev, uint32_t device, uint3
     int bad = fdt_property_placeholder(fdt, "clocks", (int)(count * 4u), &cells);
 
     for (uint32_t i = 0; bad == 0 && i < count; i++) {
-        fdt32_st((char *)cells + 4u * i, clock_phandle(device, i));
+        fdt32_st((char *)cells + 4ul * i, clock_phandle(device, i));
     }
     return names == NULL ? bad : bad | fdt_property(fdt, "clock-names", names, len);
 }
@@ -260,8 +260,8 @@ static int put_regs(const struct board_device *dev, void *fdt)
     int bad = fdt_property_placeholder(fdt, "reg", (int)(dev->reg_count * 16u), &cells);
 
     for (uint32_t i = 0; bad == 0 && i < dev->reg_count; i++) {
-        fdt64_st((char *)cells + 16u * i, dev->regs[i].start);
-        fdt64_st((char *)cells + 16u * i + 8u, dev->regs[i].size);
+        fdt64_st((char *)cells + 16ul * i, dev->regs[i].start);
+        fdt64_st((char *)cells + 16ul * i + 8u, dev->regs[i].size);
     }
     return bad;
 }
@@ -279,9 +279,9 @@ static int put_irqs(const struct vm *vm, const struct board_device *dev, void *f
     bad = fdt_property_u32(fdt, "interrupt-parent", VIRQ_PHANDLE);
     bad |= fdt_property_placeholder(fdt, "interrupts", (int)(dev->irq_count * cells * 4u), &data);
     for (uint32_t i = 0; bad == 0 && i < dev->irq_count; i++) {
-        fdt32_st((char *)data + 4u * cells * i, dev->irqs[i].source);
+        fdt32_st((char *)data + 4ul * cells * i, dev->irqs[i].source);
         if (cells == 2u) {
-            fdt32_st((char *)data + 4u * cells * i + 4u, dev->irqs[i].trigger);
+            fdt32_st((char *)data + 4ul * cells * i + 4u, dev->irqs[i].trigger);
         }
     }
     return bad;
@@ -297,8 +297,8 @@ static int put_passthrough(const struct vm *vm, uint32_t device, void *fdt)
     int offset;
 
     /* The name's unit address is that of the bus, which is not in the VM: this is the hart's. */
-    snprintf(name, sizeof(name), "%.*s@%lx", (int)strcspn(dev->path_tail, "@"), dev->path_tail,
-             (unsigned long)dev->regs[0].start);
+    (void)snprintf(name, sizeof(name), "%.*s@%lx", (int)strcspn(dev->path_tail, "@"),
+                   dev->path_tail, (unsigned long)dev->regs[0].start);
     bad |= fdt_begin_node(fdt, name);
     fdt_for_each_property_offset(offset, host, dev->node)
     {

@@ -30,7 +30,7 @@ void manifest_fault(struct manifest_reader *r, int node, const char *prop, const
     if (fdt_get_path(r->blob, node, path, (int)sizeof(path)) != 0) {
         const char *name = fdt_get_name(r->blob, node, NULL);
 
-        snprintf(path, sizeof(path), ".../%s", name != NULL ? name : "?");
+        (void)snprintf(path, sizeof(path), ".../%s", name != NULL ? name : "?");
     }
     r->report(r->report_arg, path, prop, text);
 }
