@@ -82,7 +82,7 @@ WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow -Wmissing-prototypes -Ws
 WARNINGS_TARGET := $(WARNINGS) -Wstack-usage=1024
 ifeq ($(COMPILER),clang)
 # The same limit under clang's name.
-WARNINGS_TARGET := $(WARNINGS) -Wframe-larger-than=1024
+WARNINGS_TARGET := $(WARNINGS) -Wframe-larger-than=1024 -Wthread-safety
 endif
 
 # The ISA string is picolibc's multilib: one with _zicsr finds no library of this ABI. The 2.2 ISA
