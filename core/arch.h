@@ -63,7 +63,8 @@ enum arch_reset {
 /* The end: platform off or reset through the firmware. reason_failed: the SRST reason. */
 _Noreturn void arch_machine_reset(enum arch_reset kind, bool reason_failed);
 
-/* Maps [base, base + size) of device registers for the hypervisor, for good. At boot; NULL: full. */
+/* Maps [base, base + size) of device registers for the hypervisor, for good. At boot; NULL:
+ * full. */
 void *arch_map_device(hpa_t base, uint64_t size) MUST_CHECK;
 
 /* The bundle (machine.board.bundle) as the hypervisor sees it: mapped read-only for good. */
@@ -82,10 +83,10 @@ void arch_phys_copy(hpa_t dst, hpa_t src, size_t len);
 void arch_phys_zero(hpa_t dst, size_t len);
 
 /*
- * A standing mapping of one page of guest RAM that the guest registered for sharing (mailbox header,
- * steal time). Never trusted. NULL when no slot is left. Guests come here as often as they like, so
- * no other hart is disturbed: each calls arch_share_sync() between learning of a mapping (by an
- * acquire, or a lock) and using it, and none uses one that is being unmapped.
+ * A standing mapping of one page of guest RAM that the guest registered for sharing (mailbox
+ * header, steal time). Never trusted. NULL when no slot is left. Guests come here as often as they
+ * like, so no other hart is disturbed: each calls arch_share_sync() between learning of a mapping
+ * (by an acquire, or a lock) and using it, and none uses one that is being unmapped.
  */
 void *arch_share_map(hpa_t page) MUST_CHECK;
 void arch_share_unmap(void *va);
@@ -104,8 +105,8 @@ enum map_attr {
 struct vm *arch_vm_create(void);
 
 /*
- * Adds a translation. All of it or nothing; ERR_EXISTS if any part is mapped. Page aligned. Uses the
- * largest pages that fit. At boot and while no vCPU of the VM runs.
+ * Adds a translation. All of it or nothing; ERR_EXISTS if any part is mapped. Page aligned. Uses
+ * the largest pages that fit. At boot and while no vCPU of the VM runs.
  */
 enum err arch_vm_map(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t size,
                      enum map_attr attr) MUST_CHECK;
@@ -122,8 +123,8 @@ void arch_vm_flush(struct vm *vm);
 /* ---- vCPUs ----------------------------------------------------------------------------------- */
 
 /*
- * Allocates the port's vCPU and, inside it, core's, zeroed but for vm, index and hart. At boot only;
- * NULL: no memory.
+ * Allocates the port's vCPU and, inside it, core's, zeroed but for vm, index and hart. At boot
+ * only; NULL: no memory.
  */
 struct vcpu *arch_vcpu_create(struct vm *vm, uint32_t index, struct hart *hart);
 
@@ -141,9 +142,9 @@ enum err arch_vcpu_msi_page(struct vcpu *vcpu, hpa_t *page) MUST_CHECK;
 void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque);
 
 /*
- * Own hart, vCPU loaded: it wakes from a non-retentive suspend at pc in supervisor mode, translation
- * and interrupts off, a0 = hart id, a1 = opaque. Interrupts pending in its file and on its lines
- * stay. [SBI 3.0 HSM, hart suspend]
+ * Own hart, vCPU loaded: it wakes from a non-retentive suspend at pc in supervisor mode,
+ * translation and interrupts off, a0 = hart id, a1 = opaque. Interrupts pending in its file and on
+ * its lines stay. [SBI 3.0 HSM, hart suspend]
  */
 void arch_vcpu_resume(struct vcpu *vcpu, gpa_t pc, uint64_t opaque);
 
@@ -170,7 +171,8 @@ bool arch_vcpu_irq_pending(const struct vcpu *vcpu);
 /* Any hart: delivers a message-signalled interrupt to the vCPU's own file; eiid 1.. */
 void arch_vcpu_msi(struct vcpu *vcpu, uint32_t eiid);
 
-/* Own hart: the guest's next timer event in its own time; UINT64_MAX: none. Clears a pending one. */
+/* Own hart: the guest's next timer event in its own time; UINT64_MAX: none. Clears a pending
+ * one. */
 void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline);
 
 enum fence_kind {

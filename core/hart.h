@@ -33,7 +33,7 @@ enum hart_mode {
 };
 
 /* Bits of hart->work. */
-#define HART_WORK_TIMER   (1u << 0) /* a timer of this hart may be due or was armed from elsewhere */
+#define HART_WORK_TIMER   (1u << 0) /* a timer of this hart may be due, or was armed elsewhere */
 #define HART_WORK_COMMIT  (1u << 1) /* the machine goes down: park, or carry it out */
 #define HART_WORK_CONSOLE (1u << 2) /* it left console output behind: its turn to send that */
 

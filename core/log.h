@@ -23,15 +23,15 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 
 /*
- * The hypervisor itself is wrong (never a guest's doing), or the machine cannot be used: prints, and
- * stops every hart for good.
+ * The hypervisor itself is wrong (never a guest's doing), or the machine cannot be used: prints,
+ * and stops every hart for good.
  */
 _Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * From now on the machine is panicking: lines are written without the console's lock, which the hart
- * that failed may hold, and other harts park at their next interrupt. panic() begins with this; for
- * what reports before it.
+ * From now on the machine is panicking: lines are written without the console's lock, which the
+ * hart that failed may hold, and other harts park at their next interrupt. panic() begins with
+ * this; for what reports before it.
  */
 void panic_enter(void);
 bool panicked(void);

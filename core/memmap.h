@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VM's guest-physical map as the policy sees it: which guest address is what. Fixed when the VM is
- * built; read by all its harts without a lock. Stage 2 holds the same, in the hardware's form.
+ * A VM's guest-physical map as the policy sees it: which guest address is what. Fixed when the VM
+ * is built; read by all its harts without a lock. Stage 2 holds the same, in the hardware's form.
  */
 #ifndef CORE_MEMMAP_H
 #define CORE_MEMMAP_H

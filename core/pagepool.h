@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The hypervisor's own memory: one arena, mapped read-write, handed out at boot and never given
- * back. All of Curia's objects are made while the machine is built (their number is what manifest and
- * FDT say), so nothing can run out later.
+ * back. All of Curia's objects are made while the machine is built (their number is what manifest
+ * and FDT say), so nothing can run out later.
  */
 #ifndef CORE_PAGEPOOL_H
 #define CORE_PAGEPOOL_H
@@ -15,7 +15,8 @@
 /* The port gives [base, base + size) to the pool; zeroed or not. Once, at boot. */
 void pool_init(void *base, size_t size);
 
-/* Zeroed memory, aligned to align (a power of two), also for size 0; NULL: the arena is used up. Any hart. */
+/* Zeroed memory, aligned to align (a power of two), also for size 0; NULL: the arena is used up.
+ * Any hart. */
 void *pool_alloc(size_t size, size_t align);
 
 /*

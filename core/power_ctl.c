@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Carries the coordinator's actions out. One lock ("power", the outermost) guards the state machine,
- * the audit and what each VM is still to be told. Actions that could come back as events (starting
- * VMs again) are kept until the lock is dropped.
+ * Carries the coordinator's actions out. One lock ("power", the outermost) guards the state
+ * machine, the audit and what each VM is still to be told. Actions that could come back as events
+ * (starting VMs again) are kept until the lock is dropped.
  */
 #include "core/power_ctl.h"
 
@@ -37,9 +37,9 @@ static struct {
     struct spinlock lock;
     struct power power GUARDED_BY(lock);
     struct audit audit GUARDED_BY(lock);
-    struct power_vm *vms; /* by VM index; elements guarded by lock */
+    struct power_vm *vms;           /* by VM index; elements guarded by lock */
     bool released GUARDED_BY(lock); /* VMs held back may start: when the lock is dropped */
-    enum arch_reset commit_kind; /* written before HART_WORK_COMMIT is posted */
+    enum arch_reset commit_kind;    /* written before HART_WORK_COMMIT is posted */
     bool commit_failed;
     _Atomic uint32_t commit_takers;
 } ctl;
@@ -55,7 +55,7 @@ const char *power_ctl_name(uint32_t vm)
     return vm == POWER_BY_CONSOLE ? "console" : vm == POWER_BY_PLATFORM ? "platform" : NULL;
 }
 
-/* ---- actions ---------------------------------------------------------------------------------- */
+/* ---- actions --------------------------------------------------------------------------------- */
 
 static void timer_fired(struct timer *t);
 
@@ -131,8 +131,8 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         (void)!lifecycle_stop(vm, STOP_FORCED, false);
         break;
     case POWER_ACT_ARM_TIMER:
-        timer_arm(&ctl.vms[a->vm].timer, vm->vcpus[0]->hart, machine.boot_ticks + us_to_ticks(a->at),
-                  timer_fired);
+        timer_arm(&ctl.vms[a->vm].timer, vm->vcpus[0]->hart,
+                  machine.boot_ticks + us_to_ticks(a->at), timer_fired);
         break;
     case POWER_ACT_CANCEL_TIMER:
         timer_cancel(&ctl.vms[a->vm].timer);
@@ -160,7 +160,7 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
     }
 }
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static enum err handle(struct power_event ev, struct power_reply *reply) EXCLUDES(ctl.lock)
 {
@@ -197,13 +197,13 @@ enum err power_ctl_request(struct vm *vm, enum power_kind kind, uint32_t reason,
                            uint32_t *txn)
 {
     struct power_reply reply;
-    enum err e = handle((struct power_event){.type = POWER_EV_REQUEST,
-                                             .vm = vm != NULL ? (uint8_t)vm->index
-                                                              : (uint8_t)POWER_BY_CONSOLE,
-                                             .kind = kind,
-                                             .reason = reason,
-                                             .emergency = emergency},
-                        &reply);
+    enum err e = handle(
+        (struct power_event){.type = POWER_EV_REQUEST,
+                             .vm = vm != NULL ? (uint8_t)vm->index : (uint8_t)POWER_BY_CONSOLE,
+                             .kind = kind,
+                             .reason = reason,
+                             .emergency = emergency},
+        &reply);
 
     *txn = reply.txn;
     return e;
@@ -211,11 +211,11 @@ enum err power_ctl_request(struct vm *vm, enum power_kind kind, uint32_t reason,
 
 enum err power_ctl_cancel(struct vm *vm, uint32_t txn)
 {
-    return handle((struct power_event){.type = POWER_EV_CANCEL,
-                                       .vm = vm != NULL ? (uint8_t)vm->index
-                                                        : (uint8_t)POWER_BY_CONSOLE,
-                                       .txn = txn},
-                  NULL);
+    return handle(
+        (struct power_event){.type = POWER_EV_CANCEL,
+                             .vm = vm != NULL ? (uint8_t)vm->index : (uint8_t)POWER_BY_CONSOLE,
+                             .txn = txn},
+        NULL);
 }
 
 enum err power_ctl_listen(struct vm *vm, bool on)
@@ -336,9 +336,10 @@ enum err power_ctl_audit_read(uint64_t *seq, struct audit_record *out, uint64_t 
     return e;
 }
 
-/* ---- commit ----------------------------------------------------------------------------------- */
+/* ---- commit ---------------------------------------------------------------------------------- */
 
-/* The others are stopped before the platform goes; one that does not come is not waited for long. */
+/* The others are stopped before the platform goes; one that does not come is not waited for
+ * long. */
 static void wait_parked(void)
 {
     const struct hart *self = arch_hart_self();
@@ -366,7 +367,7 @@ _Noreturn void power_ctl_commit_hart(void)
     arch_machine_reset(ctl.commit_kind, ctl.commit_failed);
 }
 
-/* ---- boot ------------------------------------------------------------------------------------- */
+/* ---- boot ------------------------------------------------------------------------------------ */
 
 /* Keeps the records of the boot before, if the memory still holds them, and marks this boot. */
 static enum err start_audit(void) REQUIRES(ctl.lock)

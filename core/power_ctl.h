@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The power coordinator at work: core/power.c is the pure state machine; this carries its actions
- * out under the power lock (the outermost), arms its timers on the harts of the VMs waited for, keeps
- * the audit ring and delivers events to guests (PWR extension).
+ * out under the power lock (the outermost), arms its timers on the harts of the VMs waited for,
+ * keeps the audit ring and delivers events to guests (PWR extension).
  */
 #ifndef CORE_POWER_CTL_H
 #define CORE_POWER_CTL_H
@@ -16,12 +16,13 @@
 
 struct vm;
 
-/* Builds the coordinator from the manifest; adopts the audit ring of an earlier boot if it is whole. */
+/* Builds the coordinator from the manifest; adopts the audit ring of an earlier boot if it is
+ * whole. */
 enum err power_ctl_build(const char **why) MUST_CHECK;
 
 /*
- * PWR calls of a VM (vm NULL: the hypervisor's console). Any hart, no lock held. See docs/abi.md for
- * what they mean; txn comes back in *txn.
+ * PWR calls of a VM (vm NULL: the hypervisor's console). Any hart, no lock held. See docs/abi.md
+ * for what they mean; txn comes back in *txn.
  */
 enum err power_ctl_request(struct vm *vm, enum power_kind kind, uint32_t reason, bool emergency,
                            uint32_t *txn) MUST_CHECK;
@@ -55,7 +56,8 @@ struct power_status {
 };
 struct power_status power_ctl_status(struct vm *vm);
 
-/* Graceful stop of one VM outside a transition: posts STOP to it. ERR_NOT_SUPPORTED: nobody listens. */
+/* Graceful stop of one VM outside a transition: posts STOP to it. ERR_NOT_SUPPORTED: nobody
+ * listens. */
 enum err power_ctl_ask_stop(struct vm *vm, bool restart) MUST_CHECK;
 
 /*
@@ -65,8 +67,8 @@ enum err power_ctl_ask_stop(struct vm *vm, bool restart) MUST_CHECK;
  * stopped: all vCPUs have left.
  * srst: the same, by an SRST that the manifest calls the platform's.
  * escalate: its crash policy asks for an emergency power-off.
- * When a transition ends without COMMIT, lifecycle_retry_start() is called for every VM, with no lock
- * held.
+ * When a transition ends without COMMIT, lifecycle_retry_start() is called for every VM, with no
+ * lock held.
  */
 enum err power_ctl_vm_loading(struct vm *vm) MUST_CHECK;
 enum err power_ctl_vm_starting(struct vm *vm) MUST_CHECK;

@@ -75,7 +75,7 @@ static const char *err_text(enum err e)
     return "?";
 }
 
-/* ---- VMs --------------------------------------------------------------------------------------- */
+/* ---- VMs ------------------------------------------------------------------------------------- */
 
 static void cmd_vms(void)
 {
@@ -208,7 +208,7 @@ static void cmd_vm(const char *verb, const char *name, const char *how)
     say("%s %s: %s", verb, name, e == ERR_OK ? "under way" : err_text(e));
 }
 
-/* ---- power ------------------------------------------------------------------------------------- */
+/* ---- power ----------------------------------------------------------------------------------- */
 
 static void cmd_power(const char *what, const char *how)
 {

@@ -168,7 +168,7 @@
 #define CURIA_PWR_EV_STOP     2 /* stop now: SRST (kind reset: SRST reset will do as well) */
 #define CURIA_PWR_EV_ABORT    3 /* the transition is off; go on */
 #define CURIA_PWR_EV_SHUTDOWN 4 /* this VM alone is asked to stop (VMM); txn 0 */
-#define CURIA_PWR_EV_RESTART  5 /* this VM alone is asked to stop and will be started again; txn 0 */
+#define CURIA_PWR_EV_RESTART  5 /* this VM alone is asked to stop, and starts again; txn 0 */
 
 #define CURIA_PWR_EVENT_TYPE(e)   ((e)&0xff)
 #define CURIA_PWR_EVENT_KIND(e)   (((e) >> 8) & 0xff)

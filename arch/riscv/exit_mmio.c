@@ -105,7 +105,7 @@ static gpa_t fault_gpa(uint64_t htval, uint64_t stval)
 #define HTINST_STORE       0x21ull
 #define HTINST_SIZE(h)     (((h) >> 12) & 3) /* log2 of the width in bytes */
 #define HTINST_UNSIGNED(h) (((h) >> 14) & 1)
-#define HTINST_LENGTH(h)   (2 + ((h) & 2))
+#define HTINST_LENGTH(h)   (2 + ((h)&2))
 
 /* Of a register, above the width of the access. */
 #define UNUSED_BITS(h) (64u - (8u << HTINST_SIZE(h)))

@@ -14,7 +14,7 @@
 #define PTE_R         0x02ull
 #define PTE_W         0x04ull
 #define PTE_X         0x08ull
-#define PTE_U         0x10ull /* stage 2 is walked as if by user mode [Priv, H "Guest-Page Faults"] */
+#define PTE_U         0x10ull /* stage 2 is walked as if by U-mode [Priv, H "Guest-Page Faults"] */
 #define PTE_A         0x40ull /* set here, so that no hart ever has to */
 #define PTE_D         0x80ull
 #define PTE_PPN_SHIFT 10u

@@ -30,18 +30,18 @@ enum offer {
 };
 
 /* In canonical order, "i" apart. */
+/* clang-format off */
 #define EXTENSIONS(X)                                                                              \
-    X(m, HART)                                                                                     \
-    X(a, HART) X(f, FP) X(d, FP) X(c, HART) X(zicbom, CBOM) X(zicbop, HART) X(zicboz, CBOZ)        \
-        X(ziccrse, HART) X(zicntr, HART) X(zicond, HART) X(zicsr, ALWAYS) X(zifencei, ALWAYS)      \
-            X(zihintntl, HART) X(zihintpause, HART) X(zimop, HART) X(zaamo, HART) X(zabha, HART)   \
-                X(zacas, HART) X(zalrsc, HART) X(zawrs, HART) X(zfa, FP) X(zfh, FP) X(zfhmin, FP)  \
-                    X(zca, HART) X(zcb, HART) X(zcd, FP) X(zcmop, HART) X(zba, HART) X(zbb, HART)  \
-                        X(zbc, HART) X(zbkb, HART) X(zbkc, HART) X(zbkx, HART) X(zbs, HART)        \
-                            X(zknd, HART) X(zkne, HART) X(zknh, HART) X(zksed, HART) X(zksh, HART) \
-                                X(zkt, HART) X(ztso, HART) X(ssaia, IMSIC) X(sstc, SSTC)           \
-                                    X(svade, NO_ADUE) X(svadu, ADUE) X(svinval, HART)              \
-                                        X(svnapot, HART) X(svpbmt, PBMT)
+    X(m, HART) X(a, HART) X(f, FP) X(d, FP) X(c, HART) X(zicbom, CBOM) X(zicbop, HART)             \
+    X(zicboz, CBOZ) X(ziccrse, HART) X(zicntr, HART) X(zicond, HART) X(zicsr, ALWAYS)              \
+    X(zifencei, ALWAYS) X(zihintntl, HART) X(zihintpause, HART) X(zimop, HART) X(zaamo, HART)      \
+    X(zabha, HART) X(zacas, HART) X(zalrsc, HART) X(zawrs, HART) X(zfa, FP) X(zfh, FP)             \
+    X(zfhmin, FP) X(zca, HART) X(zcb, HART) X(zcd, FP) X(zcmop, HART) X(zba, HART) X(zbb, HART)    \
+    X(zbc, HART) X(zbkb, HART) X(zbkc, HART) X(zbkx, HART) X(zbs, HART) X(zknd, HART)              \
+    X(zkne, HART) X(zknh, HART) X(zksed, HART) X(zksh, HART) X(zkt, HART) X(ztso, HART)            \
+    X(ssaia, IMSIC) X(sstc, SSTC) X(svade, NO_ADUE) X(svadu, ADUE) X(svinval, HART)                \
+    X(svnapot, HART) X(svpbmt, PBMT)
+/* clang-format on */
 
 #define NAME(name, when)  #name,
 #define OFFER(name, when) OFFER_##when,

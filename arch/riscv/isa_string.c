@@ -54,8 +54,8 @@ static size_t name_of(const char *token, size_t len, const rv_isa_name *names, s
 }
 
 /*
- * A list of names, each with its NUL; or "rv64", letters, then names each after a '_' (the first may
- * follow the letters directly).
+ * A list of names, each with its NUL; or "rv64", letters, then names each after a '_' (the first
+ * may follow the letters directly).
  */
 uint64_t rv_isa_have(const struct board_hart *hart, const rv_isa_name *names, size_t count)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the first C function to the guests, on the boot hart: what the machine is, whether it will do,
- * harts and devices, then the system of the manifest. Whatever is missing ends the boot with a
+ * From the first C function to the guests, on the boot hart: what the machine is, whether it will
+ * do, harts and devices, then the system of the manifest. Whatever is missing ends the boot with a
  * message that says how to mend it.
  */
 #include "arch/riscv/csr.h"

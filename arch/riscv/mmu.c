@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hypervisor's own page tables after early.c: arena, stacks, blobs, devices, share slots. Holds:
- * no page is both writable and executable, and none of a guest's RAM is mapped but share slots.
+ * The hypervisor's own page tables after early.c: arena, stacks, blobs, devices, share slots.
+ * Holds: no page is both writable and executable, and none of a guest's RAM is mapped but share
+ * slots.
  *
  * Tables lie in image or arena, so that their physical addresses are known. The share slots have a
  * lock; all else is the boot hart's alone.

@@ -50,8 +50,8 @@ static inline enum rv_fast rv_go_on(struct rv_vcpu *v)
     atomic_thread_fence(memory_order_seq_cst);
     requests = atomic_load_explicit(&v->core.requests, memory_order_relaxed);
 
-    if ((atomic_load_explicit(&hart->work, memory_order_relaxed) |
-         (requests & ~VCPU_REQ_IRQ)) != 0) {
+    if ((atomic_load_explicit(&hart->work, memory_order_relaxed) | (requests & ~VCPU_REQ_IRQ)) !=
+        0) {
         atomic_store_explicit(&hart->mode, HART_HYP, memory_order_relaxed);
         return RV_FAST_HANDLED;
     }

@@ -23,12 +23,12 @@
 #define SM_LEVEL0   7u
 
 /* The word of a source: bits 31:0 are its target register. */
-#define W_ENABLED  (1ull << 32)
-#define W_PENDING  (1ull << 33)
-#define W_WIRE     (1ull << 34) /* the wire is high */
-#define W_IE       (1ull << 35) /* the domain's */
-#define W_LIVE     (W_ENABLED | W_IE)
-#define W_SM_SHIFT 40u
+#define W_ENABLED   (1ull << 32)
+#define W_PENDING   (1ull << 33)
+#define W_WIRE      (1ull << 34) /* the wire is high */
+#define W_IE        (1ull << 35) /* the domain's */
+#define W_LIVE      (W_ENABLED | W_IE)
+#define W_SM_SHIFT  40u
 #define W_TRIGGERED (4ull << W_SM_SHIFT) /* the mode is one of an edge or a level */
 
 enum vaplic_event {

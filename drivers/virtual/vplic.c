@@ -35,7 +35,7 @@
 #define THRESHOLD     0x0u
 #define CLAIM         0x4u
 
-#define PRIORITIES  8u /* 0: never interrupts; WARL: three bits */
+#define PRIORITIES 8u /* 0: never interrupts; WARL: three bits */
 
 /* The highest is the lowest bit: the one that first_bit() finds. */
 #define PRIORITY_BIT(p) (1u << (PRIORITIES - 1u - (p)))
@@ -60,11 +60,11 @@ struct vplic {
     struct mmio_dev dev;
     struct spinlock lock;
     uint32_t words;
-    uint32_t priorities GUARDED_BY(lock); /* PRIORITY_BIT(p): pending[p] is not empty */
-    uint64_t kicks GUARDED_BY(lock);      /* bit i: vCPU i's hart is to be kicked */
-    struct vplic_source *sources GUARDED_BY(lock);            /* by number */
-    struct source_set pending[PRIORITIES] GUARDED_BY(lock);    /* by priority */
-    struct vplic_context *contexts GUARDED_BY(lock);          /* by vCPU */
+    uint32_t priorities GUARDED_BY(lock);          /* PRIORITY_BIT(p): pending[p] is not empty */
+    uint64_t kicks GUARDED_BY(lock);               /* bit i: vCPU i's hart is to be kicked */
+    struct vplic_source *sources GUARDED_BY(lock); /* by number */
+    struct source_set pending[PRIORITIES] GUARDED_BY(lock); /* by priority */
+    struct vplic_context *contexts GUARDED_BY(lock);        /* by vCPU */
 };
 
 static struct vplic *vplic_of(struct virqchip *chip)
@@ -442,8 +442,8 @@ static bool vplic_alloc(struct vplic *vp, uint32_t source_count, uint32_t vcpu_c
 {
     bool ok = true;
 
-    vp->sources = pool_alloc((source_count + 1u) * sizeof(vp->sources[0]),
-                             alignof(struct vplic_source));
+    vp->sources =
+        pool_alloc((source_count + 1u) * sizeof(vp->sources[0]), alignof(struct vplic_source));
     vp->contexts = pool_alloc(vcpu_count * sizeof(vp->contexts[0]), alignof(struct vplic_context));
     if (vp->sources == NULL || vp->contexts == NULL) {
         return false;

@@ -4,8 +4,8 @@
  * once, so the transmitter is always empty; received bytes stay in the console's ring until the
  * FIFO runs empty. Baud rate and frame are kept and mean nothing.
  *
- * lock guards the registers; below it are the interrupt controller's and the console's, which output
- * takes without it.
+ * lock guards the registers; below it are the interrupt controller's and the console's, which
+ * output takes without it.
  */
 #include "drivers/virtual/vuart.h"
 

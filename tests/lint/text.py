@@ -9,8 +9,7 @@ from files import TOP, project_files, report
 CODE = (".c", ".h", ".S")
 LINES_MAX = 450
 TEST_LINES_MAX = 1000  # a test is a list of cases
-COLUMNS_MAX = 100
-COLUMNS = CODE + (".py", ".sh", ".dts", ".ld", ".lds")
+COLUMNS_MAX = {**dict.fromkeys((*CODE, ".dts", ".ld", ".lds"), 100), ".py": 120, ".sh": 120}
 NO_SPDX = (".md", ".gitignore", ".dtb", ".itb", "LICENSE")
 LEFTOVER = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 # Data, and files of a program that its folder's README describes.
@@ -29,9 +28,10 @@ def check_file(name):
     limit = TEST_LINES_MAX if name.startswith("tests/") else LINES_MAX
     if name.endswith(CODE) and len(lines) > limit:
         found.append(f"{name}: {len(lines)} lines, more than {limit}")
+    columns = next((c for end, c in COLUMNS_MAX.items() if name.endswith(end)), sys.maxsize)
     for number, line in enumerate(lines, 1):
-        if name.endswith(COLUMNS) and len(line.expandtabs(4)) > COLUMNS_MAX:
-            found.append(f"{name}:{number}: more than {COLUMNS_MAX} columns")
+        if len(line.expandtabs(4)) > columns:
+            found.append(f"{name}:{number}: more than {columns} columns")
         if LEFTOVER.search(line):
             found.append(f"{name}:{number}: something is left to do")
         if line != line.rstrip():

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The fake port (fake_arch.h): harts, time, VMs, vCPUs. Memory is in fake_memory.c, what makes a
- * machine in fake_setup.c; who links this file gets all three (tests/tests.mk). They call nothing of
- * core/ or sbi/.
+ * machine in fake_setup.c; who links this file gets all three (tests/tests.mk). They call nothing
+ * of core/ or sbi/.
  */
 #include "tests/unit/fake_arch.h"
 

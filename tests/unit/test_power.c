@@ -27,7 +27,8 @@
 #define STOP_US    2000000u
 #define QUANTUM_US 300000u
 #define BUDGET_US  500000u
-#define ALL_KINDS  (POWER_MAY(POWER_OFF) | POWER_MAY(POWER_RESET_COLD) | POWER_MAY(POWER_RESET_WARM))
+
+#define ALL_KINDS (POWER_MAY(POWER_OFF) | POWER_MAY(POWER_RESET_COLD) | POWER_MAY(POWER_RESET_WARM))
 
 struct rig {
     struct power p;
@@ -106,7 +107,7 @@ static void expect(struct power_event ev, enum err err, const char *did)
     ((struct power_event){                                                                         \
         .type = POWER_EV_##event, .vm = (uint8_t)(who), .txn = (txn_), __VA_ARGS__})
 #define ok(did, event, who, ...)           expect(EV(event, who, r.p.txn, __VA_ARGS__), ERR_OK, did)
-#define refused(err, event, who, ...)      expect(EV(event, who, r.p.txn, __VA_ARGS__), ERR_##err, "")
+#define refused(e, event, who, ...)        expect(EV(event, who, r.p.txn, __VA_ARGS__), ERR_##e, "")
 #define refused_txn(err, event, who, txn_) expect(EV(event, who, txn_, ), ERR_##err, "")
 
 /* Lets the VM's timer run out to the microsecond. */

@@ -116,21 +116,11 @@ static uint64_t probe(uint64_t eid)
 
 static void base_probe(void **state)
 {
-    /* clang-format off: a table */
-    static const uint64_t there[] = {SBI_EXT_BASE,
-                                     SBI_EXT_TIME,
-                                     SBI_EXT_IPI,
-                                     SBI_EXT_RFENCE,
-                                     SBI_EXT_HSM,
-                                     SBI_EXT_SRST,
-                                     SBI_EXT_DBCN,
-                                     CURIA_EXT_IPC,
-                                     CURIA_EXT_PWR,
-                                     CURIA_EXT_VMM,
-                                     SBI_EXT_LEGACY_SET_TIMER,
-                                     SBI_EXT_LEGACY_PUTCHAR,
-                                     SBI_EXT_LEGACY_GETCHAR,
-                                     SBI_EXT_LEGACY_SHUTDOWN};
+    /* clang-format off */
+    static const uint64_t there[] = {
+        SBI_EXT_BASE, SBI_EXT_TIME,  SBI_EXT_IPI,   SBI_EXT_RFENCE, SBI_EXT_HSM,   SBI_EXT_SRST,
+        SBI_EXT_DBCN, CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM,  SBI_EXT_LEGACY_SET_TIMER,
+        SBI_EXT_LEGACY_PUTCHAR, SBI_EXT_LEGACY_GETCHAR, SBI_EXT_LEGACY_SHUTDOWN};
     /* clang-format on */
 
     (void)state;
@@ -156,26 +146,13 @@ static void base_probe(void **state)
 /* Against the text, bit by bit. */
 static void hart_masks(void **state)
 {
-    /* clang-format off: a table */
-    static const uint64_t masks[] = {
-        0, 1, 2, 3, 6, 8, 15, 16, 31, 0x10001, 1ull << 63, 9, UINT64_MAX, 1ull << 60, 3ull << 62};
-    /* clang-format on */
-    /* clang-format off: a table */
-    static const uint64_t bases[] = {0,
-                                     1,
-                                     2,
-                                     3,
-                                     4,
-                                     5,
-                                     60,
-                                     62,
-                                     63,
-                                     64,
-                                     65,
-                                     1ull << 32,
-                                     UINT64_MAX - 1,
-                                     UINT64_MAX - 3,
-                                     UINT64_MAX - 63};
+    /* clang-format off */
+    static const uint64_t masks[] = {0,          1,       2,          3,          6,
+                                     8,          15,      16,         31,         0x10001,
+                                     1ull << 63, 9,       UINT64_MAX, 1ull << 60, 3ull << 62};
+    static const uint64_t bases[] = {0,  1,  2,          3,          4,          5,
+                                     60, 62, 63,         64,         65,         1ull << 32,
+                                     UINT64_MAX - 1, UINT64_MAX - 3, UINT64_MAX - 63};
     /* clang-format on */
 
     (void)state;

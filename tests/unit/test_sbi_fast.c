@@ -123,23 +123,9 @@ static const uint64_t eids[] = {
     0x535441,      0x11,          UINT64_MAX,   SBI_EXT_TIME | 1ull << 32,
 };
 
-/* clang-format off: a table */
+/* clang-format off */
 static const uint64_t values[] = {
-    0,
-    1,
-    2,
-    3,
-    4,
-    8,
-    15,
-    16,
-    63,
-    64,
-    0xffff,
-    0x10000,
-    ENV_RAM,
-    SBI_EXT_TIME,
-    UINT64_MAX - 1,
+    0, 1, 2, 3, 4, 8, 15, 16, 63, 64, 0xffff, 0x10000, ENV_RAM, SBI_EXT_TIME, UINT64_MAX - 1,
     UINT64_MAX,
 };
 /* clang-format on */
