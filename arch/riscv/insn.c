@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Instruction decoding, see insn.h.
+ * Decoding of loads and stores, see insn.h; insn_sys.c has the system instructions.
  *
  * What a load or store does stands once, in ls_table, indexed by the direction bit and funct3 of
  * the base encoding. The compressed forms are a second table that says where their fields lie and
@@ -10,60 +10,25 @@
  */
 #include "arch/riscv/insn.h"
 
-#include <stddef.h>
-
 #include "arch/riscv/csr_bits.h"
+#include "arch/riscv/insn_fields.h"
+
+#include <stddef.h>
 
 #define OPCODE_LOAD     0x03u
 #define OPCODE_LOAD_FP  0x07u /* vector loads too */
 #define OPCODE_MISC_MEM 0x0fu
 #define OPCODE_STORE_FP 0x27u /* vector stores too */
 #define OPCODE_AMO      0x2fu
-#define OPCODE_SYSTEM   0x73u
 
 /* Set in the opcode of a store, 0x23, else the same as OPCODE_LOAD. */
 #define OPCODE_BIT_STORE 0x20u
 
-#define FUNCT3_CBO     2u /* of OPCODE_MISC_MEM: cache-block operations */
-#define FUNCT3_HYPER   4u /* of OPCODE_SYSTEM: hlv, hlvx, hsv */
-#define FUNCT3_CSR_OP  3u
-#define FUNCT3_CSR_IMM 4u
+#define FUNCT3_CBO   2u /* of OPCODE_MISC_MEM: cache-block operations */
+#define FUNCT3_HYPER 4u /* of OPCODE_SYSTEM: hlv, hlvx, hsv */
 
 #define REG_SP              2u
 #define REG_COMPRESSED_BASE 8u /* three-bit fields name x8 to x15 */
-
-/* Bits [low, low + count) of x. */
-static uint32_t bits(uint32_t x, unsigned int low, unsigned int count)
-{
-    return (x >> low) & ((1u << count) - 1u);
-}
-
-static uint32_t opcode_of(uint32_t insn)
-{
-    return bits(insn, 0, 7);
-}
-
-static uint32_t funct3_of(uint32_t insn)
-{
-    return bits(insn, 12, 3);
-}
-
-static uint8_t rd_of(uint32_t insn)
-{
-    return (uint8_t)bits(insn, 7, 5);
-}
-
-static uint8_t rs1_of(uint32_t insn)
-{
-    return (uint8_t)bits(insn, 15, 5);
-}
-
-static uint8_t rs2_of(uint32_t insn)
-{
-    return (uint8_t)bits(insn, 20, 5);
-}
-
-/* --- Loads and stores --- */
 
 struct ls_kind {
     uint8_t width_bytes; /* 0: no such instruction */
@@ -333,156 +298,4 @@ unsigned int rv_insn_bytes(uint16_t first_halfword)
         return 2;
     }
     return (first_halfword & 0x1fu) == 0x1fu ? 0 : 4;
-}
-
-/* --- System instructions --- */
-
-struct sys_form {
-    uint32_t mask;
-    uint32_t match;
-    enum rv_sys_kind kind;
-};
-
-/* What is fixed: all bits; funct7, funct3, rd, opcode; or funct7, rs2, funct3, opcode. */
-#define SYS_ALL       0xffffffffu
-#define SYS_FUNCT7_RD 0xfe007fffu
-#define SYS_FUNCT12   0xfff0707fu
-
-/* [Priv, "RISC-V Privileged Instruction Set Listings"]; [Unpriv, "Zawrs"] */
-static const struct sys_form sys_forms[] = {
-    {SYS_ALL, 0x10500073, RV_SYS_WFI},
-    {SYS_ALL, 0x00d00073, RV_SYS_WRS_NTO},
-    {SYS_ALL, 0x10200073, RV_SYS_SRET},
-    {SYS_FUNCT7_RD, 0x12000073, RV_SYS_FENCE}, /* sfence.vma */
-    {SYS_FUNCT7_RD, 0x16000073, RV_SYS_FENCE}, /* sinval.vma */
-    {SYS_ALL, 0x18000073, RV_SYS_FENCE},       /* sfence.w.inval */
-    {SYS_ALL, 0x18100073, RV_SYS_FENCE},       /* sfence.inval.ir */
-    {SYS_FUNCT7_RD, 0x22000073, RV_SYS_HYPER}, /* hfence.vvma */
-    {SYS_FUNCT7_RD, 0x62000073, RV_SYS_HYPER}, /* hfence.gvma */
-    {SYS_FUNCT7_RD, 0x26000073, RV_SYS_HYPER}, /* hinval.vvma */
-    {SYS_FUNCT7_RD, 0x66000073, RV_SYS_HYPER}, /* hinval.gvma */
-    {SYS_FUNCT12, 0x60004073, RV_SYS_HYPER},   /* hlv.b */
-    {SYS_FUNCT12, 0x60104073, RV_SYS_HYPER},   /* hlv.bu */
-    {SYS_FUNCT12, 0x64004073, RV_SYS_HYPER},   /* hlv.h */
-    {SYS_FUNCT12, 0x64104073, RV_SYS_HYPER},   /* hlv.hu */
-    {SYS_FUNCT12, 0x64304073, RV_SYS_HYPER},   /* hlvx.hu */
-    {SYS_FUNCT12, 0x68004073, RV_SYS_HYPER},   /* hlv.w */
-    {SYS_FUNCT12, 0x68104073, RV_SYS_HYPER},   /* hlv.wu */
-    {SYS_FUNCT12, 0x68304073, RV_SYS_HYPER},   /* hlvx.wu */
-    {SYS_FUNCT12, 0x6c004073, RV_SYS_HYPER},   /* hlv.d */
-    {SYS_FUNCT7_RD, 0x62004073, RV_SYS_HYPER}, /* hsv.b */
-    {SYS_FUNCT7_RD, 0x66004073, RV_SYS_HYPER}, /* hsv.h */
-    {SYS_FUNCT7_RD, 0x6a004073, RV_SYS_HYPER}, /* hsv.w */
-    {SYS_FUNCT7_RD, 0x6e004073, RV_SYS_HYPER}, /* hsv.d */
-};
-
-static bool is_csr_insn(uint32_t insn)
-{
-    return opcode_of(insn) == OPCODE_SYSTEM && (funct3_of(insn) & FUNCT3_CSR_OP) != 0;
-}
-
-static enum rv_sys_kind sys_kind(uint32_t insn)
-{
-    if (is_csr_insn(insn)) {
-        return RV_SYS_CSR;
-    }
-    for (size_t i = 0; i < sizeof(sys_forms) / sizeof(sys_forms[0]); i++) {
-        if ((insn & sys_forms[i].mask) == sys_forms[i].match) {
-            return sys_forms[i].kind;
-        }
-    }
-    return RV_SYS_OTHER;
-}
-
-static void decode_csr(uint32_t insn, struct rv_sys_insn *out)
-{
-    uint32_t funct3 = funct3_of(insn);
-
-    out->csr = (uint16_t)bits(insn, 20, CSR_NUM_BITS);
-    out->csr_imm = (funct3 & FUNCT3_CSR_IMM) != 0;
-    switch (funct3 & FUNCT3_CSR_OP) {
-    case 1:
-        out->csr_op = RV_CSR_WRITE;
-        break;
-    case 2:
-        out->csr_op = RV_CSR_SET;
-        break;
-    default:
-        out->csr_op = RV_CSR_CLEAR;
-        break;
-    }
-    out->csr_reads = out->csr_op != RV_CSR_WRITE || out->rd != 0;
-    out->csr_writes = out->csr_op == RV_CSR_WRITE || out->rs1 != 0;
-}
-
-struct rv_sys_insn rv_sys_decode(uint32_t insn)
-{
-    struct rv_sys_insn out = {
-        .kind = sys_kind(insn),
-        .insn_bytes = (uint8_t)rv_insn_bytes((uint16_t)(insn & 0xffffu)),
-    };
-
-    if (out.kind == RV_SYS_OTHER) {
-        return out;
-    }
-    out.rd = rd_of(insn);
-    out.rs1 = rs1_of(insn);
-    out.rs2 = rs2_of(insn);
-    if (out.kind == RV_SYS_CSR) {
-        decode_csr(insn, &out);
-    }
-    return out;
-}
-
-uint64_t rv_sys_csr_value(const struct rv_sys_insn *insn, uint64_t old, uint64_t rs1_value)
-{
-    uint64_t operand = insn->csr_imm ? insn->rs1 : rs1_value;
-    uint64_t value = operand;
-
-    switch (insn->csr_op) {
-    case RV_CSR_WRITE:
-        break;
-    case RV_CSR_SET:
-        value = old | operand;
-        break;
-    case RV_CSR_CLEAR:
-        value = old & ~operand;
-        break;
-    }
-    return value;
-}
-
-/* Whether the guest's mode may access this CSR so, by its number alone. */
-static bool csr_in_reach(const struct rv_sys_insn *insn, bool from_vs)
-{
-    unsigned int level = (insn->csr & CSR_NUM_LEVEL_MASK) >> CSR_NUM_LEVEL_SHIFT;
-    unsigned int guest_level = from_vs ? CSR_NUM_LEVEL_S : CSR_NUM_LEVEL_U;
-    bool read_only = (insn->csr & CSR_NUM_RO_MASK) == CSR_NUM_RO_MASK;
-
-    return level <= guest_level && !(read_only && insn->csr_writes);
-}
-
-enum rv_virt_action rv_virt_decide(const struct rv_sys_insn *insn, bool from_vs)
-{
-    enum rv_virt_action action = RV_VIRT_ILLEGAL;
-
-    switch (insn->kind) {
-    case RV_SYS_WFI:
-        /* VTW holds in VS only; in VU, as in U, WFI is illegal. */
-        action = from_vs ? RV_VIRT_YIELD : RV_VIRT_ILLEGAL;
-        break;
-    case RV_SYS_WRS_NTO:
-        /* VTW holds in VS and VU, and with TW clear it is legal in U. */
-        action = RV_VIRT_YIELD;
-        break;
-    case RV_SYS_CSR:
-        action = csr_in_reach(insn, from_vs) ? RV_VIRT_CSR : RV_VIRT_ILLEGAL;
-        break;
-    case RV_SYS_SRET:
-    case RV_SYS_FENCE:
-    case RV_SYS_HYPER:
-    case RV_SYS_OTHER:
-        break;
-    }
-    return action;
 }

@@ -4,12 +4,9 @@
  * is supervisor mode of vCPU i; only claimed sources exist, the others are read-only zero.
  *
  * Gateway of a source: forwards a request (pending) when the line of a level source is up, or at an
- * edge; from claim to completion it is closed, and an edge that comes then is latched. Pending
- * sources are kept in one bitmap per priority with a summary of its words, so a search looks only
- * at words where something is pending at that priority and something enabled in that context; its
- * cost does not grow with the number of sources, and an event looks only at contexts that enable
- * the source. A host source of a level stays masked at the host from its handler to the guest's
- * completion.
+ * edge; from claim to completion it is closed, and an edge that comes then is latched. An
+ * event looks only at contexts that enable the source. A host source of a level stays masked at the
+ * host from its handler to the guest's completion.
  *
  * One lock per chip, below those of the devices that raise its sources. Harts whose vCPU's line has
  * changed are kicked when it is dropped: the first that a kicked one does is to claim.
@@ -21,7 +18,7 @@
 #include "core/vdev.h"
 #include "core/vm.h"
 #include "drivers/virtual/irqchip_fdt.h"
-#include "drivers/virtual/source_set.h"
+#include "drivers/virtual/vplic_state.h"
 
 #include <stdalign.h>
 #include <stddef.h>
@@ -35,74 +32,9 @@
 #define THRESHOLD     0x0u
 #define CLAIM         0x4u
 
-#define PRIORITIES 8u /* 0: never interrupts; WARL: three bits */
-
-/* The highest is the lowest bit: the one that first_bit() finds. */
-#define PRIORITY_BIT(p) (1u << (PRIORITIES - 1u - (p)))
-
-struct vplic_context {
-    uint32_t threshold;
-    bool raised; /* the vCPU's external interrupt line */
-    struct source_set enabled;
-};
-
-struct vplic_source {
-    uint64_t contexts; /* bit i: enabled in context i */
-    uint8_t priority;
-    bool pending;
-    bool in_service; /* claimed and not completed */
-    bool line;       /* of a level source; of a host's: masked there until completion */
-    bool latched;    /* an edge came while in service */
-};
-
-struct vplic {
-    struct virqchip chip; /* first */
-    struct mmio_dev dev;
-    struct spinlock lock;
-    uint32_t words;
-    uint32_t priorities GUARDED_BY(lock);          /* PRIORITY_BIT(p): pending[p] is not empty */
-    uint64_t kicks GUARDED_BY(lock);               /* bit i: vCPU i's hart is to be kicked */
-    struct vplic_source *sources GUARDED_BY(lock); /* by number */
-    struct source_set pending[PRIORITIES] GUARDED_BY(lock); /* by priority */
-    struct vplic_context *contexts GUARDED_BY(lock);        /* by vCPU */
-};
-
 static struct vplic *vplic_of(struct virqchip *chip)
 {
     return container_of(chip, struct vplic, chip);
-}
-
-/* The source that context would claim: the highest priority above floor, the lowest number. */
-static uint32_t vplic_best(const struct vplic *vp, const struct vplic_context *ctx, uint32_t floor)
-    REQUIRES(vp->lock)
-{
-    uint32_t priorities = vp->priorities & (PRIORITY_BIT(floor) - 1u);
-
-    for (; priorities != 0; priorities &= priorities - 1u) {
-        uint32_t priority = PRIORITIES - 1u - first_bit(priorities);
-        uint32_t source = set_first_common(&vp->pending[priority], &ctx->enabled);
-
-        if (source != 0) {
-            return source;
-        }
-    }
-    return 0;
-}
-
-static inline void vplic_file_in(struct vplic *vp, uint32_t priority, uint32_t source)
-    REQUIRES(vp->lock)
-{
-    set_put(&vp->pending[priority], source, true);
-    vp->priorities |= PRIORITY_BIT(priority);
-}
-
-static inline void vplic_file_out(struct vplic *vp, uint32_t priority, uint32_t source)
-    REQUIRES(vp->lock)
-{
-    set_put(&vp->pending[priority], source, false);
-    if (vp->pending[priority].summary == 0) {
-        vp->priorities &= ~PRIORITY_BIT(priority);
-    }
 }
 
 /* Brings the external interrupt line of vCPU index to what the registers say. */

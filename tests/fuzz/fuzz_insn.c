@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: arch/riscv/insn.c arch/riscv/inject.c */
+/* LINK: arch/riscv/insn.c arch/riscv/insn_sys.c arch/riscv/inject.c */
 /*
  * libFuzzer target for the instruction decoders and the injection that follows them.
  *
  * Input: an instruction word (4 bytes), htinst (8), a register value (8), an address (8), flags
  * (1). Build: clang -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/fuzz_insn.c
- *        arch/riscv/insn.c arch/riscv/inject.c
+ *        arch/riscv/insn.c arch/riscv/insn_sys.c arch/riscv/inject.c
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: arch/riscv/inject.c arch/riscv/insn.c */
+/* LINK: arch/riscv/inject.c arch/riscv/insn.c arch/riscv/insn_sys.c */
 /*
  * Tests of arch/riscv/inject.c: the state after an injection, bit by bit, and which exception a
  * guest gets for which trap.

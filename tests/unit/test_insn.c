@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: arch/riscv/insn.c arch/riscv/inject.c */
+/* LINK: arch/riscv/insn.c arch/riscv/insn_sys.c arch/riscv/inject.c */
 /*
  * Tests of arch/riscv/insn.c: against words an assembler made, against a reference decoder written
  * another way (each compressed form expanded to its 32-bit equivalent), over all 16-bit words, and
