@@ -25,7 +25,7 @@ void manifest_fault(struct manifest_reader *r, int node, const char *prop, const
         return;
     }
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     if (fdt_get_path(r->blob, node, path, (int)sizeof(path)) != 0) {
         const char *name = fdt_get_name(r->blob, node, NULL);
