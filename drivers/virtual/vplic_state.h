@@ -11,6 +11,7 @@
 #include "core/irqchip.h"
 #include "core/mmio_bus.h"
 #include "core/spinlock.h"
+#include "core/virq.h"
 #include "drivers/virtual/source_set.h"
 
 #include <stdbool.h>

@@ -154,7 +154,8 @@ def test_uboot():
 def test_resets(irqchip):
     """The machine's warm and cold reset: a boot like the first, though RAM and CSRs may be as they were."""
     name = f"resets-{irqchip}"
-    nodes = vm("selftest", [0, 1], "test", 0x1000000, "reboot=1", 'no-autostart; srst = "self"; srst-reset = "self";'), \
+    nodes = vm("selftest", [0, 1], "test", 0x1000000, "reboot=1",
+               'no-autostart; srst = "self"; srst-reset = "self";'), \
         vm("other", [2], args=RESTING)
     with Machine(name, bundle=bundle(name, manifest(*nodes)), irqchip=irqchip, harts=3, memory="256M",
                  vms=("selftest", "other")) as m:
