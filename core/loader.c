@@ -110,8 +110,9 @@ static uint64_t kernel_place(const struct image *kernel, uint64_t ram_start, uin
 }
 
 /*
- * Writes data, or zeroes where it is NULL. ERR_STATE: the VM is not to be loaded any more, which is
- * looked at often enough that neither a stop nor the machine's end has to wait for this hart.
+ * Writes data, or zeroes where it is NULL. ERR_STATE: the VM is not to be loaded any more. That is
+ * looked at, and the hypervisor's interrupts are served, often enough that neither a stop, nor the
+ * machine's end, nor the keyboard has to wait for this hart.
  */
 static enum err put(const struct vm *vm, hpa_t to, const void *data, uint64_t size)
 {
@@ -120,6 +121,7 @@ static enum err put(const struct vm *vm, hpa_t to, const void *data, uint64_t si
     for (uint64_t done = 0; done < size; done += MIB2) {
         uint64_t n = size - done < MIB2 ? size - done : MIB2;
 
+        arch_hart_poll();
         if (vm_state(vm) != VM_LOADING) {
             return ERR_STATE;
         }

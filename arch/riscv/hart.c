@@ -213,6 +213,11 @@ void arch_hart_wait(struct hart *hart)
     rv_handle_irqs(rv_hart_of(hart));
 }
 
+void arch_hart_poll(void)
+{
+    rv_handle_irqs(rv_hart_self());
+}
+
 void arch_hart_timer(uint64_t deadline)
 {
     if (rv_features.sstc) {

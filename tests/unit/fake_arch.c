@@ -98,6 +98,13 @@ void arch_hart_timer(uint64_t deadline)
     container_of(arch_hart_self(), struct fake_hart, core)->timer = deadline;
 }
 
+void arch_hart_poll(void)
+{
+    if (fake.on_poll != NULL) {
+        fake.on_poll();
+    }
+}
+
 _Noreturn void arch_hart_park(void)
 {
     container_of(arch_hart_self(), struct fake_hart, core)->parked = true;

@@ -103,6 +103,7 @@ struct fake {
     _Atomic uint64_t bytes_read, bytes_written; /* through windows */
     /* What happens elsewhere while this hart spins or waits. NULL: nothing does. */
     void (*on_relax)(void);
+    void (*on_poll)(void);
     void (*on_wait)(struct hart *hart);
     void (*on_kick)(struct hart *hart);
     void (*on_fence)(struct vcpu *vcpu); /* own hart, with each arch_vcpu_fence() */

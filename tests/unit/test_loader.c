@@ -155,6 +155,28 @@ static void test_broken_off(void **state)
     assert_true(fake.bytes_written < 2 * MIB);
 }
 
+static uint32_t polls;
+
+static void second_poll_stops(void)
+{
+    if (++polls == 2) {
+        atomic_store(&vm->state_seen, VM_STOPPING); /* what came by an interrupt, say a key */
+    }
+}
+
+static void test_interrupts_are_served(void **state)
+{
+    struct loaded at;
+    const char *why = NULL;
+
+    (void)state;
+    polls = 0;
+    fake.on_poll = second_poll_stops;
+    assert_int_equal(loader_load(vm, &at, &why), ERR_STATE);
+    assert_int_equal(polls, 2);
+    assert_true(fake.bytes_written < 4 * MIB);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +184,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_image, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_interrupts_are_served, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
