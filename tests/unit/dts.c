@@ -15,6 +15,21 @@ static void check(int good, const char *what)
     }
 }
 
+void dts_scratch_name(char name[DTS_NAME_MAX])
+{
+    static unsigned int count;
+
+    snprintf(name, DTS_NAME_MAX, "build/host/unit/scratch-%ld-%u", (long)getpid(), count++);
+}
+
+static void write_file(const char *name, const void *data, size_t size)
+{
+    FILE *f = fopen(name, "wb");
+
+    check(f != NULL && fwrite(data, 1, size, f) == size, name);
+    check(fclose(f) == 0, name);
+}
+
 void *dts_file(const char *path, size_t *size)
 {
     FILE *f = fopen(path, "rb");
@@ -47,16 +62,14 @@ static void *blob_made_by(const char *command, const char *out, size_t *size)
 
 void *dts_blob(const char *source, size_t *size)
 {
-    char in[] = "/tmp/curia-dts-XXXXXX";
-    char out[sizeof(in) + 4];
-    char command[128];
-    int fd = mkstemp(in);
-    size_t length = strlen(source);
+    char in[DTS_NAME_MAX];
+    char out[DTS_NAME_MAX];
+    char command[256];
     void *blob;
 
-    check(fd >= 0 && write(fd, source, length) == (ssize_t)length, in);
-    close(fd);
-    snprintf(out, sizeof(out), "%s.dtb", in);
+    dts_scratch_name(in);
+    dts_scratch_name(out);
+    write_file(in, source, strlen(source));
     snprintf(command, sizeof(command), "dtc -q -q -I dts -O dtb -o %s %s", out, in);
     blob = blob_made_by(command, out, size);
     unlink(in);
@@ -79,12 +92,10 @@ char *dts_replace(const char *source, const char *from, const char *to)
 
 void *dts_of_qemu(const char *options, size_t *size)
 {
-    char out[] = "/tmp/curia-qemu-XXXXXX";
+    char out[DTS_NAME_MAX];
     char command[512];
-    int fd = mkstemp(out);
 
-    check(fd >= 0, out);
-    close(fd);
+    dts_scratch_name(out);
     snprintf(command, sizeof(command),
              "timeout 60 qemu-system-riscv64 %s -machine dumpdtb=%s -display none >/dev/null 2>&1",
              options, out);

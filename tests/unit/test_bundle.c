@@ -191,10 +191,12 @@ static void a_hash_is_computed_once(void **state)
 
 static void as_mkbundle_packs_it(void **state)
 {
-    static const char command[] =
+    static const char format[] =
         "d=$(mktemp -d) && cp platforms/qemu-virt/demo.dts $d/a && printf 0123456789 >$d/b && "
-        "tools/mkbundle -o /tmp/curia-test.itb --manifest $d/a --image kernel=$d/b "
+        "tools/mkbundle -o %s --manifest $d/a --image kernel=$d/b "
         "--image big=Makefile:sha256; r=$?; rm -r $d; exit $r";
+    char name[DTS_NAME_MAX];
+    char command[sizeof(format) + DTS_NAME_MAX];
     struct bundle b;
     struct image *image;
     const char *why;
@@ -202,9 +204,11 @@ static void as_mkbundle_packs_it(void **state)
     char *blob;
 
     (void)state;
+    dts_scratch_name(name);
+    snprintf(command, sizeof(command), format, name);
     assert_int_equal(system(command), 0);
-    blob = dts_file("/tmp/curia-test.itb", &size);
-    unlink("/tmp/curia-test.itb");
+    blob = dts_file(name, &size);
+    unlink(name);
     assert_int_equal(read_fit(&b, blob, size, &why), ERR_OK);
     assert_int_equal(b.image_count, 3);
     assert_null(bundle_find(&b, "nope"));

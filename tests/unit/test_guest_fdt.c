@@ -168,13 +168,16 @@ static bool has_prop(const char *path, const char *prop)
 
 static void expect_sound(void)
 {
-    char name[] = "/tmp/curia-fdt-XXXXXX";
+    char name[DTS_NAME_MAX];
     char command[128];
-    int fd = mkstemp(name);
+    FILE *f;
 
     assert_int_equal(fdt_check_full(fdt, sizeof(fdt)), 0);
-    assert_int_equal(write(fd, fdt, fdt_totalsize(fdt)), fdt_totalsize(fdt));
-    close(fd);
+    dts_scratch_name(name);
+    f = fopen(name, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(fdt, 1, fdt_totalsize(fdt), f), fdt_totalsize(fdt));
+    assert_int_equal(fclose(f), 0);
     snprintf(command, sizeof(command), "dtc -q -I dtb -O dts %s >/dev/null", name);
     assert_int_equal(system(command), 0);
     unlink(name);
