@@ -45,7 +45,8 @@ void arch_hart_kick(struct hart *hart);
  */
 void arch_hart_wait(struct hart *hart);
 
-/* Own hart, no lock held, in long work: handles the hypervisor's pending interrupts, as an exit does. */
+/* Own hart, no lock held, in long work: handles the hypervisor's pending interrupts, as an exit
+ * does. */
 void arch_hart_poll(void);
 
 /* Own hart: interrupt (and so leave guest or wait) at deadline; UINT64_MAX: never. */
