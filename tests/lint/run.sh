@@ -21,7 +21,7 @@ for check in "$@"; do
 		printf 'ok      %-10s %4d s\n' "$check" $((SECONDS - start))
 	else
 		failed+=("$check")
-		sed 's/^/        /' "$log"
+		grep -vE '^  [A-Z]+ +[^ ]+$' "$log" | sed 's/^/        /' || true
 		printf 'FAILED  %-10s %4d s, above and in %s\n' "$check" $((SECONDS - start)) "$log"
 	fi
 done
