@@ -8,7 +8,7 @@
 # libfdt and bearssl mean those libraries. A unit test that says TSAN in a comment of its own is built
 # and run a second time with the thread sanitizer. tests/README.md tells how to write one.
 
-.PHONY: test test-unit test-tsan unit-build fuzz fuzz-build fuzz-smoke
+.PHONY: test test-unit test-tsan unit-build coverage fuzz fuzz-build fuzz-smoke
 
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -25,9 +25,10 @@ TSAN_SRC := $(if $(UNIT_SRC),$(shell grep -lE '/\* TSAN \*/' $(UNIT_SRC)))
 
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=build/host/unit/%)
 TSAN_BIN := $(TSAN_SRC:tests/unit/%.c=build/host/tsan/%)
+COV_BIN  := $(UNIT_SRC:tests/unit/%.c=build/host/cov/%)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=build/host/fuzz/%)
 
-# --- three ways to build for the host ------------------------------------------------------------
+# --- four ways to build for the host -------------------------------------------------------------
 
 test_cflags := $(HOST_CFLAGS) -D_DEFAULT_SOURCE -fno-strict-aliasing -fno-omit-frame-pointer -pthread
 
@@ -40,6 +41,11 @@ tsan_cc := $(HOSTCC)
 tsan_sanitize := -fsanitize=thread
 tsan_sanitize_others := -fsanitize=thread
 tsan_libs := -lcmocka
+
+cov_cc := $(HOSTCC)
+cov_sanitize := --coverage -fprofile-update=atomic
+cov_sanitize_others :=
+cov_libs := -lcmocka
 
 fuzz_cc := $(CLANG)
 fuzz_sanitize := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
@@ -74,14 +80,15 @@ build/host/$(1)/$(2): $(patsubst %.c,build/host/$(1)/obj/%.o,$(filter %.c,$(3)))
 	@$$($(1)_cc) -g -pthread $$($(1)_sanitize) -o $$@ $$^ $$($(1)_libs)
 endef
 
-$(foreach f,unit tsan fuzz,$(eval $(call test_flavour,$(f))))
+$(foreach f,unit tsan cov fuzz,$(eval $(call test_flavour,$(f))))
 
 # The fake port is three files: who names one gets all.
 fake_port := tests/unit/fake_arch.c tests/unit/fake_memory.c tests/unit/fake_setup.c
 test_words = $(patsubst tests/unit/fake_arch.c,$(fake_port),$(subst |, ,$(1)))
 test_name = $(basename $(notdir $(firstword $(call test_words,$(1)))))
 $(foreach l,$(filter tests/unit/%,$(test_links)),\
-  $(eval $(call test_program,unit,$(call test_name,$(l)),$(call test_words,$(l)))))
+  $(eval $(call test_program,unit,$(call test_name,$(l)),$(call test_words,$(l)))) \
+  $(eval $(call test_program,cov,$(call test_name,$(l)),$(call test_words,$(l)))))
 $(foreach l,$(filter $(TSAN_SRC:=|%),$(test_links)),\
   $(eval $(call test_program,tsan,$(call test_name,$(l)),$(call test_words,$(l)))))
 $(foreach l,$(filter tests/fuzz/%,$(test_links)),\
@@ -102,6 +109,16 @@ test-unit: $(UNIT_BIN) ## the host tests: core, sbi, devices, under ASan and UBS
 
 test-tsan: $(TSAN_BIN) ## the host tests that have threads, under TSan
 	@for t in $^; do echo "== $$t"; timeout $(UNIT_SECONDS) $$t; done
+
+# Without sanitizers, whose own branches would count. What only a real machine can run (trap entry, CSRs) is
+# not compiled for the host and does not appear.
+coverage: $(COV_BIN) ## lines and branches that the host tests reach: build/coverage/
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@find build/host/cov -name '*.gcda' -delete
+	@for t in $^; do timeout $(UNIT_SECONDS) $$t >build/coverage/$${t##*/}.log 2>&1 || \
+	  { cat build/coverage/$${t##*/}.log; echo "FAILED: $$t"; exit 1; }; done
+	@gcovr --root . --filter '(core|sbi|drivers|arch)/' --txt build/coverage/lines.txt \
+	  --html-details build/coverage/index.html --print-summary build/host/cov
 
 fuzz-build: $(FUZZ_BIN)
 
