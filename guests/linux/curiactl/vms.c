@@ -111,8 +111,8 @@ int cmd_info(int argc, char **argv)
     printf("uptime       %" PRIu64 ".%06" PRIu64 " s\n", info.uptime_us / 1000000,
            info.uptime_us % 1000000);
     printf("exits        %" PRIu64 "\n", info.exits);
-    if (info.stop_reason == CURIA_STOP_CRASH || info.stop_reason == CURIA_STOP_FORCED) {
-        printf("stopped at   pc 0x%" PRIx64 " cause 0x%" PRIx64 " address 0x%" PRIx64 "\n",
+    if (info.stop_reason == CURIA_STOP_CRASH) {
+        printf("crashed at   pc 0x%" PRIx64 " cause 0x%" PRIx64 " address 0x%" PRIx64 "\n",
                info.fault_pc, info.fault_cause, info.fault_addr);
     }
     return EXIT_DONE;
