@@ -262,8 +262,6 @@ KBUILD         := build/deps/linux-headers
 LINUX_CROSS    := riscv64-linux-gnu-
 # $(KBUILD_MAKE) M=<absolute directory> modules
 KBUILD_MAKE     = $(MAKE) -C $(KBUILD) ARCH=riscv CROSS_COMPILE=$(LINUX_CROSS)
-OPENSBI_DIR    := /usr/lib/riscv64-linux-gnu/opensbi/generic
-UBOOT_SMODE    := /usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin
 
 # --- the rest ------------------------------------------------------------------------------------
 
