@@ -10,70 +10,60 @@
 #include "core/fdt.h"
 #include "core/manifest.h"
 #include "core/pagepool.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static _Alignas(64) char arena[16u << 20];
 static _Alignas(8) char manifest[1024];
 
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
 static void put(const char *name, const char *text)
 {
-    require(fdt_property(manifest, name, text, (int)strlen(text) + 1) == 0);
+    MUST(fdt_property(manifest, name, text, (int)strlen(text) + 1) == 0);
 }
 
 static void make_manifest(void)
 {
     static const char memory[16] = "\0\0\0\0\x80\0\0\0\0\0\0\0\0\x10\0\0";
 
-    require(fdt_create(manifest, sizeof(manifest)) == 0 && fdt_finish_reservemap(manifest) == 0);
-    require(fdt_begin_node(manifest, "") == 0);
+    MUST(fdt_create(manifest, sizeof(manifest)) == 0 && fdt_finish_reservemap(manifest) == 0);
+    MUST(fdt_begin_node(manifest, "") == 0);
     put("compatible", "curia,manifest");
-    require(fdt_property_u32(manifest, "version", 1) == 0);
-    require(fdt_begin_node(manifest, "vm") == 0);
+    MUST(fdt_property_u32(manifest, "version", 1) == 0);
+    MUST(fdt_begin_node(manifest, "vm") == 0);
     put("compatible", "curia,vm");
     put("kernel", "kernel");
-    require(fdt_property_u32(manifest, "harts", 0) == 0);
-    require(fdt_property(manifest, "memory", memory, sizeof(memory)) == 0);
-    require(fdt_begin_node(manifest, "dev") == 0);
+    MUST(fdt_property_u32(manifest, "harts", 0) == 0);
+    MUST(fdt_property(manifest, "memory", memory, sizeof(memory)) == 0);
+    MUST(fdt_begin_node(manifest, "dev") == 0);
     put("compatible", "curia,passthrough");
     put("host-path", "/soc/rtc@101000");
     put("dma", "none");
-    require(fdt_end_node(manifest) == 0 && fdt_end_node(manifest) == 0);
-    require(fdt_end_node(manifest) == 0 && fdt_finish(manifest) == 0);
+    MUST(fdt_end_node(manifest) == 0 && fdt_end_node(manifest) == 0);
+    MUST(fdt_end_node(manifest) == 0 && fdt_finish(manifest) == 0);
 }
 
 static void nothing(void *arg, const char *node, const char *prop, const char *text)
 {
     (void)arg;
-    require(node != NULL && text != NULL && (prop == NULL || prop[0] != '\0'));
+    MUST(node != NULL && text != NULL && (prop == NULL || prop[0] != '\0'));
 }
 
 static void check_board(const struct board *b)
 {
-    require(b->hart_count > 0 && b->timebase_hz != 0 && b->ram.count > 0);
+    MUST(b->hart_count > 0 && b->timebase_hz != 0 && b->ram.count > 0);
     for (uint32_t i = 0; i < b->ram.count; i++) {
-        require(range_valid(b->ram.free[i].start, b->ram.free[i].size));
-        require(i == 0 ||
-                b->ram.free[i - 1].start + b->ram.free[i - 1].size < b->ram.free[i].start);
+        MUST(range_valid(b->ram.free[i].start, b->ram.free[i].size));
+        MUST(i == 0 || b->ram.free[i - 1].start + b->ram.free[i - 1].size < b->ram.free[i].start);
     }
     for (uint32_t i = 0; i < b->device_count; i++) {
         const struct board_device *d = &b->devices[i];
 
-        require(d->reg_count > 0 && d->reg_count <= BOARD_DEVICE_REGS);
-        require(d->irq_count <= BOARD_DEVICE_IRQS);
-        require(d->compatible[d->compatible_len - 1] == '\0');
+        MUST(d->reg_count > 0 && d->reg_count <= BOARD_DEVICE_REGS);
+        MUST(d->irq_count <= BOARD_DEVICE_IRQS);
+        MUST(d->compatible[d->compatible_len - 1] == '\0');
         for (uint32_t k = 0; k < d->reg_count; k++) {
-            require(range_valid(d->regs[k].start, d->regs[k].size));
+            MUST(range_valid(d->regs[k].start, d->regs[k].size));
         }
     }
 }
@@ -89,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_manifest();
     }
     blob = malloc(size > 0 ? size : 1);
-    require(blob != NULL);
+    MUST(blob != NULL);
     if (size > 0) {
         memcpy(blob, data, size);
     }
@@ -100,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             (void)!manifest_read(&m, manifest, fdt_totalsize(manifest), &b, NULL, NULL, nothing,
                                  NULL);
         } else {
-            require(why != NULL);
+            MUST(why != NULL);
         }
     }
     free(blob);

@@ -4,24 +4,14 @@
  * libFuzzer target for the instruction decoders and the injection that follows them.
  *
  * Input: an instruction word (4 bytes), htinst (8), a register value (8), an address (8), flags
- * (1). Build: clang -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/fuzz_insn.c
- *        arch/riscv/insn.c arch/riscv/insn_sys.c arch/riscv/inject.c
+ * (1).
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/riscv/csr_bits.h"
 #include "arch/riscv/inject.h"
 #include "arch/riscv/insn.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "tests/fuzz/fuzz.h"
 
 struct input {
     uint32_t word;
@@ -32,8 +22,6 @@ struct input {
 };
 
 #define INPUT_BYTES 29u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct input parse(const uint8_t *data)
 {
@@ -52,25 +40,25 @@ static void check_mmio(const struct rv_mmio_insn *insn, uint64_t value)
     uint64_t loaded = rv_insn_load_extend(insn, value);
     uint64_t stored = rv_insn_store_value(insn, value);
 
-    REQUIRE(insn->width_bytes == 1 || insn->width_bytes == 2 || insn->width_bytes == 4 ||
-            insn->width_bytes == 8);
-    REQUIRE(insn->insn_bytes == 2 || insn->insn_bytes == 4);
-    REQUIRE(insn->reg < 32 && insn->base_reg < 32);
-    REQUIRE(insn->addr_offset < insn->width_bytes);
-    REQUIRE(insn->base_offset >= -2048 && insn->base_offset <= 2047);
-    REQUIRE(!(insn->write && insn->sign_extend));
+    MUST(insn->width_bytes == 1 || insn->width_bytes == 2 || insn->width_bytes == 4 ||
+         insn->width_bytes == 8);
+    MUST(insn->insn_bytes == 2 || insn->insn_bytes == 4);
+    MUST(insn->reg < 32 && insn->base_reg < 32);
+    MUST(insn->addr_offset < insn->width_bytes);
+    MUST(insn->base_offset >= -2048 && insn->base_offset <= 2047);
+    MUST(!(insn->write && insn->sign_extend));
 
-    REQUIRE(memcmp(&stored, &value, insn->width_bytes) == 0);
-    REQUIRE(memcmp(&loaded, &value, insn->width_bytes) == 0);
+    MUST(memcmp(&stored, &value, insn->width_bytes) == 0);
+    MUST(memcmp(&loaded, &value, insn->width_bytes) == 0);
     if (insn->width_bytes < 8) {
         unsigned int width_bits = 8u * insn->width_bytes;
         uint64_t high = loaded >> width_bits;
         bool negative = insn->sign_extend && ((value >> (width_bits - 1)) & 1) != 0;
 
-        REQUIRE(stored >> width_bits == 0);
-        REQUIRE(high == (negative ? UINT64_MAX >> width_bits : 0));
+        MUST(stored >> width_bits == 0);
+        MUST(high == (negative ? UINT64_MAX >> width_bits : 0));
     }
-    REQUIRE(rv_insn_load_extend(insn, loaded) == loaded);
+    MUST(rv_insn_load_extend(insn, loaded) == loaded);
 }
 
 /* What htinst would hold, built from the decoded form. */
@@ -90,10 +78,10 @@ static void check_round_trip(struct rv_mmio_insn insn)
 {
     struct rv_mmio_insn again;
 
-    REQUIRE(rv_mmio_decode_htinst(transformed(&insn), &again) == RV_MMIO_OK);
-    REQUIRE(again.write == insn.write && again.sign_extend == insn.sign_extend &&
-            again.width_bytes == insn.width_bytes && again.reg == insn.reg &&
-            again.insn_bytes == insn.insn_bytes && again.addr_offset == insn.addr_offset);
+    MUST(rv_mmio_decode_htinst(transformed(&insn), &again) == RV_MMIO_OK);
+    MUST(again.write == insn.write && again.sign_extend == insn.sign_extend &&
+         again.width_bytes == insn.width_bytes && again.reg == insn.reg &&
+         again.insn_bytes == insn.insn_bytes && again.addr_offset == insn.addr_offset);
 }
 
 static void fuzz_insn(const struct input *in)
@@ -101,14 +89,14 @@ static void fuzz_insn(const struct input *in)
     struct rv_mmio_insn insn;
     enum rv_mmio_result result = rv_mmio_decode_insn(in->word, &insn);
 
-    REQUIRE(result == RV_MMIO_OK || result == RV_MMIO_REFUSED);
+    MUST(result == RV_MMIO_OK || result == RV_MMIO_REFUSED);
     if (result != RV_MMIO_OK) {
         return;
     }
-    REQUIRE(insn.addr_offset == 0);
-    REQUIRE(insn.insn_bytes == rv_insn_bytes((uint16_t)in->word));
+    MUST(insn.addr_offset == 0);
+    MUST(insn.insn_bytes == rv_insn_bytes((uint16_t)in->word));
     if (!rv_mmio_locate(&insn, in->value, in->address)) {
-        REQUIRE(insn.addr_offset == 0);
+        MUST(insn.addr_offset == 0);
     }
     check_mmio(&insn, in->value);
     check_round_trip(insn);
@@ -119,8 +107,8 @@ static void fuzz_htinst(const struct input *in)
     struct rv_mmio_insn insn;
 
     if (rv_mmio_decode_htinst(in->htinst, &insn) == RV_MMIO_OK) {
-        REQUIRE(insn.base_reg == 0 && insn.base_offset == 0);
-        REQUIRE(in->htinst >> 32 == 0 && (in->htinst & 1) != 0);
+        MUST(insn.base_reg == 0 && insn.base_offset == 0);
+        MUST(in->htinst >> 32 == 0 && (in->htinst & 1) != 0);
         check_mmio(&insn, in->value);
         check_round_trip(insn);
     }
@@ -131,15 +119,15 @@ static void fuzz_system(const struct input *in)
     struct rv_sys_insn insn = rv_sys_decode(in->word);
     bool from_vs = (in->flags & 1) != 0;
 
-    REQUIRE(insn.rd < 32 && insn.rs1 < 32 && insn.rs2 < 32 && insn.csr < 4096);
-    REQUIRE(insn.insn_bytes == rv_insn_bytes((uint16_t)in->word));
+    MUST(insn.rd < 32 && insn.rs1 < 32 && insn.rs2 < 32 && insn.csr < 4096);
+    MUST(insn.insn_bytes == rv_insn_bytes((uint16_t)in->word));
     if (insn.kind != RV_SYS_OTHER) {
-        REQUIRE((in->word & 0x7f) == 0x73 && insn.insn_bytes == 4);
+        MUST((in->word & 0x7f) == 0x73 && insn.insn_bytes == 4);
     }
     if (rv_virt_decide(&insn, from_vs) == RV_VIRT_CSR) {
-        REQUIRE(insn.kind == RV_SYS_CSR && (insn.csr & 0x200) == 0);
-        REQUIRE(from_vs || (insn.csr & 0x300) == 0);
-        REQUIRE(!insn.csr_writes || (insn.csr & 0xc00) != 0xc00);
+        MUST(insn.kind == RV_SYS_CSR && (insn.csr & 0x200) == 0);
+        MUST(from_vs || (insn.csr & 0x300) == 0);
+        MUST(!insn.csr_writes || (insn.csr & 0xc00) != 0xc00);
     }
     (void)rv_sys_csr_value(&insn, in->address, in->value);
 }
@@ -155,14 +143,14 @@ static void fuzz_inject(const struct input *in)
         return;
     }
     if (rv_inject_exception(&vs, &ret, exc, double_trap) == RV_INJECT_DOUBLE_TRAP) {
-        REQUIRE(double_trap && (in->value & SSTATUS_SDT) != 0);
-        REQUIRE(vs.vsstatus == in->value && ret.sepc == in->htinst && ret.sstatus == in->word);
+        MUST(double_trap && (in->value & SSTATUS_SDT) != 0);
+        MUST(vs.vsstatus == in->value && ret.sepc == in->htinst && ret.sstatus == in->word);
         return;
     }
-    REQUIRE((vs.vsstatus & SSTATUS_SIE) == 0);
-    REQUIRE(vs.vsepc == in->htinst && vs.vscause == exc.cause && vs.vstval == exc.tval);
-    REQUIRE((ret.sepc & 3) == 0 && (ret.sstatus & SSTATUS_SPP) != 0);
-    REQUIRE((vs.vsstatus & SSTATUS_SPP) == (in->word & SSTATUS_SPP));
+    MUST((vs.vsstatus & SSTATUS_SIE) == 0);
+    MUST(vs.vsepc == in->htinst && vs.vscause == exc.cause && vs.vstval == exc.tval);
+    MUST((ret.sepc & 3) == 0 && (ret.sstatus & SSTATUS_SPP) != 0);
+    MUST((vs.vsstatus & SSTATUS_SPP) == (in->word & SSTATUS_SPP));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -6,20 +6,18 @@
  * Curia writes to no page that is not a mailbox of its owner, keeps no mapping that is not in use,
  * and a closed mailbox is not written at all.
  */
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/ipc_env.h"
 
 #include "core/ipc.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FILLER     0xa5
 #define AREA_PAGES 32u /* from ENV_MBOX on: where mailboxes can lie */
 #define AREA_BYTES (AREA_PAGES * PAGE_SIZE)
 #define OPS_MAX    200u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct input {
     const uint8_t *at, *end;

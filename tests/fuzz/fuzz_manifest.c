@@ -11,25 +11,16 @@
 #include "core/fdt.h"
 #include "core/manifest.h"
 #include "core/pagepool.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static _Alignas(64) char arena[16u << 20];
 
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
 static void count(void *arg, const char *node, const char *prop, const char *text)
 {
-    require(node != NULL && text != NULL && strlen(text) < 512);
-    require(prop == NULL || strlen(prop) < SIZE_MAX);
+    MUST(node != NULL && text != NULL && strlen(text) < 512);
+    MUST(prop == NULL || strlen(prop) < SIZE_MAX);
     (*(uint32_t *)arg)++;
 }
 
@@ -41,21 +32,20 @@ static bool image_exists(void *arg, const char *name)
 
 static void check_vm(const struct manifest *m, const struct vm_config *vm)
 {
-    require(vm->name[0] != '\0' && strlen(vm->name) <= MANIFEST_NAME_MAX);
-    require(vm->kernel != NULL && strlen(vm->kernel) > 0);
-    require(vm->vcpu_count > 0 && vm->vcpu_count <= MANIFEST_VCPUS && vm->harts != NULL);
-    require(vm->mem_count > 0);
+    MUST(vm->name[0] != '\0' && strlen(vm->name) <= MANIFEST_NAME_MAX);
+    MUST(vm->kernel != NULL && strlen(vm->kernel) > 0);
+    MUST(vm->vcpu_count > 0 && vm->vcpu_count <= MANIFEST_VCPUS && vm->harts != NULL);
+    MUST(vm->mem_count > 0);
     for (uint32_t i = 0; i < vm->mem_count; i++) {
-        require(range_valid(vm->mem[i].gpa, vm->mem[i].size));
-        require(is_aligned(vm->mem[i].gpa | vm->mem[i].size, PAGE_SIZE));
+        MUST(range_valid(vm->mem[i].gpa, vm->mem[i].size));
+        MUST(is_aligned(vm->mem[i].gpa | vm->mem[i].size, PAGE_SIZE));
         for (uint32_t k = 0; k < i; k++) {
-            require(
-                !range_overlaps(vm->mem[i].gpa, vm->mem[i].size, vm->mem[k].gpa, vm->mem[k].size));
+            MUST(!range_overlaps(vm->mem[i].gpa, vm->mem[i].size, vm->mem[k].gpa, vm->mem[k].size));
         }
     }
-    require((vm->power.superiors >> (m->vm_count - 1)) <= 1);
+    MUST((vm->power.superiors >> (m->vm_count - 1)) <= 1);
     for (uint32_t i = 0; i < vm->vdev_count; i++) {
-        require(vm->vdevs[i].irq != 0);
+        MUST(vm->vdevs[i].irq != 0);
     }
 }
 
@@ -67,23 +57,23 @@ static void try_manifest(const void *blob, size_t size)
 
     pool_init(arena, sizeof(arena));
     e = manifest_read(&m, blob, size, NULL, image_exists, NULL, count, &findings);
-    require((e == ERR_OK) == (findings == 0));
+    MUST((e == ERR_OK) == (findings == 0));
     if (e != ERR_OK) {
         return;
     }
-    require(m.vm_count > 0 && m.vm_count <= MANIFEST_VMS);
+    MUST(m.vm_count > 0 && m.vm_count <= MANIFEST_VMS);
     for (uint32_t v = 0; v < m.vm_count; v++) {
         check_vm(&m, &m.vms[v]);
     }
     for (uint32_t i = 0; i < m.channel_count; i++) {
         const struct channel_config *c = &m.channels[i];
 
-        require(c->end[0].vm < m.vm_count && c->end[1].vm < m.vm_count);
-        require(c->end[0].vm != c->end[1].vm && c->end[0].irq != 0 && c->end[1].irq != 0);
-        require((c->end[0].send == c->end[1].receive) && (c->end[1].send == c->end[0].receive));
+        MUST(c->end[0].vm < m.vm_count && c->end[1].vm < m.vm_count);
+        MUST(c->end[0].vm != c->end[1].vm && c->end[0].irq != 0 && c->end[1].irq != 0);
+        MUST((c->end[0].send == c->end[1].receive) && (c->end[1].send == c->end[0].receive));
     }
     for (uint32_t i = 0; i < m.shmem_count; i++) {
-        require(m.shmems[i].end_count >= 2 && m.shmems[i].size != 0);
+        MUST(m.shmems[i].end_count >= 2 && m.shmems[i].size != 0);
     }
 }
 
@@ -94,15 +84,14 @@ static void try_bundle(const void *blob, size_t size)
 
     pool_init(arena, sizeof(arena));
     if (bundle_read(&b, blob, size, &why) != ERR_OK) {
-        require(why != NULL);
+        MUST(why != NULL);
         return;
     }
     for (uint32_t i = 0; i < b.image_count; i++) {
         const char *start = b.images[i].data;
 
-        require(start >= (const char *)blob &&
-                start + b.images[i].size <= (const char *)blob + size);
-        require((bundle_verify(&b, &b.images[i], &why) == ERR_OK) == (why == NULL));
+        MUST(start >= (const char *)blob && start + b.images[i].size <= (const char *)blob + size);
+        MUST((bundle_verify(&b, &b.images[i], &why) == ERR_OK) == (why == NULL));
     }
 }
 
@@ -110,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     void *blob = malloc(size + 1); /* aligned, and its end seen by the sanitizer to the byte */
 
-    require(blob != NULL);
+    MUST(blob != NULL);
     blob = realloc(blob, size > 0 ? size : 1);
     if (size > 0) {
         memcpy(blob, data, size);

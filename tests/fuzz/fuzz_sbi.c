@@ -13,12 +13,10 @@
  * else a call. A call: EID, FID, a0 to a5, each a byte that picks a known value or, if it is 255,
  * eight bytes.
  */
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/sbi_env.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct input {
     const uint8_t *data;
@@ -66,13 +64,6 @@ static const uint64_t words[] = {
 };
 /* clang-format on */
 
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
 static bool filled(const struct vm *vm, uint64_t at, uint64_t len, uint8_t with)
 {
     const uint8_t *mem = fake_gpa(vm, at, len);
@@ -93,23 +84,23 @@ static void call(struct vcpu *v, struct input *in)
     memcpy(before, a, sizeof(a));
 
     if (!sbi_fast(v, a)) {
-        require(memcmp(before, a, sizeof(a)) == 0);
+        MUST(memcmp(before, a, sizeof(a)) == 0);
         sbi_call(v, a);
     }
-    require(memcmp(before + 2, a + 2, sizeof(a) - 2 * sizeof(a[0])) == 0);
+    MUST(memcmp(before + 2, a + 2, sizeof(a) - 2 * sizeof(a[0])) == 0);
     if (a[7] < SBI_EXT_BASE) {
-        require(a[1] == before[1]);
+        MUST(a[1] == before[1]);
     } else {
-        require((int64_t)a[0] <= 0 && (int64_t)a[0] >= SBI_ERR_DENIED_LOCKED);
-        require(a[0] == 0 || a[1] == 0);
+        MUST((int64_t)a[0] <= 0 && (int64_t)a[0] >= SBI_ERR_DENIED_LOCKED);
+        MUST(a[0] == 0 || a[1] == 0);
     }
     if (a[7] == SBI_EXT_DBCN && a[6] == SBI_DBCN_READ) {
-        require(fake.bytes_written - written == (a[0] == 0 ? a[1] : 0));
+        MUST(fake.bytes_written - written == (a[0] == 0 ? a[1] : 0));
     } else {
-        require(fake.bytes_written == written);
+        MUST(fake.bytes_written == written);
     }
-    require(filled(env.b, ENV_RAM, ENV_RAM_BYTES, 0xa5));
-    require(filled(env.a, ENV_SHARED, ENV_SHARED_BYTES, 0));
+    MUST(filled(env.b, ENV_RAM, ENV_RAM_BYTES, 0xa5));
+    MUST(filled(env.a, ENV_SHARED, ENV_SHARED_BYTES, 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,27 +8,16 @@
 #include "core/vdev.h"
 #include "core/vm.h"
 #include "drivers/virtual/vaplic.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/fake_arch.h"
 #include "tests/unit/fake_irqchip.h"
 
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SOURCES 70u
 #define VCPUS   2u
-#define MUST(c)                                                                                    \
-    do {                                                                                           \
-        if (!(c)) {                                                                                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
 static struct vm *vm;
 static struct virqchip *chip;
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void setup(void)
 {

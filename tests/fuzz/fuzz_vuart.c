@@ -9,20 +9,10 @@
 #include "core/vdev.h"
 #include "core/vm.h"
 #include "drivers/virtual/vuart.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/fake_arch.h"
 
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
 #define BASE 0x10000000ull
-#define MUST(c)                                                                                    \
-    do {                                                                                           \
-        if (!(c)) {                                                                                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
 struct console {
     uint32_t ready; /* bytes that wait; their values count up */
     uint8_t next;
@@ -35,8 +25,6 @@ static struct vm *vm;
 static struct vdev *uart;
 static struct virqchip chip;
 static bool line;
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 void console_write(struct console *c, const char *data, size_t len)
 {
