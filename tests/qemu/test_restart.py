@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A VM is restarted over and over beside another one, which must not notice, and Curia must not grow."""
+
+import re
+
+import pytest
+
+from curia_qemu import Machine
+from small import READY_SECONDS, bundle, manifest, power_off, vm
+from test_isolation import observe
+
+ROUNDS = 20
+TALK = """
+    channels { talk { between = <&worker &watch>; }; };
+    shared-memory {
+        board { address = <0x0 0x70000000>; size = <0x0 0x1000>; writers = <&worker &watch>; };
+    };
+"""
+
+
+def arena(m):
+    return next(int(re.match(r"arena used: (\d+) KiB", row)[1]) for row in m.curia("stat") if row.startswith("arena"))
+
+
+def row_of(m, name):
+    """State, starts and last stop, as the hypervisor's shell shows them."""
+    return next(match.groups() for match in (re.match(
+        rf" *\d+ {name} +(\S+) .*starts (\d+) +last stop: (.*)$", row) for row in m.curia("vms")) if match)
+
+
+@pytest.mark.parametrize("irqchip", ("aia", "plic"))
+def test_twenty_restarts(irqchip):
+    name = f"restarts-{irqchip}"
+    text = manifest(vm("worker", [0, 2], args="rest-ms=20"), vm("watch", [1], args="rest-ms=20"), TALK)
+    with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=3, memory="256M",
+                 vms=("worker", "watch")) as m:
+        watched = {m.expect(r"^neighbour: ready, (\d+) MiB", vm=vm_name, seconds=READY_SECONDS).match[1]
+                   for vm_name in ("worker", "watch")}
+        used = None
+        for n in range(ROUNDS):
+            force = n % 2
+            mark = m.mark()
+            assert m.curia("restart worker" + (" force" if force else "")) == ["restart worker: under way"]
+            m.expect(r"worker: stopped \((.*)\)$", vm="curia", since=mark, seconds=READY_SECONDS)
+            m.expect("^neighbour: ready", vm="worker", since=mark, seconds=READY_SECONDS)
+            assert bool(m.find("^neighbour: verdict ok", vm="worker", since=mark)) != bool(force), \
+                "a graceful stop lets the guest speak, a forced one does not"
+            used = arena(m) if n == 1 else used
+        assert arena(m) == used, "Curia's memory grows with restarts"
+        assert row_of(m, "worker")[:2] == ("running", str(ROUNDS + 1))
+        assert row_of(m, "watch") == ("running", "1", "-")
+        assert m.curia("start worker") == ["start worker: it runs already"]
+        assert [r.event for r in m.audit] == ["BOOT"], "a restart is no power transition"
+        assert observe(m, int(watched.pop())) == 2
+        power_off(m, ("watch",))
+        assert not m.find("BAD", vm="worker")
+
+
+def test_off_and_on():
+    """Stopped, started, restarted when stopped; one that waits for its first start."""
+    text = manifest(vm("late", [0], args="rest-ms=20", more="no-autostart;"), vm("watch", [1], args="rest-ms=20"))
+    with Machine("off-and-on", bundle=bundle("off-and-on", text), harts=2, memory="256M",
+                 vms=("late", "watch")) as m:
+        m.expect("^neighbour: ready", vm="watch", seconds=READY_SECONDS)
+        assert row_of(m, "late") == ("off", "0", "-")
+        for starts in (1, 2, 3):
+            mark = m.mark()
+            assert m.curia("start late") == ["start late: under way"]
+            m.expect("^neighbour: ready", vm="late", since=mark, seconds=READY_SECONDS)
+            assert row_of(m, "late")[:2] == ("running", str(starts))
+            assert m.curia("stop late") == ["stop late: under way"]
+            m.expect(r"late: stopped \(", vm="curia", since=mark, seconds=READY_SECONDS)
+            assert m.find("^neighbour: verdict ok", vm="late", since=mark)
+            assert row_of(m, "late")[0] == "off"
+        assert m.curia("stop late force")[0].startswith("stop late: ")
+        assert row_of(m, "late")[:2] == ("off", "3")
+        power_off(m, ("watch",))
+        assert "late" not in [r.vm for r in m.audit if r.event in ("PREPARE-SENT", "STOP-SENT", "FORCE")]
