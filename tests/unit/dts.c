@@ -19,7 +19,7 @@ void dts_scratch_name(char name[DTS_NAME_MAX])
 {
     static unsigned int count;
 
-    snprintf(name, DTS_NAME_MAX, "build/host/unit/scratch-%ld-%u", (long)getpid(), count++);
+    snprintf(name, DTS_NAME_MAX, "build/host/scratch-%ld-%u", (long)getpid(), count++);
 }
 
 static void write_file(const char *name, const void *data, size_t size)

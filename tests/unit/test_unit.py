@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-HOST = HERE.parent.parent / "build" / "host"
+TOP = HERE.parent.parent
+HOST = TOP / "build" / "host"
 SECONDS = 120 * float(os.environ.get("CURIA_PATIENCE", "1"))
 
 
@@ -24,7 +25,8 @@ def test_host(flavour, name):
     program = HOST / flavour / name
     assert program.exists(), f"{program} is not built: make unit-build"
     try:
-        done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        # From the top of the tree: some name files there.
+        done = subprocess.run([program], cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as late:
         print((late.stdout or b"").decode(errors="replace"))
