@@ -196,6 +196,21 @@ static void take_identity(struct manifest_reader *r, struct ram *ram, const stru
     }
 }
 
+static uint64_t largest_piece(const struct ram *ram, uint64_t align)
+{
+    uint64_t largest = 0;
+
+    for (uint32_t i = 0; i < ram->count; i++) {
+        const struct ram_range *f = &ram->free[i];
+        uint64_t lost = (align - (f->start & (align - 1))) & (align - 1);
+
+        if (f->size > lost && f->size - lost > largest) {
+            largest = f->size - lost;
+        }
+    }
+    return largest;
+}
+
 static void take(struct manifest_reader *r, struct ram *ram, int node, const char *prop,
                  uint64_t size)
 {
@@ -206,8 +221,9 @@ static void take(struct manifest_reader *r, struct ram *ram, int node, const cha
         ram_alloc(ram, size, align, &ignored) != ERR_OK) {
         manifest_fault(r, node, prop,
                        "%" PRIu64 " KiB more do not fit into this machine's RAM, where %" PRIu64
-                       " KiB are left for them: ask for less",
-                       size >> 10, ram_free_bytes(ram) >> 10);
+                       " KiB are left for them, %" PRIu64
+                       " in one piece: ask for less, or for smaller pieces",
+                       size >> 10, ram_free_bytes(ram) >> 10, largest_piece(ram, align) >> 10);
     }
 }
 

@@ -56,6 +56,7 @@ COMMAND_SECONDS = 60
 CURIA = "curia"        # the name of the hypervisor's own lines
 
 _FATAL = re.compile(r"\bpanic: ")
+_REFUSED = re.compile(r"^\[.*\] error: cannot start: ")
 _KEYS = "0123456789abcdefgijklmnopqrstuvwxyz"
 _ESCAPE = "\x1d"
 _SEQUENCE = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
@@ -236,11 +237,13 @@ class Machine:
     vms       names in the order of the manifest, which is that of the keys behind Ctrl-]
     seconds   the longest that this machine may live
     no_reboot QEMU ends at a reset
+    refuses   Curia is not expected to start: that it cannot is no failure
     """
 
     def __init__(self, name, bundle=DEMO_BUNDLE, irqchip="aia", harts=4, memory="2G", cpu=None,
                  kernel=IMAGE, append=None, extra=(), vms=("control", "cockpit", "adas"),
-                 seconds=900, no_reboot=False):
+                 seconds=900, no_reboot=False, refuses=False):
+        self._refuses = refuses
         self.name, self.vms, self.irqchip = name, tuple(vms), irqchip
         self.log = LOGS / f"{name}.log"
         self.lines = []
@@ -320,7 +323,7 @@ class Machine:
                 self.audit.append(record)
                 if record.event == "BOOT":
                     self._focused = None
-            if _FATAL.search(line.text):
+            if _FATAL.search(line.text) or (_REFUSED.search(line.text) and not self._refuses):
                 self._fatal = line.text
 
     def pump(self, seconds):

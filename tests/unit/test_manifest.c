@@ -369,7 +369,7 @@ static const struct mistake mistakes[] = {
     {"readers = <&b>;", "", "/shared-memory/map", "-", "needs at least two VMs"},
     {"readers = <&b>", "readers = <&b &a>", "/shared-memory/map", "readers", "names alpha twice"},
     {"size = <0x0 0x10000>", "size = <0x1 0x0>", "/shared-memory/map", "size",
-     "do not fit into this machine's RAM"},
+     "in one piece: ask for less, or for smaller pieces"},
     {"channels {", "channels { colour;", "/channels", "colour", "unknown property"},
 };
 
