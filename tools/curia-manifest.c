@@ -165,6 +165,7 @@ static void print_vm(const struct manifest *m, uint32_t vm)
 {
     static const char *const irqchips[] = {"best", "aia", "plic"};
     static const char *const crashes[] = {"stays off", "restarts", "escalates"};
+    static const char *const srsts[] = {"stops it", "is the platform's"};
     static const char *const privileges[] = {"manage", "info", "audit"};
     const struct vm_config *c = &m->vms[vm];
     char size[32];
@@ -199,7 +200,14 @@ static void print_vm(const struct manifest *m, uint32_t vm)
     }
     print_peers(m, vm);
     print_power(m, vm);
-    printf("  %-*s %s\n", PRINT_COLUMN, "after a crash", crashes[c->crash]);
+    printf("  %-*s shutdown %s, reset %s\n", PRINT_COLUMN, "its SRST", srsts[c->srst],
+           c->srst_reset == SRST_SELF ? "restarts it" : srsts[c->srst_reset]);
+    printf("  %-*s %s", PRINT_COLUMN, "after a crash", crashes[c->crash]);
+    if (c->crash == CRASH_RESTART) {
+        printf(" at most %u times in %" PRIu64 " ms, after %" PRIu64 " ms, then twice that",
+               c->restart_budget, c->restart_window_us / 1000, c->restart_backoff_us / 1000);
+    }
+    printf("\n");
     printf("  %-*s", PRINT_COLUMN, "privileges");
     for (uint32_t i = 0; i < ARRAY_SIZE(privileges); i++) {
         printf("%s%s", (c->privileges >> i) & 1u ? " " : "",
