@@ -8,8 +8,8 @@ import re
 import pytest
 
 from curia_qemu import IMAGE, Machine
-from small import (AT_END, READY_SECONDS, bundle, ends, fdt_put, host_fdt, image_at, manifest, physical,
-                   power_off, tap, vm)
+from small import (AT_END, READY_SECONDS, bundle, ends, fdt_put, halted, harts_pc, host_fdt, image_at, manifest,
+                   physical, power_off, tap, vm)
 
 UBOOT = pathlib.Path("/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin")
 RESTING = "rest-ms=200"
@@ -77,19 +77,33 @@ def test_sparse_harts(irqchip):
         ends(m, ["other"])
 
 
-def any_hart_boots(m):
-    """fw_jump leaves to chance which hart boots; the guests care for nothing of it."""
-    return int(m.expect(r"boot hart (\d+)$", vm="curia", seconds=READY_SECONDS).match[1])
+def lost_by_firmware(m):
+    """OpenSBI 1.5 leaves a hart in its own start-up code for ever if that hart comes late to fw_jump's
+    lottery (its issue 354), natively too. Curia has to tell; that it is so is seen in the hart's own pc."""
+    line = m.expect(r"^neighbour: ready|cannot start: hart (\d+) was started but does not come up",
+                    seconds=READY_SECONDS)
+    if line.match[1] is None:
+        return False
+    halted(m, m.vms)
+    assert harts_pc(m)[int(line.match[1])] < 0x8008_0000, m.failure("this hart is not in the firmware")
+    return True
 
 
 def test_boot_by_fw_jump():
+    """fw_jump leaves to chance which hart boots; the guests care for nothing of it."""
     firmware = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
     nodes = [vm(name, [i], args=RESTING) for i, name in enumerate("abcd")]
-    with Machine("fw-jump", bundle=bundle("fw-jump", manifest(*nodes)), memory="256M",
-                 extra=["-bios", firmware], vms="abcd") as m:
-        assert any_hart_boots(m) in range(4)
-        ready(m, "abcd")
-        power_off(m, "abcd")
+    itb = bundle("fw-jump", manifest(*nodes))
+    for _ in range(10):
+        with Machine("fw-jump", bundle=itb, memory="256M", extra=["-bios", firmware], vms="abcd",
+                     refuses=True) as m:
+            if lost_by_firmware(m):
+                continue
+            assert int(m.find(r"boot hart (\d+)$", vm="curia").match[1]) in range(4)
+            ready(m, "abcd")
+            power_off(m, "abcd")
+            return
+    pytest.fail("the firmware lost a hart ten times")
 
 
 # Beside QEMU's own choice: odd at 2 MiB, high in a small RAM, above 4 GiB with the bundle beside it, and
