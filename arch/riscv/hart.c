@@ -19,7 +19,7 @@
 _Static_assert(offsetof(struct rv_hart, stack_top) == RV_HART_STACK_TOP, "boot.S");
 _Static_assert(offsetof(struct rv_hart, trap_regs) == RV_HART_TRAP_REGS, "boot.S");
 
-#define START_WAIT_S 2u
+#define START_WAIT_S 10u /* an emulated hart may get no processor for seconds */
 
 struct rv_hart rv_boot_hart;
 uint64_t __stack_chk_guard; /* set by boot.S */
