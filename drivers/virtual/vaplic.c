@@ -42,6 +42,7 @@
 
 #define DOMAINCFG_FIXED 0x80000004u /* [31:24] are 0x80; DM: MSI delivery, BE: little endian */
 #define DOMAINCFG_IE    0x00000100u
+
 struct vaplic {
     struct virqchip chip; /* first */
     struct mmio_dev dev;
@@ -50,6 +51,7 @@ struct vaplic {
     _Atomic uint32_t genmsi;
     _Atomic uint64_t *words; /* by source */
     uint32_t *claimed;       /* bitmap; constant after boot */
+    uint32_t target_fields;  /* bits that target and genmsi have */
 };
 
 static struct vaplic *vaplic_of(struct virqchip *chip)
@@ -125,20 +127,6 @@ static void vaplic_route(struct vaplic *va, uint32_t source) REQUIRES(va->lock)
     }
 }
 
-/* A change by the guest. Host sources under the lock, so that the last one wins at the host too. */
-static void vaplic_configure(struct vaplic *va, uint32_t source, enum vaplic_event event,
-                             uint32_t value)
-{
-    if (va->chip.lines[source].host == NULL) {
-        vaplic_event(va, source, event, value);
-        return;
-    }
-    spin_lock(&va->lock);
-    vaplic_event(va, source, event, value);
-    vaplic_route(va, source);
-    spin_unlock(&va->lock);
-}
-
 /* setip and clrip: a routed source's pending bit is at the host. */
 static void vaplic_pend(struct vaplic *va, uint32_t source, enum vaplic_event event)
 {
@@ -151,6 +139,36 @@ static void vaplic_pend(struct vaplic *va, uint32_t source, enum vaplic_event ev
     } else {
         machine.irqchip.ops->clear(&va->chip.lines[source].host->irq);
     }
+}
+
+/* The bit that setip shows, likewise. */
+static bool vaplic_pending(const struct vaplic *va, uint32_t source)
+{
+    uint64_t w = atomic_load_explicit(&va->words[source], memory_order_relaxed);
+
+    return word_routed(va, source, w)
+               ? machine.irqchip.ops->pending(&va->chip.lines[source].host->irq)
+               : (w & W_PENDING) != 0;
+}
+
+/* A change by the guest. Host sources under the lock, so that the last one wins at the host too. */
+static void vaplic_configure(struct vaplic *va, uint32_t source, enum vaplic_event event,
+                             uint32_t value)
+{
+    bool pending;
+
+    if (va->chip.lines[source].host == NULL) {
+        vaplic_event(va, source, event, value);
+        return;
+    }
+    spin_lock(&va->lock);
+    pending = event == EV_MODE && vaplic_pending(va, source);
+    vaplic_event(va, source, event, value);
+    vaplic_route(va, source);
+    if (pending) { /* a new mode may keep it elsewhere: none but inactive loses it [AIA 4.5.2] */
+        vaplic_pend(va, source, EV_SET_PENDING);
+    }
+    spin_unlock(&va->lock);
 }
 
 static void vaplic_set_domain(struct vaplic *va, uint32_t value)
@@ -191,15 +209,15 @@ static void vaplic_apply(struct vaplic *va, uint32_t source, uint32_t bitmap)
 /* What of the bitmap's bit is one? */
 static bool vaplic_bit(const struct vaplic *va, uint32_t source, uint32_t bitmap)
 {
-    const struct irqchip_ops *ops = machine.irqchip.ops;
     uint64_t w = atomic_load_explicit(&va->words[source], memory_order_relaxed);
-    bool routed = word_routed(va, source, w);
 
     switch (bitmap) {
     case SETIP:
-        return routed ? ops->pending(&va->chip.lines[source].host->irq) : (w & W_PENDING) != 0;
+        return vaplic_pending(va, source);
     case IN_CLRIP:
-        return routed ? ops->asserted(&va->chip.lines[source].host->irq) : word_rectified(w);
+        return word_routed(va, source, w)
+                   ? machine.irqchip.ops->asserted(&va->chip.lines[source].host->irq)
+                   : word_rectified(w);
     case SETIE:
         return (w & W_ENABLED) != 0;
     default: /* CLRIE reads zero */
@@ -302,10 +320,11 @@ static enum err vaplic_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t o
     } else if (at >= SETIP && at < SETIPNUM_LE) {
         vaplic_write_bitmap(va, at, value);
     } else if (at == GENMSI) {
-        atomic_store_explicit(&va->genmsi, value & TARGET_FIELDS, memory_order_relaxed);
+        value &= va->target_fields;
+        atomic_store_explicit(&va->genmsi, value, memory_order_relaxed);
         vaplic_send(va, value);
     } else if (at > GENMSI && virq_claimed(&va->chip, source)) {
-        vaplic_configure(va, source, EV_TARGET, value);
+        vaplic_configure(va, source, EV_TARGET, value & va->target_fields);
     }
     return ERR_OK;
 }
@@ -390,6 +409,17 @@ static const struct virqchip_ops vaplic_ops = {
     .fdt_interrupts = vaplic_fdt_interrupts,
 };
 
+/* The hart index, and as much of EIID as tells the files' identities apart [AIA 4.5.16]. */
+static uint32_t vaplic_target_fields(void)
+{
+    uint32_t eiid = 63;
+
+    while (eiid < machine.irqchip.guest_ids) {
+        eiid = eiid * 2u + 1u;
+    }
+    return TARGET_HART | eiid;
+}
+
 struct virqchip *vaplic_create(struct vm *vm, uint32_t source_count)
 {
     struct vaplic *va = pool_alloc(sizeof(*va), alignof(struct vaplic));
@@ -399,6 +429,7 @@ struct virqchip *vaplic_create(struct vm *vm, uint32_t source_count)
         return NULL;
     }
     spinlock_init(&va->lock);
+    va->target_fields = vaplic_target_fields();
     va->dev = (struct mmio_dev){gpa(VDEV_APLIC_BASE), VAPLIC_SIZE, &vaplic_mmio_ops};
     va->words = pool_alloc((source_count + 1u) * sizeof(va->words[0]), alignof(uint64_t));
     va->claimed = pool_alloc((source_count / 32u + 1u) * sizeof(uint32_t), alignof(uint32_t));

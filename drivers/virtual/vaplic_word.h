@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define SOURCECFG_D       0x00000400u
-#define TARGET_FIELDS     0xfffc07ffu /* no guest index: the guest's harts have no H */
+#define TARGET_HART       0xfffc0000u /* no guest index: the guest's harts have no H */
 #define TARGET_HART_SHIFT 18u
 #define TARGET_EIID       0x7ffu
 
@@ -40,7 +40,7 @@ enum vaplic_event {
     EV_WIRE,   /* value: high or low */
     EV_DOMAIN, /* value: IE */
     EV_MODE,   /* value: source mode */
-    EV_TARGET, /* value: the register */
+    EV_TARGET, /* value: the register, legal */
 };
 
 static inline uint32_t word_mode(uint64_t w)
@@ -113,7 +113,7 @@ static inline uint64_t word_next(uint64_t w, enum vaplic_event event, uint32_t v
     case EV_MODE:
         return word_set_mode(w, value);
     case EV_TARGET:
-        return active ? (w & ~0xffffffffull) | (value & TARGET_FIELDS) : w;
+        return active ? (w & ~0xffffffffull) | value : w;
     }
     return w;
 }

@@ -94,7 +94,7 @@ static void test_sourcecfg(void **state)
     wr(TARGET(EDGE), UINT32_MAX);
     wr(SETIE + NUM, EDGE);
     wr(SETIP + NUM, EDGE);
-    assert_int_equal(rd(TARGET(EDGE)), 0xfffc07ff);
+    assert_int_equal(rd(TARGET(EDGE)), 0xfffc00ff); /* EIID: eight bits for 255 identities */
     assert_int_equal(bit_of(SETIE, EDGE), 1);
     assert_int_equal(bit_of(SETIP, EDGE), 1);
     wr(SRC(EDGE), 5); /* another active mode keeps them */
@@ -250,9 +250,39 @@ static void test_genmsi(void **state)
     wr(GENMSI, TO(2, 33) | 0x1000 | 0x800); /* the domain is off: sent all the same */
     assert_true(fake_msi_take(vm->vcpus[2], 33));
     assert_int_equal(rd(GENMSI), TO(2, 33)); /* not busy */
+    wr(GENMSI, TO(2, 0x500 | 34));           /* EIID has no such bits [4.5.16] */
+    assert_true(fake_msi_take(vm->vcpus[2], 34));
+    assert_int_equal(rd(GENMSI), TO(2, 34));
     wr(GENMSI, TO(1000, 33));
     wr(GENMSI, TO(1, 0));
-    assert_int_equal(msis(0) + msis(1) + msis(2), 1);
+    assert_int_equal(msis(0) + msis(1) + msis(2), 2);
+}
+
+/* What is pending survives a change of mode, but to inactive, wherever it is kept [4.5.2]. */
+static void test_host_keeps_pending(void **state)
+{
+    struct fake_host_source *h = &fake_host[22];
+
+    (void)state;
+    wr(SRC(HOST_EDGE), 4);
+    h->pending = true;
+    wr(SRC(HOST_EDGE), 1);
+    assert_int_equal(bit_of(SETIP, HOST_EDGE), 1);
+    assert_false(h->pending);
+    wr(SRC(HOST_EDGE), 4);
+    assert_int_equal(h->retriggers, 1);
+    h->pending = true;
+    wr(SRC(HOST_EDGE), 0);
+    wr(SRC(HOST_EDGE), 1);
+    assert_int_equal(bit_of(SETIP, HOST_EDGE), 0);
+
+    arm(HOST_EDGE, 4, 1, 44);
+    wr(CLRIE + NUM, HOST_EDGE);
+    h->pending = true;
+    wr(SETIE + NUM, HOST_EDGE);
+    wr(TARGET(HOST_EDGE), TO(2, 44));
+    assert_int_equal(h->retriggers, 1); /* stays where it is */
+    assert_int_equal(msis(1) + msis(2), 0);
 }
 
 static void test_host(void **state)
@@ -355,10 +385,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_claims),       T(test_widths), T(test_nobody),       T(test_domaincfg),
-        T(test_sourcecfg),    T(test_edge),   T(test_enable_forms), T(test_level),
-        T(test_falling_edge), T(test_genmsi), T(test_level_low),    T(test_host),
-        T(test_detached),     T(test_fdt),
+        T(test_claims),       T(test_widths),    T(test_nobody),
+        T(test_domaincfg),    T(test_sourcecfg), T(test_edge),
+        T(test_enable_forms), T(test_level),     T(test_falling_edge),
+        T(test_genmsi),       T(test_level_low), T(test_host),
+        T(test_detached),     T(test_fdt),       T(test_host_keeps_pending),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
