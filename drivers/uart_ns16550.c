@@ -119,10 +119,14 @@ static void ns16550_enable_rx_irq(void)
     reg_write(UART_IER, IER_RX);
 }
 
-/* Line and interrupt are as in the FDT; without them the console polls. */
+/*
+ * Line and interrupt are as in the FDT; without them, or where they go to a controller that is not
+ * Curia's, the console polls.
+ */
 static bool attach_irq(const struct board_device *dev)
 {
-    if (machine.irqchip.ops == NULL || dev->irq_count == 0 || machine.hart_count == 0) {
+    if (machine.irqchip.ops == NULL || dev->irq_count == 0 || machine.hart_count == 0 ||
+        dev->irqs[0].parent != machine.irqchip.phandle) {
         return false;
     }
     uart.irq.source = dev->irqs[0].source;

@@ -122,7 +122,7 @@ static const struct uart_ops *open_uart(uint64_t size)
         .reg_count = 1,
         .irq_count = 1,
         .regs = {{0x10000000, size}},
-        .irqs = {{.source = 10, .trigger = IRQ_LEVEL_HIGH}},
+        .irqs = {{.parent = 7, .source = 10, .trigger = IRQ_LEVEL_HIGH}},
     };
 
     return uart_ns16550_open(&board, &dev);
@@ -223,6 +223,12 @@ static void test_interrupt(void **state)
     machine.irqchip.ops = &chip;
     machine.hart_count = 1;
     machine.harts = harts;
+    machine.irqchip.phandle = 6; /* the FDT's second controller, say: not the one it goes to */
+    ops = open_uart(256);
+    assert_non_null(ops);
+    assert_null(attached);
+    assert_null(ops->enable_rx_irq);
+    machine.irqchip.phandle = 7;
     ops = open_uart(256);
     assert_non_null(ops);
     assert_int_equal(attached->source, 10);
