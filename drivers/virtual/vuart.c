@@ -122,7 +122,10 @@ static void vuart_push(struct vuart *u, uint8_t byte) REQUIRES(u->lock)
 {
     if (u->count == vuart_depth(u)) {
         u->overrun = true;
-        return;
+        if (u->fifo_on) {
+            return;
+        }
+        u->count = 0; /* RBR's is destroyed, where a FIFO keeps what it has */
     }
     u->fifo[(u->head + u->count) % FIFO_SIZE] = byte;
     u->count++;

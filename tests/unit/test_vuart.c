@@ -347,6 +347,14 @@ static void test_loop(void **state)
     assert_int_equal(rd(5), 0x60);
     wr(4, 0);
     assert_int_equal(rd(0), 'z');
+
+    wr(2, 0); /* without the FIFO it is the older one that is lost */
+    wr(4, 0x10);
+    wr(0, 'o');
+    wr(0, 'n');
+    assert_int_equal(rd(5), 0x63);
+    assert_int_equal(rd(0), 'n');
+    assert_int_equal(rd(5), 0x60);
 }
 
 static void test_line_changes_only(void **state)
