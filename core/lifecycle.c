@@ -110,6 +110,22 @@ static bool enter_running(struct vm *vm, const struct loaded *image)
     return loading;
 }
 
+/*
+ * The devices as after power-on; no vCPU runs. When the VM has stopped, so that they are silent,
+ * and before it starts: a key typed or a host interrupt on its way meanwhile is none of its next
+ * life.
+ */
+static void reset_devices(struct vm *vm)
+{
+    vm->irqchip->ops->reset(vm->irqchip);
+    for (struct vdev *dev = vm->vdevs; dev != NULL; dev = dev->next) {
+        dev->ops->reset(dev);
+    }
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        atomic_store_explicit(&vm->vcpus[i]->irq_lines, 0, memory_order_relaxed);
+    }
+}
+
 void lifecycle_load(struct vm *vm)
 {
     struct loaded image;
@@ -119,6 +135,7 @@ void lifecycle_load(struct vm *vm)
     if (vm_state(vm) == VM_LOADING) {
         arch_vm_flush(vm);
         console_reset(vm->console);
+        reset_devices(vm);
         e = loader_load(vm, &image, &why);
         if (e == ERR_STATE) {
             log_info("%s: its load was broken off", vm->config->name);
@@ -294,17 +311,6 @@ static bool after_crash(struct vm *vm) REQUIRES(vm->lock)
     return false;
 }
 
-static void silence(struct vm *vm)
-{
-    vm->irqchip->ops->reset(vm->irqchip);
-    for (struct vdev *dev = vm->vdevs; dev != NULL; dev = dev->next) {
-        dev->ops->reset(dev);
-    }
-    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        atomic_store_explicit(&vm->vcpus[i]->irq_lines, 0, memory_order_relaxed);
-    }
-}
-
 static void stopped(struct vm *vm)
 {
     bool crashed;
@@ -318,7 +324,7 @@ static void stopped(struct vm *vm)
     ipc_vm_stopped(vm);
 
     spin_lock(&vm->lock);
-    silence(vm);
+    reset_devices(vm);
     timer_cancel(&vm->timer);
     if (vm->state != VM_STOPPING) {
         vm->stop_reason = vm->stop_asked ? STOP_ASKED : STOP_SHUTDOWN;
