@@ -146,7 +146,22 @@ static const struct aplic_msi_ops aplic_msi_ops = {
     .guest_index = rv_imsic_guest_index,
 };
 
-/* idc: kept by the driver. Direct mode names harts by their place, which is the hart index. */
+/* Direct mode numbers harts by their places, unless the FDT has other numbers for those. */
+static uint32_t aplic_harts(const struct board_device *dev, uint32_t *idc)
+{
+    int len = 0;
+    const char *numbers = fdt_getprop(machine.board.fdt, dev->node, "riscv,hart-indexes", &len);
+    uint32_t found = platform_hart_places(dev, idc);
+
+    for (uint32_t i = 0; numbers != NULL && i < machine.hart_count; i++) {
+        bool known = idc[i] < (uint32_t)len / 4u;
+
+        idc[i] = known ? (uint32_t)fdt_cells(numbers + idc[i] * 4u, 1) : NOT_THERE;
+    }
+    return found;
+}
+
+/* idc: kept by the driver. */
 static enum err find_aplic(uint32_t *idc, const struct board_device *imsic, bool *found,
                            const char **why)
 {
@@ -157,7 +172,7 @@ static enum err find_aplic(uint32_t *idc, const struct board_device *imsic, bool
     while ((dev = board_find(b, "riscv,aplic", dev)) != NULL) {
         bool msi = imsic != NULL && board_u32(b, dev, "msi-parent", 0) == imsic->phandle;
 
-        if (!msi && platform_hart_places(dev, idc) == 0) {
+        if (!msi && aplic_harts(dev, idc) == 0) {
             continue;
         }
         struct aplic_config config = {
@@ -176,15 +191,29 @@ static enum err find_aplic(uint32_t *idc, const struct board_device *imsic, bool
     return ERR_OK;
 }
 
+/* The first that interrupts harts at supervisor level; context: theirs. */
+static const struct board_device *plic_of_harts(uint32_t *context)
+{
+    static const char *const names[] = {"sifive,plic-1.0.0", "riscv,plic0"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const struct board_device *dev = NULL;
+
+        while ((dev = board_find(&machine.board, names[i], dev)) != NULL) {
+            if (platform_hart_places(dev, context) > 0) {
+                return dev;
+            }
+        }
+    }
+    return NULL;
+}
+
 static enum err find_plic(uint32_t *context, bool *found, const char **why)
 {
     const struct board *b = &machine.board;
-    const struct board_device *dev = board_find(b, "sifive,plic-1.0.0", NULL);
+    const struct board_device *dev = plic_of_harts(context);
 
-    if (dev == NULL) {
-        dev = board_find(b, "riscv,plic0", NULL);
-    }
-    *found = dev != NULL && platform_hart_places(dev, context) > 0;
+    *found = dev != NULL;
     if (!*found) {
         return ERR_OK;
     }

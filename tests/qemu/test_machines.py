@@ -4,6 +4,7 @@ and the bundle elsewhere in RAM, U-Boot in between, a warm and a cold reset."""
 
 import pathlib
 import re
+import subprocess
 
 import pytest
 
@@ -75,6 +76,43 @@ def test_sparse_harts(irqchip):
         assert m.expect(r": (\d+) harts, timebase", vm="curia").match[1] == "4"
         tap(m, "selftest")
         ends(m, ["other"])
+
+
+def cells(dtb, node, prop):
+    text = subprocess.run(["fdtget", "-tx", dtb, node, prop], check=True, timeout=60, capture_output=True,
+                          text=True).stdout
+    return text.split()
+
+
+def test_hart_indexes():
+    """An APLIC in direct mode whose FDT lists the harts in another order, with the index of each."""
+    dtb = host_fdt("hart-indexes", "aplic", harts=3)
+    node = "/soc/interrupt-controller@d000000"
+    a, b, c, d, e, f = cells(dtb, node, "interrupts-extended")
+    fdt_put(dtb, node, "-tx", "interrupts-extended", e, f, a, b, c, d)
+    fdt_put(dtb, node, "-tx", "riscv,hart-indexes", "2", "0", "1")
+    keys_arrive("hart-indexes", "aplic", dtb)
+
+
+def test_second_plic():
+    """The FDT's first PLIC interrupts no hart at supervisor level: it is another that counts."""
+    dtb = host_fdt("second-plic", "plic", harts=3)
+    intc = cells(dtb, "/soc/plic@c000000", "interrupts-extended")[0]
+    subprocess.run(["fdtput", "-c", dtb, "/soc/plic@0"], check=True, timeout=60)
+    fdt_put(dtb, "/soc/plic@0", "-ts", "compatible", "riscv,plic0", "sifive,plic-1.0.0")
+    fdt_put(dtb, "/soc/plic@0", "-tx", "reg", "0", "6000000", "0", "600000")
+    fdt_put(dtb, "/soc/plic@0", "-tx", "interrupts-extended", intc, "b")
+    keys_arrive("second-plic", "plic", dtb)
+
+
+def keys_arrive(name, irqchip, dtb):
+    """The keyboard's interrupt is Curia's, and gets to the hart it is for."""
+    nodes = [vm(n, [i], args=RESTING) for i, n in enumerate("abc")]
+    with Machine(name, bundle=bundle(name, manifest(*nodes)), irqchip=irqchip, harts=3, memory="256M",
+                 extra=["-dtb", str(dtb)], vms="abc") as m:
+        ready(m, "abc")
+        assert not m.find("no wired interrupts", vm="curia")
+        power_off(m, "abc")
 
 
 def lost_by_firmware(m):
