@@ -47,7 +47,8 @@ struct irqchip_ops {
      * wired interrupts reach the hypervisor as MSIs. */
     void (*handle)(struct hart *hart);
 
-    /* To the hypervisor, on irq->hart; left disabled. */
+    /* To the hypervisor, on irq->hart; left disabled. ERR_NOT_SUPPORTED, as in route_guest(): the
+     * source is not ours, or cannot be triggered so. */
     enum err (*attach)(struct host_irq *irq);
     void (*enable)(struct host_irq *irq);
     void (*disable)(struct host_irq *irq);

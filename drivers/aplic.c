@@ -89,9 +89,10 @@ static uint32_t source_mode(enum irq_trigger trigger)
 
 /*
  * Makes the source active (target is undefined until then) and points it at target. A level that is
- * asserted already may not have become pending by that; setipnum sees to it.
+ * asserted already may not have become pending by that; setipnum sees to it. ERR_NOT_SUPPORTED: the
+ * source cannot be so, or firmware has not delegated it to this domain [AIA 4.5.2].
  */
-static void aplic_point(const struct host_irq *irq, uint32_t target)
+static enum err aplic_point(const struct host_irq *irq, uint32_t target)
 {
     uint32_t mode = source_mode(irq->trigger);
     bool changed = io_read32(aplic.regs, SOURCECFG(irq->source)) != mode;
@@ -99,11 +100,15 @@ static void aplic_point(const struct host_irq *irq, uint32_t target)
     if (changed) {
         aplic_write(CLRIENUM, irq->source);
         aplic_write(SOURCECFG(irq->source), mode);
+        if (io_read32(aplic.regs, SOURCECFG(irq->source)) != mode) {
+            return ERR_NOT_SUPPORTED;
+        }
     }
     aplic_write(TARGET(irq->source), target);
     if (changed && irq_is_level(irq->trigger)) {
         aplic_write(SETIPNUM_LE, irq->source);
     }
+    return ERR_OK;
 }
 
 static enum err aplic_check(const struct host_irq *irq)
@@ -128,7 +133,7 @@ static enum err aplic_msi_attach(struct host_irq *irq)
         err = aplic.msi->attach(irq, &eiid);
     }
     if (err == ERR_OK) {
-        aplic_point(irq, aplic.msi->hart_index(irq->hart) << TARGET_HART_SHIFT | eiid);
+        err = aplic_point(irq, aplic.msi->hart_index(irq->hart) << TARGET_HART_SHIFT | eiid);
     }
     return err;
 }
@@ -164,9 +169,8 @@ static enum err aplic_route_guest(struct host_irq *irq, struct vcpu *vcpu, uint3
     if (guest == 0) {
         return ERR_NOT_SUPPORTED;
     }
-    aplic_point(irq, aplic.msi->hart_index(vcpu->hart) << TARGET_HART_SHIFT |
-                         guest << TARGET_GUEST_SHIFT | eiid);
-    return ERR_OK;
+    return aplic_point(irq, aplic.msi->hart_index(vcpu->hart) << TARGET_HART_SHIFT |
+                                guest << TARGET_GUEST_SHIFT | eiid);
 }
 
 static void aplic_clear(struct host_irq *irq)
@@ -240,9 +244,11 @@ static enum err aplic_direct_attach(struct host_irq *irq)
     if (idc == APLIC_NO_IDC) {
         return ERR_NOT_SUPPORTED;
     }
-    aplic.sources[irq->source].irq = irq;
-    aplic_point(irq, idc << TARGET_HART_SHIFT | TARGET_PRIORITY);
-    return ERR_OK;
+    err = aplic_point(irq, idc << TARGET_HART_SHIFT | TARGET_PRIORITY);
+    if (err == ERR_OK) {
+        aplic.sources[irq->source].irq = irq;
+    }
+    return err;
 }
 
 static void aplic_direct_enable(struct host_irq *irq)

@@ -388,8 +388,9 @@ static enum err vaplic_claim(struct virqchip *chip, uint32_t source)
         const struct irqchip_ops *ops = machine.irqchip.ops;
         enum err err = ERR_NOT_SUPPORTED;
 
-        if (ops->route_guest != NULL) {
-            err = ops->route_guest(&chip->lines[source].host->irq, NULL, 0);
+        if (ops->route_guest != NULL) { /* can it be? and then nowhere */
+            err = ops->route_guest(&chip->lines[source].host->irq, chip->vm->vcpus[0], 0);
+            (void)ops->route_guest(&chip->lines[source].host->irq, NULL, 0);
         }
         if (err != ERR_OK) {
             return err;

@@ -37,6 +37,9 @@ static enum err fake_route(struct host_irq *irq, struct vcpu *vcpu, uint32_t eii
 {
     struct fake_host_source *h = &fake_host[irq->source];
 
+    if (vcpu != NULL && h->refused) {
+        return ERR_NOT_SUPPORTED;
+    }
     h->irq = irq;
     h->routes++;
     h->vcpu = vcpu;

@@ -20,6 +20,7 @@ struct fake_host_source {
     uint32_t eiid;
     bool attached, enabled;
     bool pending, asserted; /* set by the test */
+    bool refused;           /* so is this: it is not to be had */
     uint32_t completes, retriggers, clears, routes;
 };
 

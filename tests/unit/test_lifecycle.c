@@ -61,7 +61,7 @@ static void test_stop(void **state)
     assert_int_equal(lifecycle_stop(vm, STOP_ASKED, false), ERR_STATE);
     assert_int_equal(life_step(0, 0), LIFE_IDLE);
     assert_int_equal(vm_state(vm), VM_STOPPING); /* one is still in the guest */
-    assert_int_equal(life.resets[0], 1); /* before it ran */
+    assert_int_equal(life.resets[0], 1);         /* before it ran */
     assert_int_equal(life_step(0, 1), LIFE_IDLE);
     assert_int_equal(vm_state(vm), VM_OFF);
     assert_int_equal(vm->stop_reason, STOP_ASKED);

@@ -17,6 +17,8 @@ static void test_claims(void **state)
     assert_int_equal(virq_claim(chip, SOURCES + 1, IRQ_EDGE_RISING), ERR_RANGE);
     assert_int_equal(virq_claim(chip, NOBODY, (enum irq_trigger)3), ERR_INVALID);
     assert_int_equal(virq_claim_host(chip, NOBODY, FAKE_HOST_SOURCES, IRQ_LEVEL_HIGH), ERR_RANGE);
+    fake_host[3].refused = true;
+    assert_int_equal(virq_claim_host(chip, NOBODY, 3, IRQ_LEVEL_HIGH), ERR_NOT_SUPPORTED);
     fake_irqchip_install(false); /* cannot route to guests */
     assert_int_equal(virq_claim_host(chip, NOBODY, 3, IRQ_LEVEL_HIGH), ERR_NOT_SUPPORTED);
     assert_int_equal(virq_claim(chip, NOBODY, IRQ_LEVEL_HIGH), ERR_OK); /* not left half claimed */

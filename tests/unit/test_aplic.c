@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LINK: tests/unit/fake_arch.c tests/unit/fake_core.c */
+/*
+ * The APLIC driver on registers that behave: its accesses come here instead of to memory, so that
+ * sources can be read-only zero (not delegated to this domain) and claimi has its side effect.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define CORE_IO_H
+static uint32_t io_read32(const volatile void *base, uint64_t offset);
+static void io_write32(volatile void *base, uint64_t offset, uint32_t value);
+
+#include "drivers/aplic.c" /* NOLINT: for its accesses */
+#include "tests/unit/fake_arch.h"
+
+#include <string.h>
+
+#define BASE    0x0d000000ull
+#define SIZE    0x8000ull
+#define SOURCES 40u
+#define THEIRS  7u /* not delegated */
+#define MSI_ID  5u
+
+/* By hart; the second cannot be interrupted. */
+static const uint32_t idcs[] = {9, APLIC_NO_IDC, 2};
+
+static uint32_t regs[SIZE / 4u];
+static bool ie[SOURCES + 1], wire[SOURCES + 1]; /* rectified; levels */
+static uint32_t setips[SOURCES + 1];
+
+static uint32_t io_read32(const volatile void *base, uint64_t offset)
+{
+    (void)base;
+    if (offset >= IDC(0) && offset % 32u == IDC_CLAIMI) {
+        for (uint32_t n = 1; n <= SOURCES; n++) {
+            if (wire[n] && ie[n] && regs[TARGET(n) / 4u] >> 18 == (offset - IDC(0)) / 32u) {
+                return n << 16 | 1u;
+            }
+        }
+        return 0;
+    }
+    return regs[offset / 4u];
+}
+
+static void io_write32(volatile void *base, uint64_t offset, uint32_t value)
+{
+    (void)base;
+    if (offset == SETIENUM || offset == CLRIENUM) {
+        ie[value] = offset == SETIENUM && regs[SOURCECFG(value) / 4u] != 0;
+    } else if (offset == SETIPNUM_LE) {
+        setips[value]++;
+    } else if (offset != SOURCECFG(THEIRS)) {
+        regs[offset / 4u] = value;
+    }
+}
+
+static struct host_irq *fired;
+static uint32_t times;
+
+static void handler(struct host_irq *irq)
+{
+    fired = irq;
+    times++;
+}
+
+static struct host_irq irq_of(uint32_t source, uint32_t hart)
+{
+    return (struct host_irq){.source = source,
+                             .trigger = IRQ_LEVEL_HIGH,
+                             .hart = machine.harts[hart],
+                             .handler = handler};
+}
+
+static enum err msi_attach(struct host_irq *irq, uint32_t *eiid)
+{
+    (void)irq;
+    *eiid = MSI_ID;
+    return ERR_OK;
+}
+
+static uint32_t msi_hart_index(const struct hart *hart)
+{
+    return hart->index + 4u;
+}
+
+static uint32_t msi_guest_index(const struct vcpu *vcpu)
+{
+    return vcpu->index + 1u;
+}
+
+static const struct aplic_msi_ops msi_ops = {msi_attach, msi_hart_index, msi_guest_index};
+
+static int setup(const struct aplic_msi_ops *msi)
+{
+    const struct aplic_config config = {
+        .base = {BASE}, .size = SIZE, .source_count = SOURCES, .msi = msi, .idc = idcs};
+
+    fake_init(3);
+    (void)fake_phys_add(BASE, SIZE);
+    memset(regs, 0xff, sizeof(regs));
+    regs[THEIRS] = 0;
+    memset(ie, 0, sizeof(ie));
+    memset(wire, 0, sizeof(wire));
+    memset(setips, 0, sizeof(setips));
+    memset(&aplic, 0, sizeof(aplic));
+    fired = NULL;
+    times = 0;
+    assert_int_equal(aplic_init(&config, &machine.irqchip), ERR_OK);
+    return 0;
+}
+
+static int setup_direct(void **state)
+{
+    (void)state;
+    return setup(NULL);
+}
+
+static int setup_msi(void **state)
+{
+    (void)state;
+    return setup(&msi_ops);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_end();
+    return 0;
+}
+
+static void test_direct(void **state)
+{
+    const struct irqchip_ops *ops = machine.irqchip.ops;
+    struct host_irq irq = irq_of(33, 0), edge = irq_of(34, 2);
+
+    (void)state;
+    edge.trigger = IRQ_EDGE_RISING;
+    assert_int_equal(regs[DOMAINCFG], DOMAINCFG_IE);
+    assert_int_equal(regs[(IDC(9) + IDC_IDELIVERY) / 4u], 1);
+    assert_int_equal(regs[(IDC(2) + IDC_ITHRESHOLD) / 4u], 0);
+    assert_int_equal(regs[SOURCECFG(33) / 4u], 0);
+    assert_int_equal(ops->attach(&irq), ERR_OK);
+    assert_int_equal(ops->attach(&edge), ERR_OK);
+    assert_int_equal(regs[SOURCECFG(33) / 4u], 6);
+    assert_int_equal(regs[TARGET(33) / 4u], 9u << 18 | 1u);
+    wire[33] = true;
+    ops->handle(machine.harts[0]);
+    assert_int_equal(times, 0); /* attached is not enabled */
+    ops->enable(&irq);
+    ops->handle(machine.harts[2]);
+    ops->handle(machine.harts[1]);
+    assert_int_equal(times, 0); /* another's */
+    ops->handle(machine.harts[0]);
+    assert_ptr_equal(fired, &irq);
+    assert_int_equal(times, 1); /* silent until it is completed */
+    ops->disable(&irq);
+    ops->enable(&irq);
+    assert_false(ie[33]);
+    ops->complete(&irq);
+    assert_true(ie[33]);
+    ops->handle(machine.harts[0]);
+    assert_int_equal(times, 2);
+    ops->disable(&irq);
+    ops->complete(&irq);
+    assert_false(ie[33]);
+}
+
+static void test_msi(void **state)
+{
+    const struct irqchip_ops *ops = machine.irqchip.ops;
+    struct host_irq irq = irq_of(33, 2);
+    struct vcpu vcpu = {.hart = machine.harts[1], .index = 2};
+
+    (void)state;
+    assert_int_equal(regs[DOMAINCFG], DOMAINCFG_IE | DOMAINCFG_DM);
+    assert_int_equal(ops->attach(&irq), ERR_OK);
+    assert_int_equal(regs[TARGET(33) / 4u], 6u << 18 | MSI_ID);
+    assert_int_equal(setips[33], 1); /* asserted before it was a level */
+    ops->enable(&irq);
+    assert_true(ie[33]);
+    ops->complete(&irq);
+    assert_int_equal(setips[33], 2);
+
+    irq = irq_of(34, 2);
+    assert_int_equal(ops->route_guest(&irq, &vcpu, 0x123), ERR_OK);
+    assert_int_equal(regs[TARGET(34) / 4u], 5u << 18 | 3u << 12 | 0x123u);
+    assert_false(ie[34]);
+    ops->enable(&irq);
+    assert_int_equal(ops->route_guest(&irq, &vcpu, 0x124), ERR_OK);
+    assert_true(ie[34]);
+    irq.trigger = IRQ_EDGE_FALLING;
+    assert_int_equal(ops->route_guest(&irq, &vcpu, 0x124), ERR_OK);
+    assert_false(ie[34]); /* not while the mode changes */
+    assert_int_equal(setips[34], 1);
+    assert_int_equal(ops->route_guest(&irq, NULL, 0), ERR_OK);
+    assert_int_equal(regs[SOURCECFG(34) / 4u], 0);
+}
+
+static void test_refuses(void **state)
+{
+    const struct irqchip_ops *ops = machine.irqchip.ops;
+    struct host_irq none = irq_of(0, 0), high = irq_of(SOURCES + 1, 0), theirs = irq_of(THEIRS, 0);
+    struct vcpu vcpu = {.hart = machine.harts[0]};
+
+    (void)state;
+    assert_int_equal(ops->attach(&none), ERR_RANGE);
+    assert_int_equal(ops->attach(&high), ERR_RANGE);
+    assert_int_equal(ops->attach(&theirs), ERR_NOT_SUPPORTED);
+    if (ops->route_guest != NULL) {
+        assert_int_equal(ops->route_guest(&high, &vcpu, 1), ERR_RANGE);
+        assert_int_equal(ops->route_guest(&theirs, &vcpu, 1), ERR_NOT_SUPPORTED);
+    } else {
+        struct host_irq nowhere = irq_of(1, 1), first = irq_of(2, 0), second = irq_of(2, 2);
+
+        assert_int_equal(ops->attach(&nowhere), ERR_NOT_SUPPORTED);
+        assert_int_equal(ops->attach(&first), ERR_OK);
+        assert_int_equal(ops->attach(&second), ERR_EXISTS);
+    }
+}
+
+int main(void)
+{
+#define T(name, setup) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_direct, setup_direct),
+        T(test_msi, setup_msi),
+        T(test_refuses, setup_direct),
+        T(test_refuses, setup_msi),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
