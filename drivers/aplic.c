@@ -122,6 +122,11 @@ static void aplic_retrigger(struct host_irq *irq)
     aplic_write(SETIPNUM_LE, irq->source);
 }
 
+static bool aplic_asserted(const struct host_irq *irq)
+{
+    return aplic_bit(IN_CLRIP(irq->source), irq->source);
+}
+
 /* ---- MSI delivery mode ----------------------------------------------------------------------- */
 
 static enum err aplic_msi_attach(struct host_irq *irq)
@@ -183,11 +188,6 @@ static bool aplic_pending(const struct host_irq *irq)
     return aplic_bit(SETIP(irq->source), irq->source);
 }
 
-static bool aplic_asserted(const struct host_irq *irq)
-{
-    return aplic_bit(IN_CLRIP(irq->source), irq->source);
-}
-
 static const struct irqchip_ops aplic_msi_mode_ops = {
     .attach = aplic_msi_attach,
     .enable = aplic_msi_enable,
@@ -222,6 +222,9 @@ static void aplic_direct_handle(struct hart *hart)
             return; /* nothing, or spurious: only attached sources are active */
         }
         if (irq_is_level(s->irq->trigger)) {
+            if (!aplic_asserted(s->irq)) {
+                continue; /* over: pending should be, too [AIA 4.7], but QEMU's is until a claim */
+            }
             spin_lock(&aplic.lock);
             aplic_apply(s, s->enabled, true);
             spin_unlock(&aplic.lock);
