@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-from curia_qemu import IMAGE, Machine
-from small import (AT_END, READY_SECONDS, bundle, ends, fdt_put, halted, harts_pc, host_fdt, image_at, manifest,
-                   physical, power_off, tap, vm)
+from curia_qemu import BUILD, IMAGE, Machine
+from small import (AT_END, PLATFORM, READY_SECONDS, bundle, ends, fdt_put, halted, harts_pc, host_fdt, image_at,
+                   manifest, physical, power_off, tap, vm)
 
 UBOOT = pathlib.Path("/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin")
 RESTING = "rest-ms=200"
@@ -103,6 +103,18 @@ def test_second_plic():
     fdt_put(dtb, "/soc/plic@0", "-tx", "reg", "0", "6000000", "0", "600000")
     fdt_put(dtb, "/soc/plic@0", "-tx", "interrupts-extended", intc, "b")
     keys_arrive("second-plic", "plic", dtb)
+
+
+@pytest.mark.parametrize("irqchip,guest", (("aia", "aia"), ("aia", "plic"), ("plic", "plic"), ("aplic", "plic")))
+def test_passed_through_interrupt(irqchip, guest):
+    """The machine's RTC, given to a VM, rings once for each alarm, by level and, with an APLIC, by edge; the
+    measuring guest panics if it is more."""
+    name = f"rtc-{irqchip}-{guest}"
+    text = (PLATFORM / "bench.dts").read_text().replace("kernel =", f'irqchip = "{guest}"; kernel =')
+    itb = bundle(name, text, bench=BUILD / "guests" / "bench.bin")
+    with Machine(name, bundle=itb, irqchip=irqchip, harts=2, memory="256M", vms=("bench", "peer")) as m:
+        m.expect(r"bench: stopped \(shutdown\)$", vm="curia", seconds=READY_SECONDS)
+        ends(m)
 
 
 def keys_arrive(name, irqchip, dtb):
