@@ -30,6 +30,8 @@
 
 #define IER_RX   0x01u
 #define FCR_ON   0x01u
+#define IIR_ID   0x0fu
+#define IIR_LATE 0x0cu /* received, but not enough and no more came: the time-out */
 #define IIR_FIFO 0xc0u /* both: there is a FIFO, and it is on */
 #define LCR_DLAB 0x80u
 #define MCR_DTR  0x01u
@@ -107,8 +109,12 @@ static void ns16550_flush(void)
     wait_lsr(LSR_THRE | LSR_TEMT);
 }
 
+/* DesignWare's may tell of a time-out with nothing there, again and again until RBR is read. */
 static void rx_handler(struct host_irq *irq)
 {
+    if ((reg_read(UART_IIR) & IIR_ID) == IIR_LATE && (reg_read(UART_LSR) & LSR_RX) == 0) {
+        (void)reg_read(UART_RBR);
+    }
     console_poll();
     machine.irqchip.ops->complete(irq);
 }
