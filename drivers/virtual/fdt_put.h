@@ -36,15 +36,19 @@ static inline int fdt_put_reg(void *fdt, uint64_t base, uint64_t size)
     return fdt_property(fdt, "reg", reg, (int)sizeof(reg));
 }
 
-/* interrupts-extended: the supervisor external interrupt (9) of every vCPU. */
-static inline int fdt_put_cpu_irqs(void *fdt, uint32_t vcpu_count)
+/*
+ * interrupts-extended: places for every vCPU, the last of which is its supervisor external
+ * interrupt (9), those before it nothing.
+ */
+static inline int fdt_put_cpu_irqs(void *fdt, uint32_t vcpu_count, uint32_t places)
 {
     void *cells;
     int err = fdt_property_placeholder(fdt, "interrupts-extended",
-                                       (int)(vcpu_count * 2u * sizeof(fdt32_t)), &cells);
+                                       (int)(vcpu_count * places * 2u * sizeof(fdt32_t)), &cells);
 
-    for (uint32_t i = 0; err == 0 && i < vcpu_count; i++) {
-        fdt32_t pair[2] = {cpu_to_fdt32(arch_fdt_cpu_intc(i)), cpu_to_fdt32(9)};
+    for (uint32_t i = 0; err == 0 && i < vcpu_count * places; i++) {
+        uint32_t irq = i % places == places - 1u ? 9u : UINT32_MAX;
+        fdt32_t pair[2] = {cpu_to_fdt32(arch_fdt_cpu_intc(i / places)), cpu_to_fdt32(irq)};
 
         memcpy((char *)cells + i * sizeof(pair), pair, sizeof(pair));
     }

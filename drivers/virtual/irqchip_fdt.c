@@ -28,7 +28,7 @@ enum err vaplic_fdt_node(struct virqchip *chip, void *fdt)
 
     err |= fdt_put_string(fdt, "compatible", "riscv,imsics");
     err |= fdt_put_reg(fdt, VDEV_IMSIC_BASE, (uint64_t)count * PAGE_SIZE);
-    err |= fdt_put_cpu_irqs(fdt, count);
+    err |= fdt_put_cpu_irqs(fdt, count, 1);
     err |= fdt_property(fdt, "msi-controller", NULL, 0);
     err |= fdt_property_u32(fdt, "#msi-cells", 0);
     err |= fdt_property_u32(fdt, "riscv,num-ids", machine.irqchip.guest_ids);
@@ -60,7 +60,7 @@ enum err vplic_fdt_node(struct virqchip *chip, void *fdt)
 
     err |= fdt_property(fdt, "compatible", compatible, (int)sizeof(compatible));
     err |= fdt_put_reg(fdt, VDEV_PLIC_BASE, VPLIC_SIZE(count));
-    err |= fdt_put_cpu_irqs(fdt, count);
+    err |= fdt_put_cpu_irqs(fdt, count, 2);
     err |= fdt_property_u32(fdt, "riscv,ndev", chip->source_count);
     err |= irqchip_put_common(fdt, 1, VIRQ_PHANDLE);
     return fdt_put_result(err);

@@ -14,9 +14,9 @@ struct virqchip;
 
 #define VAPLIC_SIZE 0x4000u
 
-#define VPLIC_CONTEXT       0x200000u
-#define VPLIC_CONTEXT_SHIFT 12u
-#define VPLIC_SIZE(vcpus)   (VPLIC_CONTEXT + ((uint64_t)(vcpus) << VPLIC_CONTEXT_SHIFT))
+#define VPLIC_CONTEXT     0x200000u
+#define VPLIC_VCPU_SHIFT  13u /* two contexts of 4 KiB */
+#define VPLIC_SIZE(vcpus) (VPLIC_CONTEXT + ((uint64_t)(vcpus) << VPLIC_VCPU_SHIFT))
 
 enum err vaplic_fdt_node(struct virqchip *chip, void *fdt);
 enum err vaplic_fdt_interrupts(struct virqchip *chip, void *fdt, uint32_t source);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A platform-level interrupt controller [PLIC 1.0.0] in the register layout of SiFive's. Context i
- * is supervisor mode of vCPU i; only claimed sources exist, the others are read-only zero.
+ * A platform-level interrupt controller [PLIC 1.0.0] in the register layout of SiFive's. Context
+ * 2 * i + 1 is supervisor mode of vCPU i and the one before it is nobody's, as kernels expect that
+ * know QEMU's virt by heart; index is i. Only claimed sources exist, the others are read-only zero.
  *
  * Gateway of a source: forwards a request (pending) when the line of a level source is up, or at an
  * edge; from claim to completion it is closed, and an edge that comes then is latched. An
@@ -26,9 +27,10 @@
 
 #define PENDING       0x001000u /* priorities are below */
 #define ENABLE        0x002000u
-#define ENABLE_STRIDE 0x80u
-#define CONTEXT       VPLIC_CONTEXT
-#define CONTEXT_SHIFT VPLIC_CONTEXT_SHIFT
+#define ENABLE_STRIDE 0x100u                    /* of a vCPU */
+#define ENABLE_SIZE   0x80u                     /* of a context */
+#define CONTEXT       (VPLIC_CONTEXT + 0x1000u) /* vCPU 0's */
+#define CONTEXT_MASK  ((1u << VPLIC_VCPU_SHIFT) - 1u)
 #define THRESHOLD     0x0u
 #define CLAIM         0x4u
 
@@ -194,12 +196,18 @@ static uint32_t vplic_read_pending(const struct vplic *vp, uint32_t first) REQUI
     return (uint32_t)(all >> (first % 64u));
 }
 
+/* From ENABLE on: are they a vCPU's supervisor mode's? */
+static bool vplic_is_enable(const struct vplic *vp, uint32_t at)
+{
+    return (at & ENABLE_SIZE) != 0 && (at - ENABLE) / ENABLE_STRIDE < vp->chip.vm->vcpu_count;
+}
+
 static uint32_t vplic_read_locked(struct vplic *vp, uint32_t at) REQUIRES(vp->lock)
 {
     if (at >= CONTEXT) {
-        uint32_t index = (at - CONTEXT) >> CONTEXT_SHIFT;
+        uint32_t index = (at - CONTEXT) >> VPLIC_VCPU_SHIFT;
 
-        switch (at & ((1u << CONTEXT_SHIFT) - 1u)) {
+        switch ((at - CONTEXT) & CONTEXT_MASK) {
         case THRESHOLD:
             return vp->contexts[index].threshold;
         case CLAIM:
@@ -216,8 +224,8 @@ static uint32_t vplic_read_locked(struct vplic *vp, uint32_t at) REQUIRES(vp->lo
 
         return first / 64u < vp->words ? vplic_read_pending(vp, first) : 0;
     }
-    if ((at - ENABLE) / ENABLE_STRIDE < vp->chip.vm->vcpu_count) {
-        uint32_t first = (at - ENABLE) % ENABLE_STRIDE * 8u;
+    if (vplic_is_enable(vp, at)) {
+        uint32_t first = at % ENABLE_SIZE * 8u;
         const struct source_set *enabled = &vp->contexts[(at - ENABLE) / ENABLE_STRIDE].enabled;
 
         return first / 64u < vp->words ? (uint32_t)(enabled->word[first / 64u] >> first % 64u) : 0;
@@ -229,9 +237,9 @@ static struct host_irq *vplic_write_locked(struct vplic *vp, uint32_t at, uint32
     REQUIRES(vp->lock)
 {
     if (at >= CONTEXT) {
-        uint32_t index = (at - CONTEXT) >> CONTEXT_SHIFT;
+        uint32_t index = (at - CONTEXT) >> VPLIC_VCPU_SHIFT;
 
-        switch (at & ((1u << CONTEXT_SHIFT) - 1u)) {
+        switch ((at - CONTEXT) & CONTEXT_MASK) {
         case THRESHOLD:
             vp->contexts[index].threshold = value % PRIORITIES;
             vplic_update(vp, index);
@@ -245,8 +253,8 @@ static struct host_irq *vplic_write_locked(struct vplic *vp, uint32_t at, uint32
         if (virq_claimed(&vp->chip, at / 4u)) {
             vplic_write_priority(vp, at / 4u, value);
         }
-    } else if (at >= ENABLE && (at - ENABLE) / ENABLE_STRIDE < vp->chip.vm->vcpu_count) {
-        uint32_t first = (at - ENABLE) % ENABLE_STRIDE * 8u;
+    } else if (at >= ENABLE && vplic_is_enable(vp, at)) {
+        uint32_t first = at % ENABLE_SIZE * 8u;
 
         if (first / 64u < vp->words) {
             vplic_write_enables(vp, (at - ENABLE) / ENABLE_STRIDE, first, value);

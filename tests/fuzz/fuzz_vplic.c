@@ -53,11 +53,11 @@ static void check(void)
     bool enabled3 = false;
 
     for (uint32_t ctx = 0; ctx < VCPUS; ctx++) {
-        uint32_t threshold = rd(0x200000 + ctx * 0x1000);
+        uint32_t threshold = rd(0x201000 + ctx * 0x2000);
         bool raised = false;
 
         for (uint32_t s = 1; s <= SOURCES; s++) {
-            bool enabled = bit_of(0x2000 + ctx * 0x80, s);
+            bool enabled = bit_of(0x2080 + ctx * 0x100, s);
 
             MUST(virq_claimed(chip, s) || (!enabled && !bit_of(0x1000, s) && rd(s * 4) == 0));
             raised = raised || (enabled && bit_of(0x1000, s) && rd(s * 4) > threshold);
@@ -71,8 +71,8 @@ static void check(void)
 static void step(const uint8_t *op)
 {
     static const uint32_t claimed[] = {1, 2, 64, SOURCES};
-    static const uint32_t areas[] = {0,        0x2000,   0x2080,   0x200000,
-                                     0x201000, 0x200000, 0x201000, 0x1000};
+    static const uint32_t areas[] = {0,        0x2080,   0x2180,   0x201000,
+                                     0x203000, 0x201000, 0x203000, 0x1000};
     uint32_t source = claimed[op[1] % 4];
     uint32_t reg = op[3] % 8 >= 3 ? op[1] % 3u : op[1] % (SOURCES + 2u);
     uint32_t offset = areas[op[3] % 8] + reg * 4u;

@@ -45,6 +45,10 @@ static void test_registers(void **state)
     assert_int_equal(rd(ENABLE(0)), 0);
     wr(ENABLE(VCPUS), UINT32_MAX); /* no such context */
     assert_int_equal(rd(ENABLE(VCPUS)), 0);
+    wr(MACHINE_ENABLE(1), UINT32_MAX); /* nobody's */
+    assert_int_equal(rd(MACHINE_ENABLE(1)), 0);
+    wr(MACHINE_CLAIM(1) - 4, 7);
+    assert_int_equal(rd(MACHINE_CLAIM(1) - 4), 0);
     wr(PENDING, UINT32_MAX);
     assert_int_equal(rd(PENDING), 0);
     wr(THRESHOLD(2), 0xd);
@@ -65,7 +69,10 @@ static void test_level(void **state)
     assert_true(pending(LEVEL));
     assert_true(eip(1));
     assert_false(eip(0));
+    assert_int_equal(rd(MACHINE_CLAIM(1)), 0);
     assert_int_equal(rd(CLAIM(1)), LEVEL);
+    wr(MACHINE_CLAIM(1), LEVEL); /* does not complete it */
+    assert_false(eip(1));
     assert_false(pending(LEVEL));
     assert_false(eip(1));
     assert_int_equal(rd(CLAIM(1)), 0); /* closed until completion */
@@ -250,8 +257,11 @@ static void test_fdt(void **state)
     assert_int_equal(fdt_node_check_compatible(fdt, len, "sifive,plic-1.0.0"), 0);
     assert_int_equal(fdt_get_phandle(fdt, len), VIRQ_PHANDLE);
     cells = fdt_getprop(fdt, len, "interrupts-extended", &len);
-    assert_int_equal(len, VCPUS * 8);
-    assert_int_equal(fdt32_to_cpu(cells[3]), 9);
+    assert_int_equal(len, VCPUS * 16);
+    assert_int_equal(fdt32_to_cpu(cells[4]), arch_fdt_cpu_intc(1));
+    assert_int_equal(fdt32_to_cpu(cells[5]), UINT32_MAX);
+    assert_int_equal(fdt32_to_cpu(cells[6]), arch_fdt_cpu_intc(1));
+    assert_int_equal(fdt32_to_cpu(cells[7]), 9);
     cells = fdt_getprop(fdt, fdt_path_offset(fdt, "/dev"), "interrupts", &len);
     assert_int_equal(len, 4);
     assert_int_equal(fdt32_to_cpu(cells[0]), EDGE);

@@ -28,10 +28,13 @@
 #define HOST     11u /* level, of host source 21 */
 #define NOBODY   12u
 
-#define PENDING        0x1000u
-#define ENABLE(ctx)    (0x2000u + (ctx)*0x80u)
-#define THRESHOLD(ctx) (0x200000u + (ctx)*0x1000u)
-#define CLAIM(ctx)     (THRESHOLD(ctx) + 4u)
+/* ctx: a vCPU, whose supervisor mode is context 2 * ctx + 1. */
+#define PENDING             0x1000u
+#define ENABLE(ctx)         (0x2080u + (ctx)*0x100u)
+#define THRESHOLD(ctx)      (0x201000u + (ctx)*0x2000u)
+#define CLAIM(ctx)          (THRESHOLD(ctx) + 4u)
+#define MACHINE_ENABLE(ctx) (0x2000u + (ctx)*0x100u)
+#define MACHINE_CLAIM(ctx)  (0x200004u + (ctx)*0x2000u)
 
 static struct vm *vm;
 static struct virqchip *chip;
