@@ -43,6 +43,7 @@ static void begin_load(struct vm *vm) REQUIRES(vm->lock)
 {
     timer_cancel(&vm->timer);
     vm->restart_wanted = false;
+    vm->restart_at = 0;
     vm->stop_asked = false;
     vm->generation++;
     atomic_store_explicit(&vm->live_vcpus, 1, memory_order_relaxed);
@@ -75,12 +76,14 @@ void lifecycle_retry_start(struct vm *vm)
 {
     bool wanted;
 
+    /* The end of another's transition comes here too: a back-off that still runs is not cut short */
     spin_lock(&vm->lock);
-    wanted = vm->restart_wanted && is_down(vm->state);
+    wanted = vm->restart_wanted && is_down(vm->state) && arch_now() >= vm->restart_at;
     spin_unlock(&vm->lock);
 
-    /* Refused: a transition is under way, and its end comes here again. */
-    if (!wanted || power_ctl_vm_loading(vm) != ERR_OK) {
+    /* Busy: a transition is under way, and its end comes here again. Other refusals only say that a
+     * start which came to nothing has told the coordinator of this one already. */
+    if (!wanted || power_ctl_vm_loading(vm) == ERR_BUSY) {
         return;
     }
     spin_lock(&vm->lock);
@@ -304,38 +307,71 @@ static bool after_crash(struct vm *vm) REQUIRES(vm->lock)
 
         vm->crash_count++;
         vm->restart_wanted = true;
-        timer_arm(&vm->timer, home_hart(vm), now + wait, backoff_over);
+        vm->restart_at = now + wait;
+        timer_arm(&vm->timer, home_hart(vm), vm->restart_at, backoff_over);
     } else {
         log_warn("%s: left off: %u restarts used up", c->name, (unsigned)c->restart_budget);
     }
     return false;
 }
 
-static void stopped(struct vm *vm)
+/* What it stopped for is settled, and its devices say nothing more; it is not down yet. */
+static enum stop_reason settle(struct vm *vm) EXCLUDES(vm->lock)
 {
-    bool crashed;
-    bool escalate = false;
-    bool restart_now;
-    bool srst;
-    enum power_kind srst_kind;
     enum stop_reason reason;
-
-    /* First: no peer writes into its RAM or raises its interrupts once it can be loaded again. */
-    ipc_vm_stopped(vm);
 
     spin_lock(&vm->lock);
     reset_devices(vm);
     timer_cancel(&vm->timer);
     if (vm->state != VM_STOPPING) {
+        set_state(vm, VM_STOPPING);
         vm->stop_reason = vm->stop_asked ? STOP_ASKED : STOP_SHUTDOWN;
         vm->restart_wanted = vm->stop_asked && vm->asked_restart;
     }
     vm->stop_asked = false;
-    srst = vm->srst_platform;
-    srst_kind = vm->srst_kind;
-    vm->srst_platform = false;
     reason = vm->stop_reason;
+    spin_unlock(&vm->lock);
+    return reason;
+}
+
+/* Its own SRST, if that means the platform, else a stop. */
+static void tell_power(struct vm *vm, bool crashed) EXCLUDES(vm->lock)
+{
+    enum power_kind kind;
+    bool srst;
+
+    spin_lock(&vm->lock);
+    srst = vm->srst_platform;
+    kind = vm->srst_kind;
+    vm->srst_platform = false;
+    spin_unlock(&vm->lock);
+
+    if (srst) {
+        power_ctl_vm_srst(vm, kind, crashed);
+    } else {
+        power_ctl_vm_stopped(vm, crashed);
+    }
+}
+
+/*
+ * The coordinator hears of it while the VM is still STOPPING: once it is down another hart may start
+ * it, and a stop that is told late would be taken for the new life's.
+ */
+static void stopped(struct vm *vm)
+{
+    enum stop_reason reason;
+    bool escalate = false;
+    bool restart_now;
+    bool crashed;
+
+    /* First: no peer writes into its RAM or raises its interrupts once it can be loaded again. */
+    ipc_vm_stopped(vm);
+    reason = settle(vm);
     crashed = reason == STOP_CRASH || reason == STOP_LOAD || reason == STOP_WATCHDOG;
+    log_info("%s: stopped (%s)", vm->config->name, stop_reason_name(reason));
+    tell_power(vm, crashed);
+
+    spin_lock(&vm->lock);
     restart_now = vm->restart_wanted;
     set_state(vm, crashed ? VM_CRASHED : VM_OFF);
     if (reason == STOP_CRASH || reason == STOP_WATCHDOG) {
@@ -343,12 +379,6 @@ static void stopped(struct vm *vm)
     }
     spin_unlock(&vm->lock);
 
-    log_info("%s: stopped (%s)", vm->config->name, stop_reason_name(reason));
-    if (srst) {
-        power_ctl_vm_srst(vm, srst_kind, crashed);
-    } else {
-        power_ctl_vm_stopped(vm, crashed);
-    }
     if (escalate) {
         power_ctl_escalate(vm);
     }

@@ -77,6 +77,7 @@ struct vm {
     uint64_t started_at GUARDED_BY(lock);         /* ticks */
     uint32_t crash_count GUARDED_BY(lock);        /* since crash_window_start */
     uint64_t crash_window_start GUARDED_BY(lock); /* ticks */
+    uint64_t restart_at GUARDED_BY(lock);         /* ticks: end of the back-off; 0: none */
     struct timer timer GUARDED_BY(lock);          /* graceful stop; restart back-off */
 
     _Atomic uint32_t live_vcpus; /* those not STOPPED; the last to leave runs vm_stopped() */

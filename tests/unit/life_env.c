@@ -30,6 +30,9 @@ static void chip_pulse(struct virqchip *chip, uint32_t source)
         abort();
     }
     life.pulses[chip->vm->index]++;
+    if (life.on_pulse != NULL) {
+        life.on_pulse(chip->vm);
+    }
 }
 
 static const struct virqchip_ops chip_ops = {.reset = chip_reset, .pulse = chip_pulse};

@@ -27,7 +27,8 @@ struct life_env {
     uint32_t pulses[LIFE_VMS]; /* of the power source */
     uint32_t ipc_started[LIFE_VMS], ipc_stopped[LIFE_VMS];
     enum err load_result;
-    void (*on_load)(struct vm *vm); /* while it is being loaded */
+    void (*on_load)(struct vm *vm);  /* while it is being loaded */
+    void (*on_pulse)(struct vm *vm); /* while it is told of a power event: the power lock is held */
 };
 
 extern struct life_env life;

@@ -242,6 +242,96 @@ static void test_stop_ends_backoff(void **state)
     assert_int_equal(vm_state(vm), VM_CRASHED);
 }
 
+static uint32_t ask_off(struct vm *vm)
+{
+    uint32_t txn;
+
+    assert_int_equal(power_ctl_request(vm, POWER_OFF, 0, false, &txn), ERR_OK);
+    return txn;
+}
+
+/* Who may ask for a transition and cancel it must not cut another's back-off short by that. */
+static void test_abort_does_not_end_backoff(void **state)
+{
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life_up(0);
+    life_up(1);
+    assert_int_equal(power_ctl_listen(life.vm[0], true), ERR_OK);
+    crash(vm);
+    assert_int_equal(power_ctl_cancel(life.vm[0], ask_off(life.vm[0])), ERR_OK);
+    life_settle();
+    assert_int_equal(vm_state(vm), VM_CRASHED);
+    life_pass_us(900);
+    assert_int_equal(vm_state(vm), VM_CRASHED);
+    life_pass_us(200);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+}
+
+/* A back-off that ends during a transition: the restart comes with the abort. */
+static void test_backoff_ends_in_transition(void **state)
+{
+    struct vm *vm = life.vm[1];
+    uint32_t granted;
+    uint32_t txn;
+
+    (void)state;
+    life_up(0);
+    life_up(1);
+    assert_int_equal(power_ctl_listen(life.vm[0], true), ERR_OK);
+    crash(vm);
+    txn = ask_off(life.vm[0]);
+    assert_int_equal(power_ctl_answer(life.vm[0], txn, POWER_EV_ACK, 0, &granted), ERR_OK);
+    life_pass_us(2000);
+    assert_int_equal(vm_state(vm), VM_CRASHED);
+    assert_int_equal(power_ctl_cancel(life.vm[0], txn), ERR_OK);
+    life_settle();
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+}
+
+/* A start that came to nothing told the coordinator of a load: the next restart is not lost. */
+static void test_restart_after_a_lost_start(void **state)
+{
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life_up(1);
+    crash(vm);
+    assert_int_equal(power_ctl_vm_loading(vm), ERR_OK);
+    life_pass_us(2000);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+}
+
+static enum vm_state seen_at_pulse;
+
+static void see_subordinate(struct vm *vm)
+{
+    seen_at_pulse = vm->index == 1 ? vm_state(life.vm[2]) : seen_at_pulse;
+}
+
+/* Else a start from elsewhere could come between, and the stop be taken for that of the new life. */
+static void test_power_knows_before_the_vm_is_down(void **state)
+{
+    uint32_t granted;
+
+    (void)state;
+    for (uint32_t i = 0; i < LIFE_VMS; i++) {
+        life_up(i);
+    }
+    assert_int_equal(power_ctl_listen(life.vm[1], true), ERR_OK);
+    (void)ask_off(life.vm[0]);
+    assert_int_equal(
+        power_ctl_answer(life.vm[1], power_ctl_status(life.vm[1]).txn, POWER_EV_READY, 0, &granted),
+        ERR_OK);
+    life.on_pulse = see_subordinate;
+    lifecycle_srst(life.vm[2]->vcpus[0], false, false, false);
+    life_settle();
+    assert_int_equal(vm_state(life.vm[2]), VM_OFF);
+    assert_int_equal(power_ctl_next_event(life.vm[1]).type, POWER_NOTICE_STOP);
+    assert_int_equal(seen_at_pulse, VM_STOPPING);
+}
+
 /* A VM whose SRST takes the platform down is asked to stop alone: it does, and nothing else. */
 static void test_graceful_is_not_the_platform(void **state)
 {
@@ -340,6 +430,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_srst, setup, teardown),
         cmocka_unit_test_setup_teardown(test_crash_policy, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop_ends_backoff, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_abort_does_not_end_backoff, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_backoff_ends_in_transition, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restart_after_a_lost_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_power_knows_before_the_vm_is_down, setup, teardown),
         cmocka_unit_test_setup_teardown(test_graceful, setup, teardown),
         cmocka_unit_test_setup_teardown(test_graceful_is_not_the_platform, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart_is_not_undone_by_the_guest, setup, teardown),
