@@ -21,6 +21,8 @@ static void take_request(struct power *p, const struct power_event *ev, bool srs
         p->reason = ev->reason;
         p->initiator = ev->vm;
     }
+    p->emergency = p->emergency || ev->emergency;
+    p->no_abort = p->no_abort || ev->emergency || srst;
     if (fresh) {
         power_act(p, POWER_ACT_HOLD_RESTARTS, POWER_NOBODY);
         p->phase = POWER_PREPARE;
@@ -29,8 +31,6 @@ static void take_request(struct power *p, const struct power_event *ev, bool srs
         power_begin_prepares(p);
     }
     reply->txn = p->txn;
-    p->emergency = p->emergency || ev->emergency;
-    p->no_abort = p->no_abort || ev->emergency || srst;
     power_note(p, ev->vm, event, old, p->phase,
                AUDIT_DETAIL_REQUEST(ev->kind, ev->emergency, srst, ev->reason));
     if (ev->vm < p->count) {

@@ -222,9 +222,12 @@ void power_abort(struct power *p, uint32_t by)
 
 void power_begin_prepares(struct power *p)
 {
+    /* In an EMERGENCY nobody is: then who did not answer gets no second wait. */
+    uint32_t keep = DOWN | (p->emergency ? S(UNRESPONSIVE) : 0);
+
     p->txn = p->txn == UINT32_MAX ? 1 : p->txn + 1;
     for (uint32_t v = 0; v < p->count; v++) {
-        if (!power_is(&p->nodes[v], DOWN)) {
+        if (!power_is(&p->nodes[v], keep)) {
             power_disarm(p, v);
             p->nodes[v].state = POWER_VM_WAITING;
         }

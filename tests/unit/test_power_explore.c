@@ -417,8 +417,8 @@ static void check_causes(const struct world *from, const struct world *to,
                        (o == POWER_VM_KEYED || is_in(o, POWER_VM_NOTIFIED, POWER_VM_PREPARING))));
         }
         if (o == POWER_VM_UNRESPONSIVE && !is_down(n) && n != POWER_VM_UP) {
-            check(v,
-                  n == POWER_VM_FORCING || ev->type == POWER_EV_READY || to->p.txn != from->p.txn);
+            check(v, n == POWER_VM_FORCING || ev->type == POWER_EV_READY ||
+                         (to->p.txn != from->p.txn && !to->p.emergency));
         }
         if (n == POWER_VM_FORCED) {
             check(v, o == POWER_VM_FORCING);
