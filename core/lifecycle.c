@@ -315,13 +315,12 @@ static bool after_crash(struct vm *vm) REQUIRES(vm->lock)
     return false;
 }
 
-/* What it stopped for is settled, and its devices say nothing more; it is not down yet. */
+/* What it stopped for is settled; it is not down yet. */
 static enum stop_reason settle(struct vm *vm) EXCLUDES(vm->lock)
 {
     enum stop_reason reason;
 
     spin_lock(&vm->lock);
-    reset_devices(vm);
     timer_cancel(&vm->timer);
     if (vm->state != VM_STOPPING) {
         set_state(vm, VM_STOPPING);
@@ -371,7 +370,9 @@ static void stopped(struct vm *vm)
     log_info("%s: stopped (%s)", vm->config->name, stop_reason_name(reason));
     tell_power(vm, crashed);
 
+    /* Now that neither peers nor power raise its interrupts, none is left for its next life. */
     spin_lock(&vm->lock);
+    reset_devices(vm);
     restart_now = vm->restart_wanted;
     set_state(vm, crashed ? VM_CRASHED : VM_OFF);
     if (reason == STOP_CRASH || reason == STOP_WATCHDOG) {

@@ -22,6 +22,9 @@ static struct vm_config manifest_vms[LIFE_VMS];
 static void chip_reset(struct virqchip *chip)
 {
     life.resets[chip->vm->index]++;
+    if (life.on_reset != NULL) {
+        life.on_reset(chip->vm);
+    }
 }
 
 static void chip_pulse(struct virqchip *chip, uint32_t source)

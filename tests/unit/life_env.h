@@ -28,6 +28,7 @@ struct life_env {
     uint32_t ipc_started[LIFE_VMS], ipc_stopped[LIFE_VMS];
     enum err load_result;
     void (*on_load)(struct vm *vm);  /* while it is being loaded */
+    void (*on_reset)(struct vm *vm); /* while its irqchip is reset: its lock is held */
     void (*on_pulse)(struct vm *vm); /* while it is told of a power event: the power lock is held */
 };
 

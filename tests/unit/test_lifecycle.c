@@ -332,6 +332,29 @@ static void test_power_knows_before_the_vm_is_down(void **state)
     assert_int_equal(seen_at_pulse, VM_STOPPING);
 }
 
+static void ask_off_now(struct vm *vm)
+{
+    (void)vm;
+    (void)ask_off(life.vm[0]);
+}
+
+/* An interrupt that came behind the reset of its controller would be there in the next life. */
+static void test_no_interrupt_after_the_reset(void **state)
+{
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life_up(0);
+    life_up(1);
+    assert_int_equal(power_ctl_listen(vm, true), ERR_OK);
+    life.on_reset = ask_off_now;
+    ask_stop(vm, STOP_ASKED, false);
+    life_settle();
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(life.resets[1], 1);
+    assert_int_equal(life.pulses[1], 0);
+}
+
 /* A VM whose SRST takes the platform down is asked to stop alone: it does, and nothing else. */
 static void test_graceful_is_not_the_platform(void **state)
 {
@@ -434,6 +457,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_backoff_ends_in_transition, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart_after_a_lost_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_power_knows_before_the_vm_is_down, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_interrupt_after_the_reset, setup, teardown),
         cmocka_unit_test_setup_teardown(test_graceful, setup, teardown),
         cmocka_unit_test_setup_teardown(test_graceful_is_not_the_platform, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart_is_not_undone_by_the_guest, setup, teardown),
