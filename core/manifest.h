@@ -130,6 +130,7 @@ struct manifest {
     uint32_t shmem_count;
     struct shmem_config *shmems;
     uint64_t deadline_us; /* of a whole transition; POWER_NEVER: none */
+    bool huge_pages;      /* all RAM fits also where 1 GiB pages are made to map it */
 };
 
 /* Receives each finding: node path, property (or NULL), what is wrong and how to mend it. */

@@ -211,44 +211,74 @@ static uint64_t largest_piece(const struct ram *ram, uint64_t align)
     return largest;
 }
 
-static void take(struct manifest_reader *r, struct ram *ram, int node, const char *prop,
-                 uint64_t size)
+/* size is 0 or uneven: told already. */
+static bool take(struct ram *ram, uint64_t guest_start, uint64_t size, bool huge)
 {
-    uint64_t align = size >= 2 * MIB ? 2 * MIB : PAGE_SIZE;
     hpa_t ignored;
 
-    if (size != 0 && is_aligned(size, PAGE_SIZE) &&
-        ram_alloc(ram, size, align, &ignored) != ERR_OK) {
-        manifest_fault(r, node, prop,
-                       "%" PRIu64 " KiB more do not fit into this machine's RAM, where %" PRIu64
-                       " KiB are left for them, %" PRIu64
-                       " in one piece: ask for less, or for smaller pieces",
-                       size >> 10, ram_free_bytes(ram) >> 10, largest_piece(ram, align) >> 10);
-    }
+    return size == 0 || !is_aligned(size, PAGE_SIZE) ||
+           ram_alloc_guest(ram, guest_start, size, huge, &ignored) == ERR_OK;
 }
 
-/* Gives the RAM out on paper: what is fixed first. */
-static void check_memory(struct manifest_reader *r)
+static void no_room(struct manifest_reader *r, const struct ram *ram, int node, const char *prop,
+                    uint64_t size)
+{
+    manifest_fault(r, node, prop,
+                   "%" PRIu64 " KiB more do not fit into this machine's RAM, where %" PRIu64
+                   " KiB are left for them, %" PRIu64
+                   " in one piece: ask for less, or for smaller pieces",
+                   size >> 10, ram_free_bytes(ram) >> 10,
+                   largest_piece(ram, size >= 2 * MIB ? 2 * MIB : PAGE_SIZE) >> 10);
+}
+
+/* In the order in which the VMs and regions are built. tell: what does not fit. */
+static bool give_out(struct manifest_reader *r, struct ram *ram, bool huge, bool tell)
 {
     const struct manifest *m = r->m;
-    struct ram *ram = manifest_storage(r, 0, 1, sizeof(*ram));
+    bool all = true;
 
-    if (ram == NULL) {
-        return;
-    }
-    *ram = r->board->ram;
-    for (uint32_t v = 0; v < m->vm_count; v++) {
-        take_identity(r, ram, &m->vms[v]);
-    }
     for (uint32_t v = 0; v < m->vm_count; v++) {
         for (uint32_t i = 0; i < m->vms[v].mem_count; i++) {
-            if (!m->vms[v].mem[i].identity) {
-                take(r, ram, m->vms[v].node, "memory", m->vms[v].mem[i].size);
+            const struct mem_config *mem = &m->vms[v].mem[i];
+
+            if (!mem->identity && !take(ram, mem->gpa, mem->size, huge)) {
+                all = false;
+                if (tell) {
+                    no_room(r, ram, m->vms[v].node, "memory", mem->size);
+                }
             }
         }
     }
     for (uint32_t i = 0; i < m->shmem_count; i++) {
-        take(r, ram, m->shmems[i].node, "size", m->shmems[i].size);
+        if (!take(ram, 0, m->shmems[i].size, false)) {
+            all = false;
+            if (tell) {
+                no_room(r, ram, m->shmems[i].node, "size", m->shmems[i].size);
+            }
+        }
+    }
+    return all;
+}
+
+/*
+ * Gives the RAM out on paper: what is fixed first. Room for 1 GiB pages splits free RAM, so they
+ * are used only if all fits that way, too.
+ */
+static void check_memory(struct manifest_reader *r)
+{
+    struct ram *ram = manifest_storage(r, 0, 2, sizeof(*ram));
+
+    if (ram == NULL) {
+        return;
+    }
+    ram[0] = r->board->ram;
+    for (uint32_t v = 0; v < r->m->vm_count; v++) {
+        take_identity(r, &ram[0], &r->m->vms[v]);
+    }
+    ram[1] = ram[0];
+    r->m->huge_pages = give_out(r, &ram[1], true, false);
+    if (!r->m->huge_pages) {
+        (void)give_out(r, &ram[0], false, true);
     }
 }
 

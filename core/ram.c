@@ -124,6 +124,16 @@ enum err ram_alloc(struct ram *ram, uint64_t size, uint64_t align, hpa_t *out)
     return ERR_NO_MEMORY;
 }
 
+enum err ram_alloc_guest(struct ram *ram, uint64_t guest_start, uint64_t size, bool huge,
+                         hpa_t *out)
+{
+    if (huge && size >= GIB && is_aligned(guest_start, GIB) &&
+        ram_alloc(ram, size, GIB, out) == ERR_OK) {
+        return ERR_OK;
+    }
+    return ram_alloc(ram, size, size >= 2 * MIB ? 2 * MIB : PAGE_SIZE, out);
+}
+
 enum err ram_alloc_at(struct ram *ram, hpa_t start, uint64_t size)
 {
     for (uint32_t i = 0; i < ram->count; i++) {

@@ -10,6 +10,7 @@
 #include "core/addr.h"
 #include "core/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RAM_RANGES 64u
@@ -31,6 +32,13 @@ enum err ram_reserve(struct ram *ram, uint64_t start, uint64_t size) MUST_CHECK;
 
 /* size is page aligned, align a power of two >= PAGE_SIZE. ERR_NO_MEMORY. */
 enum err ram_alloc(struct ram *ram, uint64_t size, uint64_t align, hpa_t *out) MUST_CHECK;
+
+/*
+ * For a guest that sees it at guest_start: aligned so that 2 MiB pages can map it, and, if huge and
+ * there is such a place, 1 GiB pages. ERR_NO_MEMORY.
+ */
+enum err ram_alloc_guest(struct ram *ram, uint64_t guest_start, uint64_t size, bool huge,
+                         hpa_t *out) MUST_CHECK;
 
 /* Takes exactly this range; ERR_NOT_FOUND if any of it is not free (identity mapping). */
 enum err ram_alloc_at(struct ram *ram, hpa_t start, uint64_t size) MUST_CHECK;

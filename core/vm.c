@@ -38,15 +38,6 @@ static enum err add_region(struct vm *vm, const struct region *r, const char **w
     return e;
 }
 
-/* The largest page that can serve a region of this size at this address: RAM is aligned to it. */
-static uint64_t best_align(uint64_t gpa_start, uint64_t size)
-{
-    if (size >= GIB && is_aligned(gpa_start, GIB)) {
-        return GIB;
-    }
-    return size >= 2 * MIB ? 2 * MIB : PAGE_SIZE;
-}
-
 static enum err add_ram(struct vm *vm, const struct mem_config *mem, const char **why)
 {
     struct ram *ram = &machine.board.ram;
@@ -56,10 +47,7 @@ static enum err add_ram(struct vm *vm, const struct mem_config *mem, const char 
     if (mem->identity) { /* has its place already */
         return add_region(vm, &r, why);
     }
-    e = ram_alloc(ram, mem->size, best_align(mem->gpa, mem->size), &r.hpa);
-    if (e != ERR_OK) {
-        e = ram_alloc(ram, mem->size, mem->size >= 2 * MIB ? 2 * MIB : PAGE_SIZE, &r.hpa);
-    }
+    e = ram_alloc_guest(ram, mem->gpa, mem->size, machine.manifest.huge_pages, &r.hpa);
     if (e != ERR_OK) {
         *why = "there is not enough free RAM for its memory";
         return e;

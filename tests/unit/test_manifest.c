@@ -442,6 +442,60 @@ static void a_plic_machine_has_no_files(void **state)
     free(source);
 }
 
+/* Builds the RAM of m as vm.c does; false: something finds no place. */
+static bool is_placed(const struct manifest *m, struct ram ram)
+{
+    for (uint32_t v = 0; v < m->vm_count; v++) {
+        hpa_t at;
+
+        if (ram_alloc_guest(&ram, m->vms[v].mem[0].gpa, m->vms[v].mem[0].size, m->huge_pages,
+                            &at) != ERR_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Room made for the 1 GiB pages of one VM must not cost another its memory at boot. */
+static void what_fits_is_placed(void **state)
+{
+    static const struct {
+        uint64_t size[2];
+        bool good, huge;
+    } cases[] = {
+        {{GIB, GIB}, true, true},
+        {{GIB + GIB / 2, GIB}, true, true},
+        {{GIB + GIB / 2, GIB + GIB / 4}, true, false}, /* a 1 GiB place for the first splits it */
+        {{2 * GIB, GIB + 2 * MIB}, false, false},
+    };
+    struct board board = aia_board;
+
+    (void)state;
+    board.ram = (struct ram){.count = 1, .free = {{0xc0000000, 3 * GIB}}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char source[1024];
+        size_t at = (size_t)snprintf(source, sizeof(source),
+                                     "/dts-v1/; / { compatible = \"curia,manifest\"; "
+                                     "version = <1>;\n");
+        struct manifest m;
+        struct findings f;
+        void *blob;
+
+        for (uint32_t v = 0; v < 2; v++) {
+            at += (size_t)snprintf(source + at, sizeof(source) - at,
+                                   "v%u { compatible = \"curia,vm\"; harts = <%u>; "
+                                   "kernel = \"kernel\"; memory = <0 0x80000000 0 0x%x>; };\n",
+                                   v, v, (unsigned int)cases[i].size[v]);
+        }
+        snprintf(source + at, sizeof(source) - at, "};\n");
+        assert_int_equal(read_source(source, &board, &m, &f, &blob),
+                         cases[i].good ? ERR_OK : ERR_INVALID);
+        assert_int_equal(m.huge_pages, cases[i].huge);
+        assert_int_equal(is_placed(&m, board.ram), cases[i].good);
+        free(blob);
+    }
+}
+
 static void too_many_vms(void **state)
 {
     static char source[64 * 1024];
@@ -482,13 +536,10 @@ static void what_is_no_blob(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_one_is_read),
-        cmocka_unit_test(the_demo_fits_both_machines),
-        cmocka_unit_test(any_alignment_will_do),
-        cmocka_unit_test(each_mistake_is_told),
-        cmocka_unit_test(all_mistakes_come_at_once),
-        cmocka_unit_test(a_plic_machine_has_no_files),
-        cmocka_unit_test(too_many_vms),
+        cmocka_unit_test(good_one_is_read),          cmocka_unit_test(the_demo_fits_both_machines),
+        cmocka_unit_test(any_alignment_will_do),     cmocka_unit_test(each_mistake_is_told),
+        cmocka_unit_test(all_mistakes_come_at_once), cmocka_unit_test(a_plic_machine_has_no_files),
+        cmocka_unit_test(what_fits_is_placed),       cmocka_unit_test(too_many_vms),
         cmocka_unit_test(what_is_no_blob),
     };
 
