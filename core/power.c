@@ -14,6 +14,9 @@ static void take_request(struct power *p, const struct power_event *ev, bool srs
     bool fresh = old == POWER_RUN;
     bool stronger = fresh || ev->kind < p->kind;
     enum audit_event event = fresh ? AUDIT_REQUEST : stronger ? AUDIT_REPLACE : AUDIT_JOIN;
+    /* Not for the record: a VM that asks on and on would wash out what else is in it. */
+    bool repeated = event == AUDIT_JOIN && ev->vm < p->count && p->nodes[ev->vm].asked &&
+                    (!ev->emergency || p->emergency);
 
     reply->outcome = fresh ? POWER_ACCEPTED : stronger ? POWER_REPLACED : POWER_JOINED;
     if (stronger) {
@@ -31,8 +34,10 @@ static void take_request(struct power *p, const struct power_event *ev, bool srs
         power_begin_prepares(p);
     }
     reply->txn = p->txn;
-    power_note(p, ev->vm, event, old, p->phase,
-               AUDIT_DETAIL_REQUEST(ev->kind, ev->emergency, srst, ev->reason));
+    if (!repeated) {
+        power_note(p, ev->vm, event, old, p->phase,
+                   AUDIT_DETAIL_REQUEST(ev->kind, ev->emergency, srst, ev->reason));
+    }
     if (ev->vm < p->count) {
         uint64_t left = p->nodes[ev->vm].below & ~power_vms_in(p, DOWN);
         p->nodes[ev->vm].asked = !srst;

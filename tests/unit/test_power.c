@@ -507,6 +507,28 @@ static void test_same_kind_joins(void **state)
     ok("abort:0 abort:2 release", CANCEL, CONTROL); /* all who asked are told */
 }
 
+/* A VM that asks for the same on and on does not wash the audit out; what is new is recorded. */
+static void test_repeated_request_is_no_record(void **state)
+{
+    (void)state;
+    r.config[CONTROL].may_initiate = ALL_KINDS | POWER_MAY_EMERGENCY;
+    r.config[COCKPIT].may_initiate = ALL_KINDS;
+    ask(POWER_OFF);
+    ok("", REQUEST, CONTROL, .kind = POWER_OFF);
+    assert_true(r.reply.outcome == POWER_JOINED && r.reply.txn == r.p.txn);
+    assert_int_equal(r.audit_count, 0);
+    ok("", REQUEST, COCKPIT, .kind = POWER_OFF);
+    assert_true(audited(AUDIT_JOIN));
+    ok("", REQUEST, COCKPIT, .kind = POWER_OFF);
+    assert_int_equal(r.audit_count, 0);
+    ok("", REQUEST, POWER_BY_CONSOLE, .kind = POWER_OFF);
+    assert_true(audited(AUDIT_JOIN));
+    ok("stop:2", REQUEST, CONTROL, .kind = POWER_OFF, .emergency = true);
+    assert_true(audited(AUDIT_JOIN) && audited(AUDIT_EMERGENCY));
+    ok("", REQUEST, CONTROL, .kind = POWER_OFF, .emergency = true);
+    assert_int_equal(r.audit_count, 0);
+}
+
 static void test_stronger_replaces_weaker(void **state)
 {
     (void)state;
@@ -879,6 +901,7 @@ int main(void)
         TEST(late_and_duplicate_answers),
         TEST(rights_to_request),
         TEST(same_kind_joins),
+        TEST(repeated_request_is_no_record),
         TEST(stronger_replaces_weaker),
         TEST(stronger_while_stopping),
         TEST(txn_is_never_zero),
