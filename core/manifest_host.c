@@ -12,8 +12,23 @@
 
 /* Curia's own, or what holds the whole machine. */
 static const char *const kept[] = {
-    "riscv,plic0",  "sifive,plic-1.0.0", "thead,c900-plic", "riscv,aplic",  "riscv,imsics",
-    "riscv,clint0", "sifive,clint0",     "riscv,iommu",     "sifive,test1", "arm,smmu-v3",
+    "riscv,plic0",
+    "sifive,plic-1.0.0",
+    "thead,c900-plic",
+    "riscv,aplic",
+    "riscv,imsics",
+    "riscv,clint0",
+    "sifive,clint0",
+    "thead,c900-clint",
+    "riscv,aclint-mswi",
+    "riscv,aclint-sswi",
+    "riscv,aclint-mtimer",
+    "thead,c900-aclint-mswi",
+    "thead,c900-aclint-sswi",
+    "thead,c900-aclint-mtimer",
+    "riscv,iommu",
+    "sifive,test1",
+    "arm,smmu-v3",
 };
 
 /* Known to access memory by themselves, whatever the manifest says. */

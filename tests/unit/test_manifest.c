@@ -93,7 +93,7 @@ static int group_setup(void **state)
 
     (void)state;
     pool_init(arena, sizeof(arena));
-    aia_fdt = dts_of_qemu("-M virt,aia=aplic-imsic,aia-guests=5 -smp 4 -m 2G", NULL);
+    aia_fdt = dts_of_qemu("-M virt,aclint=on,aia=aplic-imsic,aia-guests=5 -smp 4 -m 2G", NULL);
     plic_fdt = dts_of_qemu("-M virt -smp 4 -m 2G", NULL);
     assert_int_equal(board_read(&aia_board, aia_fdt, &why), ERR_OK);
     assert_int_equal(board_read(&plic_board, plic_fdt, &why), ERR_OK);
@@ -315,6 +315,7 @@ static const struct mistake mistakes[] = {
     {"/soc/rtc@101000", "/soc/interrupt-controller@d000000", "/alpha/rtc", "host-path",
      "is Curia's own"},
     {"/soc/rtc@101000", "/soc/test@100000", "/alpha/rtc", "host-path", "is Curia's own"},
+    {"/soc/rtc@101000", "/soc/mtimer@2000000", "/alpha/rtc", "host-path", "is Curia's own"},
     {"            dma = \"none\"; };", "};", "/alpha/rtc", "dma",
      "is missing, and there is no IOMMU"},
     {"/soc/rtc@101000", "/soc/virtio_mmio@10001000", "/alpha/rtc", "dma",
