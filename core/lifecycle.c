@@ -76,7 +76,7 @@ void lifecycle_retry_start(struct vm *vm)
 {
     bool wanted;
 
-    /* The end of another's transition comes here too: a back-off that still runs is not cut short */
+    /* Every abort comes here for every VM: a back-off that still runs is not cut short. */
     spin_lock(&vm->lock);
     wanted = vm->restart_wanted && is_down(vm->state) && arch_now() >= vm->restart_at;
     spin_unlock(&vm->lock);
@@ -353,8 +353,8 @@ static void tell_power(struct vm *vm, bool crashed) EXCLUDES(vm->lock)
 }
 
 /*
- * The coordinator hears of it while the VM is still STOPPING: once it is down another hart may start
- * it, and a stop that is told late would be taken for the new life's.
+ * The coordinator hears of it while the VM is still STOPPING: once it is down another hart may
+ * start it, and a stop that is told late would be taken for the new life's.
  */
 static void stopped(struct vm *vm)
 {

@@ -310,7 +310,7 @@ static void see_subordinate(struct vm *vm)
     seen_at_pulse = vm->index == 1 ? vm_state(life.vm[2]) : seen_at_pulse;
 }
 
-/* Else a start from elsewhere could come between, and the stop be taken for that of the new life. */
+/* Else a start from elsewhere could come between, and the stop be taken for the new life's. */
 static void test_power_knows_before_the_vm_is_down(void **state)
 {
     uint32_t granted;
