@@ -348,6 +348,7 @@ static void test_no_interrupt_after_the_reset(void **state)
     life_up(1);
     assert_int_equal(power_ctl_listen(vm, true), ERR_OK);
     life.on_reset = ask_off_now;
+    life.resets[1] = 0;
     ask_stop(vm, STOP_ASKED, false);
     life_settle();
     assert_int_equal(vm_state(vm), VM_OFF);
