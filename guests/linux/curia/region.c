@@ -2,7 +2,8 @@
 /*
  * Shared regions: memory that the manifest gives to several VMs, mapped by programs as it is. It is
  * no RAM of this kernel (no struct page), ordinary cached memory all the same. A read-only end maps
- * read-only here too; a store would be an access fault from Curia.
+ * read-only here too; a store would be an access fault from Curia, and so would an instruction
+ * fetch at any end.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -37,7 +38,8 @@ static loff_t region_llseek(struct file *file, loff_t offset, int whence)
 
 /*
  * The kernel itself gives no writable shared mapping of a file that was not opened for writing.
- * What could become a private copy is refused: it would share nothing.
+ * What could become a private copy is refused: it would share nothing. Executable is refused as
+ * well, now and by mprotect(): RISC-V's set_pte() wants a struct page of each page that is.
  */
 static int region_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -48,12 +50,13 @@ static int region_mmap(struct file *file, struct vm_area_struct *vma)
     if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE) {
         return -EINVAL;
     }
+    if ((vma->vm_flags & VM_EXEC) != 0) {
+        return -EACCES;
+    }
     if (offset > r->size || bytes > r->size - offset) {
         return -ENXIO;
     }
-    if (r->read_only) {
-        vm_flags_clear(vma, VM_MAYWRITE);
-    }
+    vm_flags_clear(vma, r->read_only ? VM_MAYEXEC | VM_MAYWRITE : VM_MAYEXEC);
     return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(r->start + offset), bytes,
                            vma->vm_page_prot);
 }
