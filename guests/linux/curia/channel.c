@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Channel ends as character devices: one read, one message; one write, one message. */
+/*
+ * Channel ends as character devices: one read, one message; one write, one message. By iterators,
+ * so that this holds of readv() and writev(), too.
+ */
 #include <linux/fs.h>
 #include <linux/of_irq.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "channel.h"
 
@@ -13,18 +17,19 @@ struct channel_file {
     u32 peer_seen; /* the peer_seq that this program knows of */
 };
 
-static ssize_t channel_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
+static ssize_t channel_read(struct kiocb *io, struct iov_iter *to)
 {
-    struct channel *ch = ((struct channel_file *)file->private_data)->ch;
+    const struct channel_file *f = io->ki_filp->private_data;
+    struct channel *ch = f->ch;
     ssize_t n;
 
     for (;;) {
         if (mutex_lock_interruptible(&ch->rx_lock) != 0) {
             return -ERESTARTSYS;
         }
-        n = mailbox_take(ch, buf, size);
+        n = mailbox_take(ch, to);
         mutex_unlock(&ch->rx_lock);
-        if (n != -EAGAIN || (file->f_flags & O_NONBLOCK) != 0) {
+        if (n != -EAGAIN || (io->ki_filp->f_flags & O_NONBLOCK) != 0) {
             return n;
         }
         if (wait_event_interruptible(ch->rx_wait, channel_waiting(ch) != 0) != 0) {
@@ -50,10 +55,12 @@ static int tx_send_wait(struct channel *ch, size_t size, bool nonblock)
     }
 }
 
-static ssize_t channel_write(struct file *file, const char __user *buf, size_t size, loff_t *pos)
+static ssize_t channel_write(struct kiocb *io, struct iov_iter *from)
 {
-    struct channel *ch = ((struct channel_file *)file->private_data)->ch;
-    bool nonblock = (file->f_flags & O_NONBLOCK) != 0;
+    const struct channel_file *f = io->ki_filp->private_data;
+    struct channel *ch = f->ch;
+    bool nonblock = (io->ki_filp->f_flags & O_NONBLOCK) != 0;
+    size_t size = iov_iter_count(from);
     int bad;
 
     if (size == 0) {
@@ -69,7 +76,7 @@ static ssize_t channel_write(struct file *file, const char __user *buf, size_t s
     } else if (mutex_lock_interruptible(&ch->tx_lock) != 0) {
         return -ERESTARTSYS;
     }
-    bad = copy_from_user(ch->tx_page, buf, size) != 0 ? -EFAULT : tx_send_wait(ch, size, nonblock);
+    bad = copy_from_iter_full(ch->tx_page, size, from) ? tx_send_wait(ch, size, nonblock) : -EFAULT;
     mutex_unlock(&ch->tx_lock);
     return bad != 0 ? bad : (ssize_t)size;
 }
@@ -174,8 +181,8 @@ static const struct file_operations channel_fops = {
     .owner = THIS_MODULE,
     .open = channel_open,
     .release = channel_release,
-    .read = channel_read,
-    .write = channel_write,
+    .read_iter = channel_read,
+    .write_iter = channel_write,
     .poll = channel_poll,
     .unlocked_ioctl = channel_ioctl,
 };

@@ -16,6 +16,8 @@
 
 #include "curia.h"
 
+struct iov_iter;
+
 #define CHANNEL_RING_BYTES 65536u
 
 struct channel {
@@ -64,10 +66,10 @@ static inline bool channel_full(const struct channel *ch)
 }
 
 /*
- * Takes one message into buf: its length. With rx_lock held. -EAGAIN: there is none; -EMSGSIZE: it
- * does not fit, and stays; -EIO: the ring was damaged, and is empty now.
+ * Takes one message to where `to` says: its length. With rx_lock held. -EAGAIN: there is none;
+ * -EMSGSIZE: it does not fit, and stays; -EIO: the ring was damaged, and is empty now.
  */
-ssize_t mailbox_take(struct channel *ch, char __user *buf, size_t size);
+ssize_t mailbox_take(struct channel *ch, struct iov_iter *to);
 
 /*
  * Sends tx_page. With tx_lock held. -EAGAIN: full, until channel_full() says no more; -ENOTCONN:

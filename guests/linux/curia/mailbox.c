@@ -3,7 +3,7 @@
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/mm.h>
-#include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include <asm/sbi.h>
 
@@ -36,19 +36,19 @@ static void rx_advance(struct channel *ch, u32 bytes)
 }
 
 /* The message at the tail, which may go round the end of the ring. Bytes not copied: -EFAULT. */
-static int rx_copy(const struct channel *ch, char __user *buf, u32 len)
+static int rx_copy(const struct channel *ch, struct iov_iter *to, u32 len)
 {
     u32 at = (ch->rx_tail + RECORD_HEADER) & (CHANNEL_RING_BYTES - 1);
     u32 first = min(len, CHANNEL_RING_BYTES - at);
 
-    if (copy_to_user(buf, ch->ring + at, first) != 0 ||
-        copy_to_user(buf + first, ch->ring, len - first) != 0) {
+    if (copy_to_iter(ch->ring + at, first, to) != first ||
+        copy_to_iter(ch->ring, len - first, to) != len - first) {
         return -EFAULT;
     }
     return 0;
 }
 
-ssize_t mailbox_take(struct channel *ch, char __user *buf, size_t size)
+ssize_t mailbox_take(struct channel *ch, struct iov_iter *to)
 {
     u32 bytes = channel_waiting(ch);
     u32 len;
@@ -66,10 +66,10 @@ ssize_t mailbox_take(struct channel *ch, char __user *buf, size_t size)
         rx_advance(ch, bytes);
         return -EIO;
     }
-    if (len > size) {
+    if (len > iov_iter_count(to)) {
         return -EMSGSIZE;
     }
-    bad = rx_copy(ch, buf, len);
+    bad = rx_copy(ch, to, len);
     if (bad != 0) {
         return bad;
     }
