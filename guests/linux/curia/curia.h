@@ -43,8 +43,13 @@ int curia_region_add(struct device *dev, struct device_node *node);
 int curia_power_init(struct device *dev, struct device_node *node);
 int curia_ctl_init(struct device *dev);
 
-/* The kernel goes away (kexec, reset): nobody may write into its memory any more. */
+/* The kernel goes away (kexec, reset): nobody may write into its memory any more, nor expect it to
+ * answer. */
 void curia_channels_quiesce(void);
+void curia_power_quiesce(void);
+
+/* The kernel wants to sleep: -EBUSY, an event of Curia waits. */
+int curia_power_suspend(void);
 
 /* The hung system of the demo: power events are taken and not acted upon. */
 void curia_power_set_ignore(bool on);

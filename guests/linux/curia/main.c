@@ -6,6 +6,7 @@
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
+#include <linux/pm.h>
 
 #include "curia.h"
 
@@ -81,7 +82,15 @@ static int curia_probe(struct platform_device *pdev)
 static void curia_shutdown(struct platform_device *pdev)
 {
     curia_channels_quiesce();
+    curia_power_quiesce();
 }
+
+static int curia_suspend(struct device *dev)
+{
+    return curia_power_suspend();
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(curia_pm, curia_suspend, NULL);
 
 static const struct of_device_id curia_match[] = {
     {.compatible = "curia,hypervisor"},
@@ -96,6 +105,7 @@ static struct platform_driver curia_driver = {
         {
             .name = "curia",
             .of_match_table = curia_match,
+            .pm = pm_sleep_ptr(&curia_pm),
             .suppress_bind_attrs = true, /* unbound only when no device file is open: by rmmod */
         },
 };

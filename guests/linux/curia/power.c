@@ -5,18 +5,24 @@
  * the lock of policy.c): PREPARE is acknowledged at once and answered by the policy program, or
  * READY if there is none; STOP becomes the kernel's own orderly power-off or reboot.
  *
+ * A VM that sleeps (s2idle) is woken by an event, and takes it when all of its user space runs
+ * again: before, the kernel could start no /sbin/poweroff, and would go down without one.
+ *
  * A VM that may initiate transitions does so, too, when its kernel goes down by itself: the reboot
  * notifier asks for a transition and waits for this VM's STOP, so that plain `poweroff` keeps the
  * ranks. User space is gone by then; interrupts and kernel threads still work, and what is said is
  * for whoever waits at the console, so it is said at the level of the kernel's own "Power down".
  */
+#include <linux/device.h>
 #include <linux/interrupt.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/of_irq.h>
+#include <linux/pm_wakeirq.h>
 #include <linux/reboot.h>
 #include <linux/string.h>
+#include <linux/suspend.h>
 #include <linux/wait.h>
 
 #include <asm/sbi.h>
@@ -35,11 +41,14 @@ static struct {
     bool may_initiate;      /* from the FDT */
     bool reset_is_platform; /* from the FDT: this VM's reset means the machine's */
     struct notifier_block reboot;
+    struct notifier_block sleep;
     wait_queue_head_t wait; /* for stop_seen and aborted_txn */
 
     struct mutex lock;
     struct curia_power_event asked; /* the PREPARE that is not answered yet; type 0: none */
     bool ignore;
+    bool asleep;     /* or on its way there, or back: events stay with Curia */
+    bool left;       /* and one has come meanwhile */
     bool going_down; /* the kernel is on its way down already */
     bool stop_seen;  /* Curia wants this VM down */
     u32 aborted_txn; /* this one, and any before it, was called off */
@@ -124,7 +133,8 @@ static void act(const struct curia_power_event *ev)
 static void take_events(void)
 {
     mutex_lock(&power.lock);
-    for (;;) {
+    power.left = power.asleep && !power.going_down;
+    while (!power.left) {
         struct curia_ret r = curia_pwr(CURIA_PWR_EVENT, 0, 0, 0, 0);
         struct curia_power_event ev = {
             .type = (u8)CURIA_PWR_EVENT_TYPE(r.value),
@@ -234,11 +244,57 @@ static int on_reboot(struct notifier_block *nb, unsigned long mode, void *comman
     return NOTIFY_DONE;
 }
 
+/* ---- sleep ----------------------------------------------------------------------------------- */
+
+static int on_sleep(struct notifier_block *nb, unsigned long mode, void *unused)
+{
+    bool awake = mode == PM_POST_SUSPEND || mode == PM_POST_HIBERNATION || mode == PM_POST_RESTORE;
+
+    mutex_lock(&power.lock);
+    power.asleep = !awake;
+    mutex_unlock(&power.lock);
+    if (awake) {
+        take_events();
+    }
+    return NOTIFY_DONE;
+}
+
+/* power_irq() calls off a suspend only once that has forgotten earlier wake-ups, as it has here. */
+int curia_power_suspend(void)
+{
+    return READ_ONCE(power.left) ? -EBUSY : 0;
+}
+
+static void forget_sleep(void *dev)
+{
+    unregister_pm_notifier(&power.sleep);
+    dev_pm_clear_wake_irq(dev);
+    device_init_wakeup(dev, false);
+}
+
+static int wake_on_event(struct device *dev, int irq)
+{
+    int bad = device_init_wakeup(dev, true);
+
+    if (bad == 0) {
+        bad = dev_pm_set_wake_irq(dev, irq);
+    }
+    if (bad == 0) {
+        power.sleep.notifier_call = on_sleep;
+        bad = register_pm_notifier(&power.sleep);
+    }
+    return bad != 0 ? bad : devm_add_action_or_reset(dev, forget_sleep, dev);
+}
+
 /* ---- coming and going ------------------------------------------------------------------------ */
 
-/* No IRQF_ONESHOT: an event that comes while the thread runs makes it run once more. */
+/*
+ * Calls off a suspend that has begun. No IRQF_ONESHOT: an event that comes while the thread runs
+ * makes it run once more.
+ */
 static irqreturn_t power_irq(int irq, void *data)
 {
+    pm_wakeup_hard_event(power.dev);
     return IRQ_WAKE_THREAD;
 }
 
@@ -251,6 +307,11 @@ static irqreturn_t power_thread(int irq, void *data)
 static void stop_listening(void *unused)
 {
     curia_pwr(CURIA_PWR_LISTEN, 0, 0, 0, 0);
+}
+
+void curia_power_quiesce(void)
+{
+    stop_listening(NULL);
 }
 
 static int listen(struct device *dev)
@@ -284,6 +345,9 @@ int curia_power_init(struct device *dev, struct device_node *node)
     if (bad == 0) {
         bad = devm_request_threaded_irq(dev, (unsigned int)irq, power_irq, power_thread, 0,
                                         "curia-power", &power);
+    }
+    if (bad == 0) {
+        bad = wake_on_event(dev, irq);
     }
     if (bad == 0) {
         bad = listen(dev);
