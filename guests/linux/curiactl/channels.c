@@ -33,16 +33,23 @@ static int open_device(const char *prefix, const char *label, int flags)
     return fd;
 }
 
-int open_channel(const char *label, int flags)
-{
-    return open_device("", label, flags);
-}
-
 void channel_info(int fd, struct curia_channel_info *info)
 {
     if (ioctl(fd, CURIA_CHANNEL_INFO, info) != 0) {
-        fail("that is no channel: %s", strerror(errno));
+        fail("cannot ask about the channel: %s", strerror(errno));
     }
+}
+
+/* The other devices are refused: whoever reads `power` by mistake would have to answer it. */
+int open_channel(const char *label, int flags)
+{
+    struct curia_channel_info info;
+    int fd = open_device("", label, flags);
+
+    if (ioctl(fd, CURIA_CHANNEL_INFO, &info) != 0) {
+        fail("%s: that is no channel (curiactl channels shows them)", label);
+    }
+    return fd;
 }
 
 static const char *why_not(int error)
@@ -99,7 +106,7 @@ int cmd_send(int argc, char **argv)
 {
     int fd;
 
-    if (argc != 3) {
+    if (argc != 3 || argv[2][0] == '\0') {
         usage_error("wants a channel and a text");
     }
     fd = open_channel(argv[1], O_WRONLY);
@@ -156,6 +163,9 @@ int cmd_bell(int argc, char **argv)
     p.fd = open_channel(argv[1], O_RDWR);
     if (argc == 3) {
         bits = parse_number(argv[2], UINT64_MAX, "bits");
+        if (bits == 0) {
+            usage_error("0 rings nothing");
+        }
         if (ioctl(p.fd, CURIA_CHANNEL_RING, &bits) != 0) {
             fail("%s: %s", argv[1], why_not(errno));
         }

@@ -44,7 +44,7 @@ int cmd_ignore(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 
 /* channels.c */
-/* The device of a channel, opened. */
+/* The device of a channel, opened; anything else fails. */
 int open_channel(const char *label, int flags);
 void channel_info(int fd, struct curia_channel_info *info);
 int cmd_channels(int argc, char **argv);
