@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# What the tests of whole machines start: Curia itself, the selftest guest and the demo's bundle.
+# What the tests of whole machines start: Curia itself, the selftest guest, the demo's bundle, and
+# the demo's initramfs with a program more.
+
+PROBE_INITRD := build/test/initrd.cpio
 
 .PHONY: test-qemu
-TEST_NEEDS += build/curia.bin build/guests/selftest.bin $(MANIFEST_TOOL) $(DEMO_BUNDLE)
+TEST_NEEDS += build/curia.bin build/guests/selftest.bin $(MANIFEST_TOOL) $(DEMO_BUNDLE) $(PROBE_INITRD)
 
 test-qemu: build/curia.bin $(TEST_NEEDS) ## the tests under QEMU alone
 	@$(PYTEST) tests/qemu
+
+build/test/initrd/sbin/probe: tests/qemu/probe.c sbi/abi.h tests/qemu/qemu.mk
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(LINUX_CROSS)gcc -std=gnu11 -O2 $(WARNINGS) -I. -static -s -o $@ $<
+
+# Linux unpacks archives that follow one another.
+$(PROBE_INITRD): $(LINUX_INITRD) build/test/initrd/sbin/probe
+	@echo "  CPIO    $@"
+	@{ cat $(LINUX_INITRD) && cd build/test/initrd && find . -mindepth 1 | cpio --quiet -o -H newc; } >$@.new
+	@mv $@.new $@

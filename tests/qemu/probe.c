@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A program in a Linux VM that uses curia.ko's devices as no tool does, and tells what came of it:
+ * "ok WHAT" or "not ok WHAT", a line each. tests/qemu/test_linux.py reads them.
+ *
+ *   probe region LABEL    what may be mapped of a region, and what may not
+ *   probe vector CHANNEL  one message of two parts, and its refusals
+ *   probe gather CHANNEL  takes that message, into two parts
+ */
+#include "sbi/abi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define PAGE 4096u
+
+static int failures;
+
+static void check(bool good, const char *what)
+{
+    printf("%s %s\n", good ? "ok" : "not ok", what);
+    failures += good ? 0 : 1;
+}
+
+static int device(const char *prefix, const char *label, int flags)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/dev/curia/%s%s", prefix, label);
+    return open(path, flags);
+}
+
+/* What mmap says: 0 or errno. */
+static int map(int fd, int protection, int flags, size_t bytes, size_t offset)
+{
+    void *at = mmap(NULL, bytes, protection, flags, fd, (off_t)offset);
+
+    if (at == MAP_FAILED) {
+        return errno;
+    }
+    (void)munmap(at, bytes);
+    return 0;
+}
+
+static void region(const char *label)
+{
+    int fd = device("region-", label, O_RDONLY);
+    size_t size = (size_t)lseek(fd, 0, SEEK_END);
+    void *page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+
+    check(page != MAP_FAILED, "a page is mapped");
+    check(map(fd, PROT_READ, MAP_SHARED, size, 0) == 0, "all of it is mapped");
+    check(map(fd, PROT_READ, MAP_SHARED, size + PAGE, 0) == ENXIO, "nothing beyond its end");
+    check(map(fd, PROT_READ, MAP_SHARED, PAGE, size) == ENXIO, "nothing behind its end");
+    check(map(fd, PROT_READ, MAP_PRIVATE, PAGE, 0) == EINVAL, "no private copy");
+    check(map(fd, PROT_READ | PROT_WRITE, MAP_SHARED, PAGE, 0) == EACCES, "no writing unopened");
+    check(mprotect(page, PAGE, PROT_READ | PROT_WRITE) == -1, "nor later");
+    check(map(fd, PROT_READ | PROT_EXEC, MAP_SHARED, PAGE, 0) == EACCES, "no execution");
+    check(mprotect(page, PAGE, PROT_READ | PROT_EXEC) == -1, "nor later");
+}
+
+static void vector(const char *label)
+{
+    static char text[CURIA_IPC_MESSAGE_MAX];
+    static char head[] = "head";
+    static char body[] = "body";
+    struct iovec two[] = {{head, 4}, {body, 4}};
+    struct iovec large[] = {{text, sizeof(text)}, {body, 1}};
+    int fd = device("", label, O_WRONLY);
+
+    check(writev(fd, two, 2) == 8, "two parts are sent");
+    check(writev(fd, large, 2) == -1 && errno == EMSGSIZE, "not two that are too long together");
+}
+
+static void gather(const char *label)
+{
+    char small[4];
+    char head[3];
+    char tail[8];
+    struct iovec two[] = {{head, sizeof(head)}, {tail, sizeof(tail)}};
+    struct iovec nowhere[] = {{head, sizeof(head)}, {NULL, PAGE}};
+    int fd = device("", label, O_RDONLY | O_NONBLOCK);
+
+    check(read(fd, small, sizeof(small)) == -1 && errno == EMSGSIZE, "too small a buffer");
+    check(readv(fd, nowhere, 2) == -1 && errno == EFAULT, "no buffer");
+    check(readv(fd, two, 2) == 8, "one message came of two parts");
+    check(memcmp(head, "hea", 3) == 0 && memcmp(tail, "dbody", 5) == 0, "and as it was sent");
+    check(readv(fd, two, 2) == -1 && errno == EAGAIN, "and no other one");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "region") == 0) {
+        region(argv[2]);
+    } else if (argc == 3 && strcmp(argv[1], "vector") == 0) {
+        vector(argv[2]);
+    } else if (argc == 3 && strcmp(argv[1], "gather") == 0) {
+        gather(argv[2]);
+    } else {
+        check(false, "usage: probe region|vector|gather LABEL");
+    }
+    return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""curia.ko as guests/linux/README.md tells it, where the demo does not use it: mappings of a region,
+messages in parts, wrong arguments, the module's coming and going, a VM that sleeps."""
+
+import sys
+
+import pytest
+
+import demo
+from curia_qemu import BUILD, TOP, Machine, make_bundle
+
+CHIPS = ("aia", "plic")
+
+
+@pytest.fixture(scope="module")
+def probe_bundle():
+    """The demo, with tests/qemu/probe.c in the Linux VMs."""
+    return make_bundle("demo-probe", TOP / "platforms" / "qemu-virt" / "demo.dts",
+                       kernel=BUILD / "deps" / "guest" / "Image",
+                       initrd=BUILD / "test" / "initrd.cpio", rtos=BUILD / "guests" / "rtos.bin")
+
+
+def probe(m, told, vm, arguments):
+    m.prompt(vm)
+    status, lines = m.shell(f"probe {arguments}", vm=vm, check=False)
+    told.show(lines)
+    assert status == 0 and lines and all(line.startswith("ok ") for line in lines), lines
+    told.step(f"probe {arguments} in {vm}")
+
+
+def wrong(m, command, status, why):
+    got, lines = m.shell(f"{command} 2>&1", vm="control", check=False)
+    assert got == status and any(why in line for line in lines), (command, got, lines)
+
+
+def sleep(m, told, vm):
+    """Suspend to idle. The kernel's messages of errors stay off the console; the one that tells of
+    the suspend is let through."""
+    m.prompt(vm)
+    m.shell("echo 7 > /proc/sys/kernel/printk", vm=vm)
+    m.type("echo freeze > /sys/power/state")
+    m.expect(r"PM: suspend entry \(s2idle\)", vm=vm)
+    told.step(f"{vm} sleeps")
+
+
+@pytest.mark.parametrize("irqchip", CHIPS)
+def test_linux(irqchip, probe_bundle):
+    with Machine(f"test-linux-{irqchip}", bundle=probe_bundle, irqchip=irqchip, vms=demo.VMS) as m:
+        told = demo.Told(m, sys.stdout)
+        demo.boot(m, told)
+        for vm in ("control", "cockpit"):
+            probe(m, told, vm, "region map")
+        probe(m, told, "control", "vector chat")
+        probe(m, told, "cockpit", "gather chat")
+
+        m.prompt("control")
+        for command, status, why in (
+                ("curiactl recv power 1", 1, "power: that is no channel"),
+                ("curiactl watch ctl", 1, "ctl: that is no channel"),
+                ("curiactl send chat ''", 2, "wants a channel and a text"),
+                ("curiactl bell chat 0", 2, "0 rings nothing"),
+                ("curiactl send ../mem x", 2, "no such name"),
+                ("curiactl ping cockpit", 1, "no channel 'ping' leads from this VM to 'cockpit'"),
+                ("rmmod curia && curiactl list", 1, "curia.ko is not loaded"),
+                ("insmod /lib/curia.ko && curiactl ping adas", 0, "4 sent, 4 answered")):
+            wrong(m, command, status, why)
+        told.step("wrong arguments, and no module")
+
+        sleep(m, told, "cockpit")
+        demo.ask_poweroff(m, told)
+        m.expect("Sent SIGTERM to all processes", vm="cockpit")
+        demo.machine_off(m, told)
+        demo.check_order(m, told, "control")
+        assert m.find(r"forcing the issue", vm="cockpit") is None
