@@ -90,11 +90,11 @@ static void print_status(void)
 
     task_histogram(histogram);
     con_printf("adas: %lu s, jitter min/avg/max %u/%u/%u ns, missed %lu, states %lu (%lu unsent), "
-               "pings %lu, %s\n",
+               "pings %lu\n",
                (unsigned long)(us_of_ticks(time_now() - rtos.started_at) / 1000000u),
                (unsigned)j.min_ns, (unsigned)j.mean_ns, (unsigned)j.max_ns, (unsigned long)j.missed,
-               (unsigned long)rtos.seq, (unsigned long)rtos.unsent, (unsigned long)rtos.pings,
-               histogram);
+               (unsigned long)rtos.seq, (unsigned long)rtos.unsent, (unsigned long)rtos.pings);
+    con_printf("adas: lateness %s\n", histogram);
 }
 
 /* True: there was something to do. Called with interrupts off; the work runs with them on. */
