@@ -54,7 +54,8 @@ host_missing() {
 	local -A installed=()
 	local package status version spec minimum alternative found
 	while read -r package status version; do
-		if [[ $status == ii ]]; then
+		# Wanted or held back ("hi"), it is there; only its second letter says so.
+		if [[ $status == ?i ]]; then
 			installed[$package]=$version
 		fi
 	done < <(rows host | cut -d' ' -f1 | tr '|' '\n' |
