@@ -20,6 +20,7 @@ static struct {
     wait_queue_head_t wait;
     struct mutex lock;
     bool open;
+    bool leaving; /* still open, and told nothing more */
     DECLARE_KFIFO(events, struct curia_power_event, 8);
 } policy = {
     .wait = __WAIT_QUEUE_HEAD_INITIALIZER(policy.wait),
@@ -28,11 +29,11 @@ static struct {
 
 bool curia_policy_tell(const struct curia_power_event *event)
 {
-    bool open;
+    bool there;
 
     mutex_lock(&policy.lock);
-    open = policy.open;
-    if (open) {
+    there = policy.open && !policy.leaving;
+    if (there) {
         if (kfifo_is_full(&policy.events)) {
             kfifo_skip(&policy.events); /* the newest is what counts */
         }
@@ -40,7 +41,7 @@ bool curia_policy_tell(const struct curia_power_event *event)
         wake_up_interruptible(&policy.wait);
     }
     mutex_unlock(&policy.lock);
-    return open;
+    return there;
 }
 
 static int format(const struct curia_power_event *ev, char *line)
@@ -167,14 +168,19 @@ static int policy_open(struct inode *inode, struct file *file)
     return taken ? -EBUSY : stream_open(inode, file);
 }
 
+/* The next program comes in behind the answer, which must not be taken for its own. */
 static int policy_release(struct inode *inode, struct file *file)
 {
     unsigned long granted_us;
 
     mutex_lock(&policy.lock);
-    policy.open = false;
+    policy.leaving = true;
     mutex_unlock(&policy.lock);
     curia_power_answer(CURIA_PWR_ANSWER_READY, 0, &granted_us);
+    mutex_lock(&policy.lock);
+    policy.leaving = false;
+    policy.open = false;
+    mutex_unlock(&policy.lock);
     return 0;
 }
 
