@@ -2,6 +2,7 @@
 """curia.ko as guests/linux/README.md tells it, where the demo does not use it: mappings of a region,
 messages in parts, wrong arguments, the module's coming and going, a VM that sleeps."""
 
+import re
 import sys
 
 import pytest
@@ -43,6 +44,30 @@ def sleep(m, told, vm):
     told.step(f"{vm} sleeps")
 
 
+def late_reader(m, told):
+    """cockpit's reader of states is held up while adas restarts: what was sent before is read with
+    the rest, and it counts one new start."""
+    m.prompt("cockpit")
+    m.shell("kill -STOP $(pidof curiactl)", vm="cockpit")
+    row = r"^messages (\d+) +first (\d+) +last (\d+) +gaps 0 +starts (\d+) +unknown 0"
+    before = [int(n) for n in re.search(row, m.shell("cat /run/state")[1][0]).groups()]
+    m.idle(0.5)                  # some more that wait
+    mark = m.mark()
+    m.shell("curiactl restart --force adas", vm="control")
+    m.expect("^adas: ready, task at 1000 Hz$", vm="adas", since=mark)
+    m.prompt("cockpit")
+    m.shell("kill -CONT $(pidof curiactl)", vm="cockpit")
+
+    def caught_up():
+        count, first, last, starts = [int(n) for n in re.search(
+            row, m.shell("cat /run/state", vm="cockpit")[1][0]).groups()]
+        assert starts <= before[3] + 1, f"{starts} starts of adas, that were 2"
+        return count > last - first + 1 + before[0] and first == 1 and starts == before[3] + 1
+
+    m.until(caught_up, "states of both starts of adas", 60)
+    told.step("a late reader tells the starts of adas apart")
+
+
 @pytest.mark.parametrize("irqchip", CHIPS)
 def test_linux(irqchip, probe_bundle):
     with Machine(f"test-linux-{irqchip}", bundle=probe_bundle, irqchip=irqchip, vms=demo.VMS) as m:
@@ -65,6 +90,8 @@ def test_linux(irqchip, probe_bundle):
                 ("insmod /lib/curia.ko && curiactl ping adas", 0, "4 sent, 4 answered")):
             wrong(m, command, status, why)
         told.step("wrong arguments, and no module")
+
+        late_reader(m, told)
 
         sleep(m, told, "cockpit")
         demo.ask_poweroff(m, told)

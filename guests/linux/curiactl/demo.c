@@ -153,15 +153,18 @@ struct watched {
     uint32_t generation;
 };
 
+/* What the sender of before has left may be read when the generation is that of the next one. */
 static void account(struct watched *w, const struct demo_state *state, uint32_t generation)
 {
-    if (w->messages == 0 || generation != w->generation || state->seq <= w->last) {
+    bool next = state->seq == w->last + 1;
+
+    if (w->messages == 0 || (!next && (generation != w->generation || state->seq <= w->last))) {
         w->starts++;
         w->first = state->seq;
+        w->generation = generation;
     } else {
         w->gaps += state->seq - w->last - 1;
     }
-    w->generation = generation;
     w->last = state->seq;
     w->messages++;
 }
