@@ -52,7 +52,11 @@ static int add_child(struct device *dev, struct device_node *node)
     return 0;
 }
 
-/* What one channel or region lacks is said, and the others still work. */
+/*
+ * What one channel or region lacks is said, and the others still work. Nothing is put off
+ * (EPROBE_DEFER): programs may hold open by then what that would take away, and a module is loaded
+ * when the kernel has its interrupt controllers.
+ */
 static int curia_probe(struct platform_device *pdev)
 {
     struct device_node *node;
@@ -65,10 +69,6 @@ static int curia_probe(struct platform_device *pdev)
     for_each_available_child_of_node(pdev->dev.of_node, node)
     {
         bad = add_child(&pdev->dev, node);
-        if (bad == -EPROBE_DEFER) {
-            of_node_put(node);
-            return bad;
-        }
         if (bad != 0) {
             dev_err(&pdev->dev, "%pOF: error %d\n", node, bad);
         } else {
