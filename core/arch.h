@@ -141,7 +141,8 @@ enum err arch_vcpu_msi_page(struct vcpu *vcpu, hpa_t *page) MUST_CHECK;
 /*
  * Sets every register, CSR and interrupt-file bit that the guest can see to its reset value; the
  * vCPU will start at pc in supervisor mode, translation off, interrupts off, a0 = its hart id as
- * the guest knows it, a1 = opaque. [SBI 3.0 HSM, hart start]. Own hart (that of the vCPU).
+ * the guest knows it, a1 = opaque. SOFT in irq_lines is for the life to come and stays. Own hart
+ * (that of the vCPU). [SBI 3.0 HSM, hart start]
  */
 void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque);
 

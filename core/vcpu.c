@@ -65,6 +65,8 @@ enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque)
     }
     v->start_pc = pc;
     v->start_opaque = opaque;
+    /* An IPI from before is of the life before; one from now on is not to be lost. */
+    atomic_fetch_and_explicit(&v->irq_lines, ~(1u << VCPU_IRQ_SOFT), memory_order_relaxed);
     vcpu_request(v, VCPU_REQ_START);
     return ERR_OK;
 }

@@ -11,10 +11,10 @@ static void send(const struct vm *vm, uint64_t targets)
 {
     for (uint32_t i = 0; targets != 0; i++, targets >>= 1) {
         struct vcpu *target = vm->vcpus[i];
-        uint32_t state = atomic_load_explicit(&target->state, memory_order_acquire);
 
-        /* One that is not running yet must not find an interrupt from before its start. */
-        if ((targets & 1) != 0 && (state == VCPU_STARTED || state == VCPU_SUSPENDED)) {
+        /* A stopped one has nowhere to keep it: its start forgets all (vcpu_start()). */
+        if ((targets & 1) != 0 &&
+            atomic_load_explicit(&target->state, memory_order_acquire) != VCPU_STOPPED) {
             vcpu_irq_set(target, VCPU_IRQ_SOFT, true);
         }
     }

@@ -146,9 +146,8 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
         .scounteren = COUNTERS_GUEST,
     };
     timer_cancel(&v->timer);
-    /* The external line is the interrupt controller's, and of its state. */
-    atomic_fetch_and_explicit(&vcpu->irq_lines, ~(LINE(VCPU_IRQ_SOFT) | LINE(VCPU_IRQ_TIMER)),
-                              memory_order_relaxed);
+    /* The external line is the interrupt controller's; IPIs are told apart by vcpu_start(). */
+    atomic_fetch_and_explicit(&vcpu->irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
     rv_imsic_file_reset(v->vgein);
     set_entry(v, pc, opaque);
     if (vcpu->loaded) {

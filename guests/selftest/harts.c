@@ -16,6 +16,7 @@ struct entry_seen {
 };
 void hart_probe_entry(void);
 void hart_resume_entry(void);
+void hart_soft_entry(void);
 
 static struct entry_seen seen;
 static volatile uint64_t flag;
@@ -154,6 +155,22 @@ static void test_ipi(uint32_t other)
                  ERR(ERR_ALREADY_AVAILABLE), "HSM: start of a started hart");
 }
 
+/* Sent as soon as the start has succeeded, however far it is: OpenSBI may lose it. */
+static void test_ipi_at_start(uint32_t other)
+{
+    for (uint32_t round = 0; round < 200; round++) {
+        seen = (struct entry_seen){0};
+        (void)sbi_call(SBI_EXT_HSM, SBI_HSM_START, guest_harts[other].id,
+                       (uint64_t)(uintptr_t)hart_soft_entry, (uint64_t)(uintptr_t)&seen, 0);
+        send_ipi(other);
+        if (!wait_for(&seen.a1, (uint64_t)(uintptr_t)&seen)) {
+            break;
+        }
+        (void)wait_status(other, SBI_HSM_STATE_STOPPED);
+    }
+    (void)tap_eq(seen.a1, (uint64_t)(uintptr_t)&seen, "IPIs right after hart starts arrive");
+}
+
 static void test_suspend(uint32_t other)
 {
     flag = 0;
@@ -189,6 +206,9 @@ void test_harts(void)
         }
     }
     if (board.hart_count > 1) {
+        if (board.curia) {
+            test_ipi_at_start(hart_self()->index == 0 ? 1 : 0);
+        }
         test_suspend(hart_self()->index == 0 ? 1 : 0);
     } else {
         tap_skip("HSM and IPI between harts", "one hart");

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Entries for HSM start and resume that save what they find in the structure at a1 (struct
- * entry_seen, a1 last) and stop the hart.
+ * entry_seen, a1 last) and stop the hart. hart_soft_entry waits for an IPI before.
  */
 
     .text
     .balign 4
     .globl hart_probe_entry
     .globl hart_resume_entry
+    .globl hart_soft_entry
+hart_soft_entry:
+    csrr    t0, sip
+    andi    t0, t0, 2               /* SSIP */
+    beqz    t0, hart_soft_entry
+    csrc    sip, t0
 hart_probe_entry:
 hart_resume_entry:
     sd      a0, 0(a1)
