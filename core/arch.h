@@ -180,6 +180,19 @@ void arch_vcpu_msi(struct vcpu *vcpu, uint32_t eiid);
  * one. */
 void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline);
 
+/*
+ * Own hart, vCPU loaded: takes back a SOFT that is pending, on its line or in the hart. Was there
+ * one?
+ */
+bool arch_vcpu_clear_soft(struct vcpu *vcpu);
+
+/*
+ * Own hart, general path, while a call of the guest is served: the word at a guest-virtual address,
+ * read with the guest's own translation and rights. ERR_FAULT: the guest takes the exception that
+ * the read met, at its call, which has no other answer.
+ */
+enum err arch_vcpu_call_read(struct vcpu *vcpu, gva_t addr, uint64_t *word) MUST_CHECK;
+
 enum fence_kind {
     FENCE_I,        /* instruction fetch */
     FENCE_VMA,      /* guest virtual, [start, start + size) */

@@ -137,7 +137,7 @@ bool sbi_fast(struct vcpu *v, uint64_t a[8])
 void sbi_call(struct vcpu *v, uint64_t a[8])
 {
     if (a[7] < LEGACY_EIDS) {
-        a[0] = sbi_legacy(v, a[7], a);
+        sbi_legacy(v, a);
         return;
     }
 

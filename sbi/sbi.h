@@ -65,8 +65,11 @@ struct sbi_ext {
 extern const struct sbi_ext sbi_ext_base, sbi_ext_time, sbi_ext_ipi, sbi_ext_rfence, sbi_ext_hsm,
     sbi_ext_srst, sbi_ext_dbcn, sbi_ext_ipc, sbi_ext_pwr, sbi_ext_vmm;
 
-/* Legacy calls keep a1 and answer in a0 alone. [SBI 3.0 §5] */
-uint64_t sbi_legacy(struct vcpu *v, uint64_t eid, const uint64_t a[6]);
+/*
+ * Legacy calls keep a1 and answer in a0 alone; one that could not read its hart mask does not
+ * answer: the guest gets the fault at its ECALL. [SBI 3.0 §5]
+ */
+void sbi_legacy(struct vcpu *v, uint64_t a[8]);
 bool sbi_legacy_offers(uint64_t eid);
 
 /* Is this extension there for v? What Base's probe answers. */

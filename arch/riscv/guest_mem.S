@@ -7,20 +7,20 @@
  */
 #include "arch/riscv/csr_bits.h"
 
-    .section .text.rv_hlvx_hu, "ax", @progbits
-    .globl  rv_hlvx_hu
-    .type   rv_hlvx_hu, @function
-
-/* a0 = guest virtual address, a1 = where the result goes */
-rv_hlvx_hu:
+/* a0 = guest virtual address, a1 = where the result goes; funct7 and rs2 of the load, its store */
+.macro guest_read name, funct7, rs2, store
+    .section .text.\name, "ax", @progbits
+    .globl  \name
+    .type   \name, @function
+\name:
     lla     t0, 1f
     /* Set by the guest's own trap; left so, one of ours would be a double trap. */
     li      t2, SSTATUS_SDT
     csrc    CSR_SSTATUS, t2
     csrrw   t0, CSR_STVEC, t0
-    .insn   r 0x73, 0x4, 0x32, t1, a0, x3 /* hlvx.hu */
+    .insn   r 0x73, 0x4, \funct7, t1, a0, \rs2
     csrw    CSR_STVEC, t0
-    sh      t1, (a1)
+    \store  t1, (a1)
     li      a0, 0
     ret
     .balign 4
@@ -28,4 +28,8 @@ rv_hlvx_hu:
     csrw    CSR_STVEC, t0
     csrr    a0, CSR_SCAUSE
     ret
-    .size   rv_hlvx_hu, . - rv_hlvx_hu
+    .size   \name, . - \name
+.endm
+
+guest_read rv_hlvx_hu, 0x32, x3, sh /* hlvx.hu */
+guest_read rv_hlv_d, 0x36, x0, sd   /* hlv.d */

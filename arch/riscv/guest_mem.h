@@ -18,7 +18,11 @@
  */
 enum err rv_guest_fetch(gva_t pc, uint32_t *insn, unsigned int *bytes) MUST_CHECK;
 
-/* guest_mem.S: one access; 0 or the cause of the exception that it met, *out written on 0 only. */
+/*
+ * guest_mem.S: one access; 0 or the cause of the exception that it met, whose address is in stval
+ * still; *out written on 0 only.
+ */
 uint64_t rv_hlvx_hu(uint64_t va, uint16_t *out);
+uint64_t rv_hlv_d(uint64_t va, uint64_t *out);
 
 #endif

@@ -76,6 +76,23 @@ void rv_skip(struct rv_vcpu *v, unsigned int insn_bytes)
     v->trap.sepc += insn_bytes;
 }
 
+#define ECALL_BYTES 4u
+
+enum err arch_vcpu_call_read(struct vcpu *vcpu, gva_t addr, uint64_t *word)
+{
+    struct rv_vcpu *v = rv_vcpu_of(vcpu);
+    uint64_t cause = rv_hlv_d(addr.v, word);
+
+    if (cause == 0) {
+        return ERR_OK;
+    }
+    v->trap.scause = cause;
+    v->trap.stval = csr_read(CSR_STVAL);
+    v->trap.sepc -= ECALL_BYTES; /* handle() has skipped it */
+    rv_reflect(v);
+    return ERR_FAULT;
+}
+
 /*
  * The iprio registers of a guest with an interrupt file: all read-only zero, as a hart may have
  * them [AIA ch. 6]. Reached through sireg, whose access traps for these selectors only; there are
@@ -150,7 +167,7 @@ static void handle(struct rv_vcpu *v)
     switch (v->trap.scause) {
     case CAUSE_ECALL_VS:
         count(v, EXIT_ECALL);
-        rv_skip(v, 4); /* first: some calls set where it goes on */
+        rv_skip(v, ECALL_BYTES); /* first: some calls set where it goes on */
         sbi_call(&v->core, &v->frame.x[RV_REG_A0]);
         break;
     case CAUSE_INSN_GUEST_PAGE_FAULT:

@@ -235,6 +235,15 @@ void arch_vcpu_sync_irqs(struct vcpu *vcpu)
     csr_set(CSR_HVIP, set);
 }
 
+bool arch_vcpu_clear_soft(struct vcpu *vcpu)
+{
+    uint32_t soft = LINE(VCPU_IRQ_SOFT);
+    bool was =
+        (atomic_fetch_and_explicit(&vcpu->irq_lines, ~soft, memory_order_acquire) & soft) != 0;
+
+    return (csr_read_clear(CSR_HVIP, HVIP_VSSIP) & HVIP_VSSIP) != 0 || was;
+}
+
 /*
  * hip shows vstimecmp's and the guest file's interrupts as well, whether Curia raised them or not.
  */

@@ -143,6 +143,53 @@ static void test_legacy(void)
     (void)tap_ok(r.error >= -1 && r.error < 256 && r.value == 0x5a5a, "legacy: getchar keeps a1");
 }
 
+#define LI_A7(n) (0x00000893u | (uint32_t)(n) << 20)
+#define ECALL    0x00000073u
+
+static void legacy_faults(uint64_t eid, uint64_t mask, uint64_t cause, const char *name)
+{
+    struct exec e = {.code = {LI_A7(eid), ECALL}, .a0 = mask};
+
+    exec_run(&e);
+    (void)tap_ok(e.trapped && e.trap.scause == cause && e.trap.stval == mask &&
+                     e.trap.sepc == e.pc + 4 && (e.trap.sstatus & SSTATUS_SPP) != 0,
+                 "legacy: call %u, mask %s: cause %lu at the ecall", (unsigned)eid, name,
+                 (unsigned long)e.trap.scause);
+}
+
+/* Masks lie in the caller's virtual memory, under its rights; what they meet there is its own. */
+static void test_legacy_masks(void)
+{
+    static _Alignas(4096) uint64_t mask[512];
+    struct sbi_result r;
+
+    mask[1] = 1ull << hart_self()->id;
+    paging_set(0, (uint64_t)(uintptr_t)mask, PTE_V | PTE_R | PTE_AD);
+    paging_set(1, (uint64_t)(uintptr_t)mask, PTE_V | PTE_R | PTE_U | PTE_AD);
+    paging_set(2, 0, 0);
+    paging_set(3, NOWHERE, PTE_V | PTE_R | PTE_AD);
+    paging_on();
+    r = sbi_call(SBI_EXT_LEGACY_SEND_IPI, 0, PAGING_VA(0) + 8, 0x5a5a, 0, 0);
+    (void)tap_ok(r.error == 0 && r.value == 0x5a5a, "legacy: send_ipi keeps a1");
+    (void)tap_ok((csr_read(CSR_SIP) & 1u << IRQ_S_SOFT) != 0, "it arrives");
+    r = sbi_call(SBI_EXT_LEGACY_CLEAR_IPI, 0, 0, 0x5a5a, 0, 0);
+    (void)tap_ok(r.value == 0x5a5a && (csr_read(CSR_SIP) & 1u << IRQ_S_SOFT) == 0,
+                 "legacy: clear_ipi takes it back");
+    for (uint64_t eid = SBI_EXT_LEGACY_REMOTE_FENCE_I; eid <= SBI_EXT_LEGACY_REMOTE_SFENCE_ASID;
+         eid++) {
+        r = sbi_call(eid, 0, PAGING_VA(0) + 8, 0, 0, 0);
+        (void)tap_eq((uint64_t)r.error, 0, "legacy: fence %lu", (unsigned long)eid);
+    }
+    for (uint64_t eid = SBI_EXT_LEGACY_SEND_IPI; eid <= SBI_EXT_LEGACY_REMOTE_FENCE_I; eid++) {
+        legacy_faults(eid, PAGING_VA(1) + 8, EXC_LOAD_PAGE, "in a user page");
+        legacy_faults(eid, PAGING_VA(2) + 16, EXC_LOAD_PAGE, "not mapped");
+        legacy_faults(eid, PAGING_VA(3), EXC_LOAD_ACCESS, "nowhere");
+    }
+    paging_off();
+    legacy_faults(SBI_EXT_LEGACY_SEND_IPI, NOWHERE, EXC_LOAD_ACCESS, "nowhere, untranslated");
+    (void)tap_eq(csr_read(CSR_SIP) & 1u << IRQ_S_SOFT, 0, "legacy: no IPI by those");
+}
+
 static void test_srst(void)
 {
     if (!board.curia) {
@@ -187,5 +234,6 @@ void test_sbi(void)
     test_self_ipi();
     test_console();
     test_legacy();
+    test_legacy_masks();
     test_srst();
 }

@@ -293,6 +293,16 @@ void arch_vcpu_sync_irqs(struct vcpu *vcpu)
     }
 }
 
+bool arch_vcpu_clear_soft(struct vcpu *vcpu)
+{
+    struct fake_vcpu *f = own_loaded(vcpu);
+    uint32_t soft = 1u << VCPU_IRQ_SOFT;
+    bool was = (atomic_fetch_and(&vcpu->irq_lines, ~soft) & soft) != 0 || f->soft_pending;
+
+    f->soft_pending = false;
+    return was;
+}
+
 bool arch_vcpu_irq_pending(const struct vcpu *vcpu)
 {
     const struct fake_vcpu *f = (const struct fake_vcpu *)(const void *)vcpu;

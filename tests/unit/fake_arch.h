@@ -55,6 +55,7 @@ struct fake_vcpu {
     uint32_t irq_enabled; /* 1 << enum vcpu_irq: lines that end a WFI; all by default */
     uint32_t fence_total; /* the first FAKE_FENCES of them are kept */
     struct fence fences_seen[FAKE_FENCES];
+    uint32_t call_faults; /* exceptions that arch_vcpu_call_read() left it with */
     bool has_msi_page;
     hpa_t msi_page;
     _Atomic uint32_t msi_total;

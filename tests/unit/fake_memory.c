@@ -169,3 +169,19 @@ void arch_share_unmap(void *va)
 }
 
 /* Guest virtual is guest physical; what is no RAM faults. */
+enum err arch_vcpu_call_read(struct vcpu *vcpu, gva_t addr, uint64_t *word)
+{
+    if (!vcpu->loaded || vcpu->hart != arch_hart_self()) {
+        fake_wrong("reads for a vCPU that is not here");
+    }
+    for (uint32_t i = 0; i < vcpu->vm->map.count; i++) {
+        const struct region *r = &vcpu->vm->map.regions[i];
+
+        if (r->kind == REGION_RAM && range_within(addr.v, sizeof(*word), r->gpa.v, r->size)) {
+            memcpy(word, fake_gpa(vcpu->vm, addr.v, sizeof(*word)), sizeof(*word));
+            return ERR_OK;
+        }
+    }
+    fake_vcpu(vcpu)->call_faults++;
+    return ERR_FAULT;
+}

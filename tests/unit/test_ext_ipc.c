@@ -36,10 +36,9 @@ const struct sbi_ext sbi_ext_dbcn = {SBI_EXT_DBCN, nothing, NULL};
 const struct sbi_ext sbi_ext_pwr = {CURIA_EXT_PWR, nothing, NULL};
 const struct sbi_ext sbi_ext_vmm = {CURIA_EXT_VMM, nothing, NULL};
 
-uint64_t sbi_legacy(struct vcpu *v, uint64_t eid, const uint64_t a[6])
+void sbi_legacy(struct vcpu *v, uint64_t a[8])
 {
     (void)v;
-    (void)eid;
     (void)a;
     abort();
 }

@@ -3,7 +3,7 @@
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c core/hart.c
  *       core/memmap.c core/guest_copy.c tests/unit/fake_arch.c tests/unit/fake_core.c
  *       tests/unit/sbi_env.c */
-/* Dispatch, errors, hart masks, Base, TIME, SRST, DBCN and the legacy calls. [SBI 3.0] */
+/* Dispatch, errors, hart masks, Base, TIME, SRST and DBCN. [SBI 3.0] */
 #include "tests/unit/sbi_env.h"
 
 #include <stdarg.h>
@@ -119,19 +119,15 @@ static void base_probe(void **state)
     /* clang-format off */
     static const uint64_t there[] = {
         SBI_EXT_BASE, SBI_EXT_TIME,  SBI_EXT_IPI,   SBI_EXT_RFENCE, SBI_EXT_HSM,   SBI_EXT_SRST,
-        SBI_EXT_DBCN, CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM,  SBI_EXT_LEGACY_SET_TIMER,
-        SBI_EXT_LEGACY_PUTCHAR, SBI_EXT_LEGACY_GETCHAR, SBI_EXT_LEGACY_SHUTDOWN};
+        SBI_EXT_DBCN, CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM};
     /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(there); i++) {
         assert_int_equal(probe(there[i]), 1);
     }
-    for (uint64_t eid = SBI_EXT_LEGACY_CLEAR_IPI; eid <= SBI_EXT_LEGACY_REMOTE_SFENCE_ASID; eid++) {
-        assert_int_equal(probe(eid), 0);
-    }
-    for (uint64_t eid = 9; eid < SBI_EXT_BASE; eid++) {
-        assert_int_equal(probe(eid), 0);
+    for (uint64_t eid = 0; eid < SBI_EXT_BASE; eid++) {
+        assert_int_equal(probe(eid), eid <= SBI_EXT_LEGACY_SHUTDOWN ? 1 : 0);
     }
 
     /* One that says by itself that it is not there is neither probed nor served. */
@@ -322,44 +318,6 @@ static void dbcn_write_byte(void **state)
     assert_memory_equal(env.out, "A\xff", 2);
 }
 
-/* a0 alone is the answer; a1 stays. */
-static int64_t legacy(uint64_t eid, uint64_t a0)
-{
-    struct sbi_ret r = env_call(eid, ENV_SENTINEL, a0, ENV_SENTINEL + 1, 2, 3, 4);
-
-    assert_int_equal(r.value, ENV_SENTINEL + 1);
-    return r.error;
-}
-
-static void legacy_calls(void **state)
-{
-    (void)state;
-    assert_int_equal(legacy(SBI_EXT_LEGACY_SET_TIMER, 77), 0);
-    assert_int_equal(fake_vcpu(env_vcpu(0))->timer, 77);
-
-    assert_int_equal(legacy(SBI_EXT_LEGACY_PUTCHAR, 'x'), 0);
-    assert_int_equal(legacy(SBI_EXT_LEGACY_PUTCHAR, 0x180), 0);
-    assert_memory_equal(env.out, "x\x80", 2);
-
-    assert_int_equal(legacy(SBI_EXT_LEGACY_GETCHAR, 0), -1);
-    env.in = "q\xff";
-    env.in_len = 2;
-    assert_int_equal(legacy(SBI_EXT_LEGACY_GETCHAR, 0), 'q');
-    assert_int_equal(legacy(SBI_EXT_LEGACY_GETCHAR, 0), 0xff);
-    assert_int_equal(legacy(SBI_EXT_LEGACY_GETCHAR, 0), -1);
-
-    for (uint64_t eid = SBI_EXT_LEGACY_CLEAR_IPI; eid <= SBI_EXT_LEGACY_REMOTE_SFENCE_ASID; eid++) {
-        assert_int_equal(legacy(eid, ENV_RAM), SBI_ERR_NOT_SUPPORTED);
-    }
-    for (uint64_t eid = 9; eid < SBI_EXT_BASE; eid++) {
-        assert_int_equal(legacy(eid, 1), SBI_ERR_NOT_SUPPORTED);
-    }
-    assert_int_equal(env.srsts, 0);
-    (void)legacy(SBI_EXT_LEGACY_SHUTDOWN, 1);
-    assert_int_equal(env.srsts, 1);
-    assert_false(env.srst_reset || env.srst_warm || env.srst_failure);
-}
-
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -371,7 +329,6 @@ int main(void)
         test(set_timer),          test(srst),
         test(dbcn_write),         test(dbcn_refuses),
         test(dbcn_read),          test(dbcn_write_byte),
-        test(legacy_calls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
