@@ -124,12 +124,12 @@ static void start(struct vcpu *v)
     atomic_store_explicit(&v->state, VCPU_STARTED, memory_order_release);
 }
 
-/* Own hart, SUSPENDED: does an interrupt end it? */
-static bool wake(struct vcpu *v)
+/* Own hart, SUSPENDED: does an interrupt end it? asked: one that need not be enabled does. */
+static bool wake(struct vcpu *v, bool asked)
 {
     load(v);
     arch_vcpu_sync_irqs(v);
-    if (!arch_vcpu_irq_pending(v)) {
+    if (!asked && !arch_vcpu_irq_pending(v)) {
         return false;
     }
     if (v->resume_nonretentive) {
@@ -190,7 +190,7 @@ bool vcpu_prepare(struct vcpu *v)
     case VCPU_START_PENDING:
         return false;
     case VCPU_SUSPENDED:
-        return wake(v);
+        return wake(v, (requests & VCPU_REQ_WAKE) != 0);
     case VCPU_STARTED:
         if (!v->loaded || (requests & VCPU_REQ_IRQ) != 0) {
             load(v);

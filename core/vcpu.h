@@ -33,6 +33,7 @@ enum vcpu_state {
 #define VCPU_REQ_LOAD  (1u << 2) /* the VM is LOADING and this is its vCPU 0: load it */
 #define VCPU_REQ_IRQ   (1u << 3) /* irq_lines changed */
 #define VCPU_REQ_FENCE (1u << 4) /* fences[] is not empty */
+#define VCPU_REQ_WAKE  (1u << 5) /* an IPI ends its SUSPENDED, enabled or not */
 
 #define VCPU_FENCES 4u
 
@@ -97,8 +98,8 @@ enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque) MUST_CHECK;
 void vcpu_stop_self(struct vcpu *v);
 
 /*
- * Own hart: SUSPENDED until an interrupt that the guest enabled is pending; then it continues, or,
- * if nonretentive, restarts at pc with opaque in a1. [SBI 3.0 §9.4]
+ * Own hart: SUSPENDED until an interrupt that the guest enabled is pending, or VCPU_REQ_WAKE comes;
+ * then it continues, or, if nonretentive, restarts at pc with opaque in a1. [SBI 3.0 §9.4]
  */
 void vcpu_suspend_self(struct vcpu *v, bool nonretentive, gpa_t pc, uint64_t opaque);
 

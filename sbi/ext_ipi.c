@@ -7,15 +7,27 @@
 #include "core/vm.h"
 #include "sbi/sbi.h"
 
+/*
+ * A stopped one has nowhere to keep it: its start forgets all (vcpu_start()). A suspended one
+ * resumes when it receives it, even if its sie is all zero. [SBI 3.0 §9.4]
+ */
+static void send_one(struct vcpu *target)
+{
+    uint32_t state = atomic_load_explicit(&target->state, memory_order_acquire);
+    bool posted = state != VCPU_STOPPED && vcpu_irq_post(target, VCPU_IRQ_SOFT, true);
+
+    if (state == VCPU_SUSPENDED) {
+        vcpu_request(target, VCPU_REQ_WAKE);
+    } else if (posted) {
+        hart_kick(target->hart);
+    }
+}
+
 static void send(const struct vm *vm, uint64_t targets)
 {
     for (uint32_t i = 0; targets != 0; i++, targets >>= 1) {
-        struct vcpu *target = vm->vcpus[i];
-
-        /* A stopped one has nowhere to keep it: its start forgets all (vcpu_start()). */
-        if ((targets & 1) != 0 &&
-            atomic_load_explicit(&target->state, memory_order_acquire) != VCPU_STOPPED) {
-            vcpu_irq_set(target, VCPU_IRQ_SOFT, true);
+        if ((targets & 1) != 0) {
+            send_one(vm->vcpus[i]);
         }
     }
 }

@@ -122,6 +122,18 @@ static void suspend_retentive(void *unused)
     csr_clear(CSR_SIE, 1u << IRQ_S_SOFT);
 }
 
+/* With nothing enabled: an IPI ends it all the same, an old one that is left pending does not. */
+static void suspend_deaf(void *unused)
+{
+    (void)unused;
+    csr_write(CSR_SIE, 0);
+    for (uint32_t round = 1; round <= 2; round++) {
+        (void)sbi_call(SBI_EXT_HSM, SBI_HSM_SUSPEND, SBI_HSM_SUSPEND_RETENTIVE, 0, 0, 0);
+        flag = round;
+    }
+    csr_clear(CSR_SIP, 1u << IRQ_S_SOFT);
+}
+
 static void suspend_non_retentive(void *unused)
 {
     (void)unused;
@@ -180,6 +192,16 @@ static void test_suspend(uint32_t other)
     send_ipi(other);
     (void)tap_ok(wait_for(&flag, 2), "an IPI ends it, the call comes back with success");
     (void)tap_ok(wait_status(other, SBI_HSM_STATE_STARTED), "and the hart is started");
+
+    flag = 0;
+    (void)job_start(other, suspend_deaf, NULL);
+    for (uint64_t round = 1; round <= 2; round++) {
+        (void)tap_ok(wait_status(other, SBI_HSM_STATE_SUSPENDED) && flag == round - 1,
+                     "HSM: suspend with no interrupt enabled");
+        send_ipi(other);
+        (void)tap_ok(wait_for(&flag, round), "an IPI ends it");
+    }
+    (void)job_wait(other);
     (void)tap_ok(job_stop(other), "HSM: it stops itself");
 
     flag = 0;

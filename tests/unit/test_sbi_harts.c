@@ -355,6 +355,28 @@ static void hsm_suspend_retentive(void **state)
     assert_int_equal(self->resumes + self->resets, 0);
 }
 
+/* "when it receives an interrupt": an IPI ends it even if the guest has not enabled that. */
+static void hsm_suspend_ipi_disabled(void **state)
+{
+    struct vcpu *one = env_vcpu(1);
+
+    (void)state;
+    fake_vcpu_state(one, VCPU_SUSPENDED);
+    fake_vcpu(one)->irq_enabled = 0;
+    vcpu_irq_set(one, VCPU_IRQ_EXT, true);
+    assert_false(prepare(1));
+    for (uint32_t round = 0; round < 2; round++) {
+        assert_int_equal(ipi(2, 0), 0);
+        assert_true(prepare(1));
+        assert_int_equal(status(1), SBI_HSM_STATE_STARTED);
+        assert_true(fake_vcpu(one)->soft_pending);
+
+        /* The guest leaves it pending: an old one ends no suspend. */
+        fake_vcpu_state(one, VCPU_SUSPENDED);
+        assert_false(prepare(1));
+    }
+}
+
 static void hsm_suspend_non_retentive(void **state)
 {
     struct fake_vcpu *self = fake_vcpu(env_vcpu(0));
@@ -406,6 +428,7 @@ int main(void)
         test(hsm_start_refused),
         test(hsm_stop),
         test(hsm_suspend_retentive),
+        test(hsm_suspend_ipi_disabled),
         test(hsm_suspend_non_retentive),
         test(hsm_suspend_refused),
     };
