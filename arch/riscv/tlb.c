@@ -15,7 +15,8 @@
  *                         "sfence.vma"], but a map comes before the VM's first load, or is followed
  *                         by a post.
  * hgatp to another VMID   none: that is what VMIDs are for. With VMIDs shared: all of it.
- * hgatp to Bare at put    none: nothing is translated through it until the next load.
+ * hgatp to Bare at put    none: nothing is translated through it until the next load; vsatp is Bare
+ *                         before, and until hgatp is the next VM's.
  *
  * HFENCE.GVMA does not reach guest-virtual entries, which cache the product of both stages;
  * HFENCE.VVMA has to follow it [Priv, H "Memory-Management Fences"].

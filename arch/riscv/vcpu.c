@@ -58,7 +58,11 @@ static uint64_t hstateen0_for(const struct rv_vcpu *v)
     return bits & rv_features.hstateen0_bits;
 }
 
-/* Memory -> hart; hgatp is the VM's from here on. */
+/*
+ * Memory -> hart; hgatp is the VM's from here on. vsatp holds 0, or is this VM's own, until it is
+ * written last: it is active in HS-mode too, and what a hart translates ahead through one guest's
+ * tables must not be kept under the VMID of another [Priv, H "Memory-Management Fences", note].
+ */
 static void write_csrs(const struct rv_vcpu *v)
 {
     const struct rv_guest_csrs *c = &v->csrs;
@@ -188,9 +192,10 @@ void arch_vcpu_load(struct vcpu *vcpu)
 }
 
 /*
- * What stays in the hart is harmless: hgatp is Bare, so nothing is translated (or fetched ahead)
- * through the VM's tables; no timer or interrupt of the guest can wake the hart; and the next load
- * writes every CSR and FP register again.
+ * What stays in the hart is harmless: vsatp, then hgatp is Bare, so nothing is translated ahead
+ * through the VM's tables (in this order, as Bare hgatp would let the guest's tables lead to any
+ * physical address); no timer or interrupt of the guest can wake the hart; and the next load writes
+ * every CSR and FP register again.
  */
 void arch_vcpu_put(struct vcpu *vcpu)
 {
@@ -206,6 +211,7 @@ void arch_vcpu_put(struct vcpu *vcpu)
     if (rv_features.sstc) {
         csr_write(CSR_VSTIMECMP, UINT64_MAX);
     }
+    csr_write(CSR_VSATP, 0);
     csr_write(CSR_HGATP, 0);
     csr_clear(CSR_HSTATUS, HSTATUS_VGEIN);
 }
