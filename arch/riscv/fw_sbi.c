@@ -43,8 +43,13 @@ bool fw_has(uint64_t eid)
     return r.error == SBI_SUCCESS && r.value != 0;
 }
 
+/*
+ * The SBI promises no order between what this hart stored and what the started one loads: page
+ * tables, rv_satp, its structure. The fence puts them before whatever the firmware tells it by.
+ */
 struct fw_ret fw_hart_start(uint64_t hart_id, uint64_t pc_phys, uint64_t opaque)
 {
+    __asm__ volatile("fence w, ow" ::: "memory");
     return fw_call(SBI_EXT_HSM, SBI_HSM_START, hart_id, pc_phys, opaque);
 }
 

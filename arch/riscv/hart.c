@@ -43,7 +43,6 @@ static void init_vs_csrs(void)
     csr_write(CSR_VSEPC, 0);
     csr_write(CSR_VSCAUSE, 0);
     csr_write(CSR_VSTVAL, 0);
-    csr_write(CSR_VSATP, 0);
     if (rv_features.sstc) {
         csr_write(CSR_VSTIMECMP, UINT64_MAX);
     }
@@ -77,6 +76,7 @@ static void init_csrs(void)
     csr_write(CSR_HVIP, 0);
     csr_write(CSR_HCOUNTEREN, 0);
     csr_write(CSR_HTIMEDELTA, 0);
+    csr_write(CSR_VSATP, 0); /* before hgatp, as at every change of VM */
     csr_write(CSR_HGATP, 0);
     if (rv_features.henvcfg) {
         csr_write(CSR_HENVCFG, rv_features.sstc ? HENVCFG_STCE : 0);
@@ -114,11 +114,14 @@ _Noreturn void rv_hart_main(struct rv_hart *hart)
 
     /*
      * The acquire load pairs with the release in rv_harts_go(): all that the boot hart built. A
-     * kick sent before the wfi stays pending and ends it.
+     * kick sent before the wfi stays pending and ends it. Once it is taken none comes again, so the
+     * load must not have been done before that, which is a CSR's read, input to a fence [Unpriv,
+     * "Zicsr"]; pairs with the fence of arch_hart_kick().
      */
     while (atomic_load_explicit(&go, memory_order_acquire) == 0) {
         __asm__ volatile("wfi" ::: "memory");
         rv_handle_irqs(hart);
+        __asm__ volatile("fence i, r" ::: "memory");
     }
     /* The boot hart may have mapped devices since; the absence of a mapping may be cached. */
     __asm__ volatile("sfence.vma" ::: "memory");
