@@ -10,6 +10,7 @@
 #define CSR_SIE        0x104
 #define CSR_STVEC      0x105
 #define CSR_SCOUNTEREN 0x106
+#define CSR_SENVCFG    0x10a
 #define CSR_SSCRATCH   0x140
 #define CSR_SEPC       0x141
 #define CSR_SCAUSE     0x142
@@ -25,8 +26,11 @@
 #define SSTATUS_SPIE (1ull << 5)
 #define SSTATUS_SPP  (1ull << 8)
 #define SSTATUS_FS   (3ull << 13)
+#define SSTATUS_VS   (3ull << 9)
 #define SSTATUS_SUM  (1ull << 18)
 #define SSTATUS_MXR  (1ull << 19)
+
+#define SENVCFG_CBZE (1ull << 7)
 
 /* Interrupts, in sie, sip and (with the top bit) scause. */
 #define IRQ_S_SOFT  1u

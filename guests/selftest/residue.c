@@ -47,6 +47,85 @@ char *free_ram(uint64_t *bytes)
     return (char *)(uintptr_t)start;
 }
 
+/* ---- a hart's registers -------------------------------------------------------------------------
+ */
+
+#define INSN_FMV_X_D(n) (0xe2000553u | (n) << 15) /* fmv.x.d a0, fn */
+#define INSN_FMV_D_X(n) (0xf2050053u | (n) << 7)  /* fmv.d.x fn, a0 */
+#define INSN_FSCSR      0x00351073u               /* fscsr a0 */
+#define INSN_FRCSR      0x00302573u               /* frcsr a0 */
+#define FCSR_MARK       0x7fu
+
+/* Those that S-mode may have, with what they hold at a start. */
+static const struct {
+    uint32_t csr;
+    uint64_t fresh;
+} own_csrs[] = {
+    {CSR_SENVCFG, 0},
+    {CSR_STIMECMP, UINT64_MAX},
+    {CSR_SISELECT, 0},
+};
+
+#define OWN_CSRS (sizeof(own_csrs) / sizeof(own_csrs[0]))
+
+static void dirty_hart(void *unused)
+{
+    (void)unused;
+    csr_set(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS | SSTATUS_SUM | SSTATUS_MXR);
+    for (uint32_t n = 0; n < 32; n++) {
+        (void)exec_one(INSN_FMV_D_X(n), MARK + n, 0);
+    }
+    (void)exec_one(INSN_FSCSR, FCSR_MARK, 0);
+    for (uint32_t i = 0; i < OWN_CSRS; i++) {
+        (void)exec_one(INSN_CSRRW(own_csrs[i].csr), 0, 0x80);
+    }
+    csr_write(CSR_SIE, ~0ull);
+    csr_set(CSR_SIP, 1u << IRQ_S_SOFT);
+    csr_write(CSR_SCOUNTEREN, 0);
+    csr_write(CSR_SEPC, MARK & ~1ull);
+    csr_write(CSR_SCAUSE, 31);
+    csr_write(CSR_STVAL, MARK);
+}
+
+/* Adds up in *bad what this hart, just started, has of an earlier life. */
+static void look_at_hart(void *bad)
+{
+    uint64_t *n_bad = bad;
+    uint64_t sstatus = csr_read(CSR_SSTATUS);
+
+    *n_bad += csr_read(CSR_SEPC) != 0 || csr_read(CSR_SCAUSE) != 0 || csr_read(CSR_STVAL) != 0;
+    *n_bad += csr_read(CSR_SIE) != 0 || csr_read(CSR_SIP) != 0;
+    *n_bad += (sstatus & (SSTATUS_FS | SSTATUS_VS | SSTATUS_SUM | SSTATUS_MXR)) != 0;
+    *n_bad += csr_read(CSR_SCOUNTEREN) == 0;
+    for (uint32_t i = 0; i < OWN_CSRS; i++) {
+        struct exec e = exec_one(INSN_CSRR(own_csrs[i].csr), 0, 0);
+
+        *n_bad += !e.trapped && e.a0 != own_csrs[i].fresh;
+    }
+    csr_set(CSR_SSTATUS, SSTATUS_FS);
+    for (uint32_t n = 0; n < 32; n++) {
+        struct exec e = exec_one(INSN_FMV_X_D(n), 0, 0);
+
+        *n_bad += !e.trapped && e.a0 != 0;
+    }
+    *n_bad += exec_one(INSN_FRCSR, 0, 0).a0 != 0;
+    csr_clear(CSR_SSTATUS, SSTATUS_FS);
+}
+
+/* The same for a hart that stops and is started again [SBI 3.0 §9]. */
+static void test_fresh_hart(uint32_t index)
+{
+    uint64_t bad = 0;
+    bool ok = job_start(index, dirty_hart, NULL) && job_stop(index) &&
+              job_start(index, look_at_hart, &bad) && job_stop(index);
+
+    (void)tap_ok(ok && bad == 0, "hart %u, started again, has no register of before (%lu)",
+                 (unsigned)index, (unsigned long)bad);
+}
+
+/* ---- all ----------------------------------------------------------------------------------------
+ */
+
 static void spin(void *unused)
 {
     (void)unused;
@@ -84,8 +163,7 @@ void residue_leave(void)
     mmio_write8(board.uart.start + UART_IER, 2);
     (void)sbi_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, hart_self()->id, 0, 0);
     timer_set(time_now());
-    csr_write(CSR_SCOUNTEREN, 0);
-    csr_write(CSR_SCAUSE, 31);
+    dirty_hart(NULL);
     sbi_system_reset(SBI_SRST_TYPE_COLD, SBI_SRST_REASON_NONE);
     guest_panic("panic: SRST came back");
 }
@@ -96,7 +174,10 @@ void test_residue(void)
     const volatile uint64_t *ram = (const volatile uint64_t *)(uintptr_t)free_ram(&bytes);
     uint64_t marks = 0;
     uint64_t first = 0;
+    uint64_t bad = 0;
 
+    look_at_hart(&bad);
+    (void)tap_eq(bad, 0, "this hart has no register of before");
     for (uint64_t i = 0; i < bytes / 8; i += 512) {
         if (ram[i] != 0 && marks++ == 0) {
             first = (uint64_t)(uintptr_t)&ram[i];
@@ -108,7 +189,6 @@ void test_residue(void)
     (void)tap_eq(csr_read(CSR_SIP), 0, "nothing is pending");
     (void)tap_eq(mmio_read8(board.uart.start + UART_SCR), 0, "UART: scratch register");
     (void)tap_eq(mmio_read8(board.uart.start + UART_IER), 0, "UART: interrupts are off");
-    (void)tap_ok(csr_read(CSR_SCOUNTEREN) != 0, "scounteren is as at first");
     if (board.imsic_ids != 0) {
         csr_write(CSR_SISELECT, 0x70);
         (void)tap_eq(csr_read(CSR_SIREG), 0, "IMSIC: delivery is off");
@@ -122,6 +202,7 @@ void test_residue(void)
             (void)tap_eq(
                 sbi_call(SBI_EXT_HSM, SBI_HSM_GET_STATUS, guest_harts[i].id, 0, 0, 0).value,
                 SBI_HSM_STATE_STOPPED, "hart %u is stopped", (unsigned)i);
+            test_fresh_hart(i);
         }
     }
 }

@@ -9,7 +9,9 @@
 #define RW  (PTE_V | PTE_R | PTE_W | PTE_AD)
 #define RWX (RW | PTE_X)
 
-static _Alignas(4096) volatile uint64_t page[512];
+#define PAGE 4096u
+
+static _Alignas(PAGE) volatile uint64_t page[512];
 
 static void expect(struct exec e, uint64_t cause, uint64_t pc, uint64_t stval, const char *name)
 {
@@ -105,6 +107,35 @@ static void test_outside(void)
     expect_load(va + 16, EXC_LOAD_ACCESS, "load, its page table is at 2^55");
 }
 
+/*
+ * What straddles two pages, the second of which is not there: the fault's address is where that one
+ * begins, sepc and the cause are those of the whole [Priv, "stval"].
+ */
+static __attribute__((noinline)) void test_straddling(void)
+{
+    static _Alignas(PAGE) volatile uint16_t code[PAGE / 2];
+    uint64_t pc = PAGING_VA(8) - 2;
+    uint64_t at = PAGING_VA(8) - 4;
+
+    code[PAGE / 2 - 1] = 0x0513; /* the first half of li a0, n */
+    __asm__ volatile("fence.i" : : : "memory");
+    paging_set(7, (uint64_t)(uintptr_t)code, RWX);
+    paging_set(8, NOWHERE, RWX);
+    fence_local();
+    expect(exec_jump(pc), EXC_INSN_ACCESS, pc, PAGING_VA(8), "jump, its second half is nowhere");
+
+    struct exec l = exec_one(INSN_LD, at, 0);
+    struct exec s = exec_one(INSN_SD, at, 0);
+
+    if (l.trap.scause != EXC_LOAD_MISALIGNED) {
+        expect(l, EXC_LOAD_ACCESS, l.pc, PAGING_VA(8), "load, its second half is nowhere");
+        expect(s, EXC_STORE_ACCESS, s.pc, PAGING_VA(8), "store, its second half is nowhere");
+    }
+    paging_set(8, 0, 0);
+    fence_local();
+    expect(exec_jump(pc), EXC_INSN_PAGE, pc, PAGING_VA(8), "jump, its second half is not valid");
+}
+
 void test_stage1(void)
 {
     uint64_t pa = (uint64_t)(uintptr_t)page;
@@ -117,5 +148,6 @@ void test_stage1(void)
                  "translated: and written");
     test_page_faults();
     test_outside();
+    test_straddling();
     paging_off();
 }

@@ -18,6 +18,7 @@
 #define LR_W     0x1005252fu
 #define AMOADD_W 0x00b5252fu
 #define NOP      0x00000013u
+#define CBO_ZERO 0x0045200fu
 
 static void expect(const struct exec *e, uint64_t cause, uint64_t stval, bool user,
                    const char *name)
@@ -187,9 +188,41 @@ static void expect_user(uint32_t insn, uint64_t a0, uint64_t cause, uint64_t stv
     expect(&e, cause, stval, true, name);
 }
 
+/* What S-mode has not opened for U-mode is illegal there, and works as soon as it is open. */
+static void test_opened(void)
+{
+    static _Alignas(64) uint64_t block[512];
+    uint64_t at = (uint64_t)(uintptr_t)block;
+    uint64_t counters = csr_read(CSR_SCOUNTEREN);
+    struct exec e = {.code = {INSN_CSRR(CSR_TIME)}};
+
+    csr_write(CSR_SCOUNTEREN, 0);
+    expect_user(INSN_CSRR(CSR_TIME), 0, EXC_ILLEGAL, INSN_CSRR(CSR_TIME), "U: time, closed");
+    expect_user(INSN_CSRR(0xc03), 0, EXC_ILLEGAL, INSN_CSRR(0xc03), "U: hpmcounter3, closed");
+    csr_write(CSR_SCOUNTEREN, 7);
+    exec_user(&e);
+    (void)tap_ok(e.trap.scause == EXC_BREAKPOINT && e.a0 != 0, "U: time, open");
+    csr_write(CSR_SCOUNTEREN, counters);
+
+    if (exec_one(CBO_ZERO, at, 0).trapped) {
+        tap_skip("U: cbo.zero", "no Zicboz");
+        return;
+    }
+    csr_write(CSR_SENVCFG, 0);
+    expect_user(CBO_ZERO, at, EXC_ILLEGAL, CBO_ZERO, "U: cbo.zero, closed");
+    csr_write(CSR_SENVCFG, SENVCFG_CBZE);
+    block[0] = 1;
+    e = (struct exec){.code = {CBO_ZERO}, .a0 = at};
+    exec_user(&e);
+    (void)tap_ok(e.trap.scause == EXC_BREAKPOINT && block[0] == 0, "U: cbo.zero, open");
+    csr_write(CSR_SENVCFG, 0);
+}
+
 void test_user(void)
 {
     struct exec e = {.code = {NOP}};
+
+    test_opened();
 
     exec_user(&e);
     e.pc += 4;
