@@ -96,4 +96,6 @@ void rv_features_read(struct hart *const *harts, uint32_t count)
     f->sstc = f->sstc && (f->henvcfg_bits & HENVCFG_STCE) != 0 && rv_csr_exists(CSR_STIMECMP);
     f->aia = f->aia && rv_csr_exists(CSR_SISELECT) && rv_csr_exists(CSR_VSTOPI);
     f->hvictl = rv_csr_exists(CSR_HVICTL);
+    f->jvt = rv_csr_exists(CSR_JVT);
+    f->ctr = rv_csr_exists(CSR_VSCTRCTL);
 }

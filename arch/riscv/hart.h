@@ -86,7 +86,8 @@ struct rv_features {
     bool aia;       /* Ssaia: siselect, stopei, hvictl ... */
     bool smstateen; /* hstateen0 */
     bool hvictl;
-    bool henvcfg; /* privileged 1.12: henvcfg and senvcfg */
+    bool jvt, ctr; /* Zcmt's jvt, Ssctr's CSRs: offered to no guest, but there */
+    bool henvcfg;  /* privileged 1.12: henvcfg and senvcfg */
 
     /* Read back. */
     uint64_t henvcfg_bits;   /* writable */

@@ -59,6 +59,22 @@ static uint64_t hstateen0_for(const struct rv_vcpu *v)
 }
 
 /*
+ * What no guest is offered, yet reaches on a hart without Smstateen to close it. Not kept for the
+ * guest; nobody shall find what an earlier one, or an earlier life, has left there.
+ */
+static void clear_unoffered(void)
+{
+    if (rv_features.jvt) {
+        csr_write(CSR_JVT, 0);
+    }
+    if (rv_features.ctr) {
+        csr_write(CSR_VSCTRCTL, 0);
+        csr_write(CSR_SCTRSTATUS, 0);
+        __asm__ volatile(".insn r 0x73, 0, 0x08, x0, x0, x4" ::: "memory"); /* sctrclr */
+    }
+}
+
+/*
  * Memory -> hart; hgatp is the VM's from here on. vsatp holds 0, or is this VM's own, until it is
  * written last: it is active in HS-mode too, and what a hart translates ahead through one guest's
  * tables must not be kept under the VMID of another [Priv, H "Memory-Management Fences", note].
@@ -87,6 +103,7 @@ static void write_csrs(const struct rv_vcpu *v)
     if (rv_features.aia) {
         csr_write(CSR_VSISELECT, c->vsiselect);
     }
+    clear_unoffered();
     csr_write(CSR_HVIP, c->vssip);
     csr_write(CSR_SCOUNTEREN, c->scounteren);
     csr_write(CSR_VSSTATUS, c->vsstatus);

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#define CSR_JVT        0x017
 #define CSR_TIME       0xc01
 #define CSR_SSTATUS    0x100
 #define CSR_SIE        0x104
@@ -17,6 +18,8 @@
 #define CSR_STVAL      0x143
 #define CSR_SIP        0x144
 #define CSR_STIMECMP   0x14d
+#define CSR_SCTRCTL    0x14e
+#define CSR_SCTRSTATUS 0x14f
 #define CSR_SISELECT   0x150
 #define CSR_SIREG      0x151
 #define CSR_STOPEI     0x15c

@@ -56,14 +56,16 @@ char *free_ram(uint64_t *bytes)
 #define INSN_FRCSR      0x00302573u               /* frcsr a0 */
 #define FCSR_MARK       0x7fu
 
-/* Those that S-mode may have, with what they hold at a start. */
+/*
+ * Those that S-mode may have, with what they hold at a start. The first three are offered to no
+ * guest of Curia; without Smstateen they are there all the same where the hart has them.
+ */
 static const struct {
     uint32_t csr;
     uint64_t fresh;
 } own_csrs[] = {
-    {CSR_SENVCFG, 0},
-    {CSR_STIMECMP, UINT64_MAX},
-    {CSR_SISELECT, 0},
+    {CSR_JVT, 0},     {CSR_SCTRCTL, 0},           {CSR_SCTRSTATUS, 0},
+    {CSR_SENVCFG, 0}, {CSR_STIMECMP, UINT64_MAX}, {CSR_SISELECT, 0},
 };
 
 #define OWN_CSRS (sizeof(own_csrs) / sizeof(own_csrs[0]))
