@@ -18,6 +18,7 @@
 #include "core/power_ctl.h"
 #include "core/vdev.h"
 #include "core/virq.h"
+#include "core/watchdog.h"
 
 #include <stddef.h>
 
@@ -104,6 +105,7 @@ static bool enter_running(struct vm *vm, const struct loaded *image)
     if (loading) {
         vm->started_at = arch_now();
         set_state(vm, VM_RUNNING);
+        watchdog_start(vm);
         v->start_pc = image->entry;
         v->start_opaque = image->fdt.v;
         atomic_store_explicit(&v->state, VCPU_START_PENDING, memory_order_release);
@@ -156,6 +158,63 @@ void lifecycle_load(struct vm *vm)
     lifecycle_vcpu_left(vm);
 }
 
+/* ---- pause ----------------------------------------------------------------------------------- */
+
+static void tell_vcpus(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        vcpu_request(vm->vcpus[i], VCPU_REQ_STATE);
+    }
+}
+
+bool lifecycle_unpause(struct vm *vm)
+{
+    bool paused;
+
+    spin_lock(&vm->lock);
+    paused = vm->state == VM_PAUSED;
+    if (paused) {
+        set_state(vm, VM_RUNNING);
+        watchdog_go_on(vm);
+        tell_vcpus(vm);
+    }
+    spin_unlock(&vm->lock);
+    return paused;
+}
+
+enum err lifecycle_resume(struct vm *vm)
+{
+    if (!lifecycle_unpause(vm)) {
+        return ERR_STATE;
+    }
+    power_ctl_vm_resumed(vm);
+    return ERR_OK;
+}
+
+/*
+ * The coordinator hears of it last: a transition that begins before that does not know the VM as
+ * paused, refuses, and the VM goes on at once. One that begins after it resumes the VM by itself.
+ */
+enum err lifecycle_pause(struct vm *vm)
+{
+    bool running;
+
+    spin_lock(&vm->lock);
+    running = vm->state == VM_RUNNING && !vm->stop_asked;
+    if (running) {
+        set_state(vm, VM_PAUSED);
+        watchdog_hold(vm);
+        tell_vcpus(vm);
+    }
+    spin_unlock(&vm->lock);
+
+    if (running && power_ctl_vm_paused(vm) != ERR_OK) {
+        running = false;
+        (void)lifecycle_unpause(vm);
+    }
+    return running ? ERR_OK : ERR_STATE;
+}
+
 /* ---- stop ------------------------------------------------------------------------------------ */
 
 static enum err begin_stop(struct vm *vm, enum stop_reason reason, bool restart) REQUIRES(vm->lock)
@@ -165,6 +224,7 @@ static enum err begin_stop(struct vm *vm, enum stop_reason reason, bool restart)
     }
 
     set_state(vm, VM_STOPPING);
+    watchdog_end(vm);
     vm->stop_reason = reason;
     vm->restart_wanted = restart;
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
@@ -204,6 +264,8 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
     enum err e = ERR_STATE;
     bool first = false;
 
+    (void)!lifecycle_resume(vm); /* a paused one would not hear */
+
     /* Before the guest hears of it: it may obey at once. */
     spin_lock(&vm->lock);
     if (vm->state == VM_RUNNING) {
@@ -220,23 +282,27 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
     }
 
     e = power_ctl_ask_stop(vm, restart);
-    if (e != ERR_OK && first) {
-        spin_lock(&vm->lock);
-        if (vm->stop_asked) { /* else it has stopped, and the timer may be another's */
+    spin_lock(&vm->lock);
+    if (vm->stop_asked) { /* else it has stopped, and timer and watchdog may be of another life */
+        if (e == ERR_OK) {
+            watchdog_end(vm);
+        } else if (first) {
             vm->stop_asked = false;
             timer_cancel(&vm->timer);
         }
-        spin_unlock(&vm->lock);
     }
+    spin_unlock(&vm->lock);
     return e;
 }
 
-void lifecycle_crash(struct vm *vm, const struct vm_fault *fault, const char *what)
+void lifecycle_crash(struct vm *vm, enum stop_reason reason, const struct vm_fault *fault,
+                     const char *what)
 {
     bool first;
 
     spin_lock(&vm->lock);
-    first = begin_stop(vm, STOP_CRASH, false) == ERR_OK;
+    first =
+        (reason != STOP_WATCHDOG || watchdog_late(vm)) && begin_stop(vm, reason, false) == ERR_OK;
     if (first) {
         vm->fault = *fault;
     }
@@ -322,6 +388,7 @@ static enum stop_reason settle(struct vm *vm) EXCLUDES(vm->lock)
 
     spin_lock(&vm->lock);
     timer_cancel(&vm->timer);
+    watchdog_end(vm);
     if (vm->state != VM_STOPPING) {
         set_state(vm, VM_STOPPING);
         vm->stop_reason = vm->stop_asked ? STOP_ASKED : STOP_SHUTDOWN;

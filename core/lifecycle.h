@@ -21,8 +21,24 @@ enum err lifecycle_stop(struct vm *vm, enum stop_reason reason, bool restart) MU
 /* Asks the VM (PWR event, virtual power key), forces it when its stop time is over. */
 enum err lifecycle_stop_graceful(struct vm *vm, bool restart) MUST_CHECK;
 
-/* The VM cannot go on: stops it with the reason recorded and lets its crash policy decide. */
-void lifecycle_crash(struct vm *vm, const struct vm_fault *fault, const char *what);
+/*
+ * RUNNING -> PAUSED: its vCPUs leave the guest and keep all they have; time goes on. ERR_STATE: it
+ * does not run, is asked to stop, or a power transition is under way.
+ */
+enum err lifecycle_pause(struct vm *vm) MUST_CHECK;
+
+/* PAUSED -> RUNNING. ERR_STATE: it is not paused. */
+enum err lifecycle_resume(struct vm *vm) MUST_CHECK;
+
+/* The same for the power coordinator, under the power lock. Was it paused? */
+bool lifecycle_unpause(struct vm *vm);
+
+/*
+ * The VM cannot go on: stops it with the reason (STOP_CRASH, STOP_WATCHDOG) and the fault recorded,
+ * and lets its crash policy decide.
+ */
+void lifecycle_crash(struct vm *vm, enum stop_reason reason, const struct vm_fault *fault,
+                     const char *what);
 
 /* A guest's SRST (shutdown, or reset), by its manifest's policy. The calling vCPU does not
  * return. */

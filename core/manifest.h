@@ -38,7 +38,7 @@ enum crash_policy {
 };
 
 /* Bits of vm_config.privileges. */
-#define PRIV_MANAGE (1u << 0) /* start, stop, restart other VMs */
+#define PRIV_MANAGE (1u << 0) /* start, stop, pause ... other VMs */
 #define PRIV_INFO   (1u << 1) /* see other VMs (implied by PRIV_MANAGE) */
 #define PRIV_AUDIT  (1u << 2) /* read the audit ring */
 
@@ -91,6 +91,7 @@ struct vm_config {
     uint32_t restart_budget;     /* restarts after crashes ... */
     uint64_t restart_window_us;  /* ... within this time; then off */
     uint64_t restart_backoff_us; /* before the first; doubles */
+    uint64_t watchdog_us;        /* from its start to the first heartbeat; 0: none wanted */
     uint32_t privileges;         /* PRIV_* */
     bool autostart;
     int node; /* for messages */

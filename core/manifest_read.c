@@ -53,6 +53,7 @@ static const struct prop_spec vm_props[] = {
     {"restart-budget", NULL, PROP_U32, VM(restart_budget), 0, 1000},
     {"restart-window-ms", NULL, PROP_MS64, VM(restart_window_us), 1, 24 * HOUR_MS},
     {"restart-backoff-ms", NULL, PROP_MS64, VM(restart_backoff_us), 1, HOUR_MS},
+    {"watchdog-ms", NULL, PROP_MS64, VM(watchdog_us), 1, HOUR_MS},
     {"privileges", "manage\0info\0audit\0", PROP_SET32, VM(privileges), 0, 0},
     {"no-autostart", NULL, PROP_FLAG, VM(autostart), 0, 0},
 };

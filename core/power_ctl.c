@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/machine.h"
 #include "core/pagepool.h"
+#include "core/power_commit.h"
 #include "core/vdev.h"
 #include "core/virq.h"
 
@@ -19,8 +20,7 @@
 
 #include <stddef.h>
 
-#define AUDIT_BYTES     8192u
-#define PARK_TIMEOUT_US 1000000u
+#define AUDIT_BYTES 8192u
 
 /* Reasons as SRST numbers them [SBI 3.0, System Reset Extension]. */
 #define SRST_REASON_NONE    0u
@@ -39,9 +39,6 @@ static struct {
     struct audit audit GUARDED_BY(lock);
     struct power_vm *vms;           /* by VM index; elements guarded by lock */
     bool released GUARDED_BY(lock); /* VMs held back may start: when the lock is dropped */
-    enum arch_reset commit_kind;    /* written before HART_WORK_COMMIT is posted */
-    bool commit_failed;
-    _Atomic uint32_t commit_takers;
 } ctl;
 
 /* Outlives a warm reset: the boot code does not clear this section. */
@@ -78,8 +75,19 @@ static void audit(const struct power_action *a) REQUIRES(ctl.lock)
     log_info("%s", line);
 }
 
+/* From here on the coordinator's own deadlines bound it. */
+static void end_watchdog(struct vm *vm) REQUIRES(ctl.lock)
+{
+    spin_lock(&vm->lock);
+    watchdog_end(vm);
+    spin_unlock(&vm->lock);
+}
+
 static void notify(struct vm *vm, const struct power_action *a) REQUIRES(ctl.lock)
 {
+    if (a->notice == POWER_NOTICE_STOP) {
+        end_watchdog(vm);
+    }
     ctl.vms[vm->index].notice = (struct power_notice_seen){
         .type = (uint8_t)a->notice,
         .kind = (uint8_t)a->kind,
@@ -87,29 +95,6 @@ static void notify(struct vm *vm, const struct power_action *a) REQUIRES(ctl.loc
         .txn = a->txn,
     };
     vm->irqchip->ops->pulse(vm->irqchip, VDEV_POWER_IRQ);
-}
-
-static enum arch_reset reset_of(enum power_kind kind)
-{
-    switch (kind) {
-    case POWER_RESET_COLD:
-        return ARCH_RESET_COLD;
-    case POWER_RESET_WARM:
-        return ARCH_RESET_WARM;
-    case POWER_OFF:
-    case POWER_SUSPEND: /* refused at the request */
-        return ARCH_RESET_OFF;
-    }
-    return ARCH_RESET_OFF;
-}
-
-static void commit(const struct power_action *a) REQUIRES(ctl.lock)
-{
-    ctl.commit_kind = reset_of(a->kind);
-    ctl.commit_failed = a->reason != SRST_REASON_NONE;
-    for (uint32_t i = 0; i < machine.hart_count; i++) {
-        hart_post(machine.harts[i], HART_WORK_COMMIT);
-    }
 }
 
 static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
@@ -122,10 +107,13 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
     case POWER_ACT_NOTIFY:
         notify(vm, a);
         break;
-    case POWER_ACT_PRESS_KEY:
+    case POWER_ACT_PRESS_KEY: /* no VM has one */
+        end_watchdog(vm);
+        break;
     case POWER_ACT_RESUME_PAUSED:
-    case POWER_ACT_HOLD_RESTARTS:
-        /* No VM has a key or can be paused; starts are held by the answer to VM_LOADING. */
+        (void)lifecycle_unpause(vm);
+        break;
+    case POWER_ACT_HOLD_RESTARTS: /* by the answer to VM_LOADING */
         break;
     case POWER_ACT_FORCE:
         (void)!lifecycle_stop(vm, STOP_FORCED, false);
@@ -144,7 +132,7 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         lifecycle_cancel_load(vm);
         break;
     case POWER_ACT_COMMIT:
-        commit(a);
+        power_commit(a->kind, a->reason != SRST_REASON_NONE);
         break;
     case POWER_ACT_AUDIT:
         audit(a);
@@ -301,6 +289,16 @@ enum err power_ctl_vm_starting(struct vm *vm)
     return handle_vm(vm, POWER_EV_VM_STARTED);
 }
 
+enum err power_ctl_vm_paused(struct vm *vm)
+{
+    return handle_vm(vm, POWER_EV_VM_PAUSED);
+}
+
+void power_ctl_vm_resumed(struct vm *vm)
+{
+    (void)!handle_vm(vm, POWER_EV_VM_RESUMED);
+}
+
 void power_ctl_vm_stopped(struct vm *vm, bool crashed)
 {
     (void)!handle_vm(vm, crashed ? POWER_EV_VM_CRASHED : POWER_EV_VM_STOPPED);
@@ -334,37 +332,6 @@ enum err power_ctl_audit_read(uint64_t *seq, struct audit_record *out, uint64_t 
     e = audit_read(&ctl.audit, seq, out, lost);
     spin_unlock(&ctl.lock);
     return e;
-}
-
-/* ---- commit ---------------------------------------------------------------------------------- */
-
-/* The others are stopped before the platform goes; one that does not come is not waited for
- * long. */
-static void wait_parked(void)
-{
-    const struct hart *self = arch_hart_self();
-    uint64_t deadline = arch_now() + us_to_ticks(PARK_TIMEOUT_US);
-
-    for (uint32_t i = 0; i < machine.hart_count; i++) {
-        while (machine.harts[i] != self && !arch_hart_parked(machine.harts[i])) {
-            if (arch_now() > deadline) {
-                log_warn("hart %llu does not stop", (unsigned long long)machine.harts[i]->id);
-                break;
-            }
-            arch_relax();
-        }
-    }
-}
-
-_Noreturn void power_ctl_commit_hart(void)
-{
-    /* The first one here stays; acquire pairs with the release in hart_post(). */
-    if (atomic_fetch_add_explicit(&ctl.commit_takers, 1, memory_order_acq_rel) != 0) {
-        arch_hart_park();
-    }
-    wait_parked();
-    console_flush();
-    arch_machine_reset(ctl.commit_kind, ctl.commit_failed);
 }
 
 /* ---- boot ------------------------------------------------------------------------------------ */
@@ -408,7 +375,6 @@ enum err power_ctl_build(const char **why)
         }
     }
 
-    atomic_init(&ctl.commit_takers, 0);
     spin_lock(&ctl.lock);
     e = power_init(&ctl.power, config, nodes, n, emit, NULL);
     if (e == ERR_OK) {

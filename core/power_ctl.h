@@ -64,6 +64,7 @@ enum err power_ctl_ask_stop(struct vm *vm, bool restart) MUST_CHECK;
  * From lifecycle, no lock held.
  * loading: a load is about to begin; ERR_BUSY: not during a transition (retried, see below).
  * starting: the gate before the first guest instruction; an error: the load is given up.
+ * paused: ERR_BUSY: not during a transition; resumed: its end.
  * stopped: all vCPUs have left.
  * srst: the same, by an SRST that the manifest calls the platform's.
  * escalate: its crash policy asks for an emergency power-off.
@@ -72,6 +73,8 @@ enum err power_ctl_ask_stop(struct vm *vm, bool restart) MUST_CHECK;
  */
 enum err power_ctl_vm_loading(struct vm *vm) MUST_CHECK;
 enum err power_ctl_vm_starting(struct vm *vm) MUST_CHECK;
+enum err power_ctl_vm_paused(struct vm *vm) MUST_CHECK;
+void power_ctl_vm_resumed(struct vm *vm);
 void power_ctl_vm_stopped(struct vm *vm, bool crashed);
 void power_ctl_vm_srst(struct vm *vm, enum power_kind kind, bool failure);
 void power_ctl_escalate(struct vm *vm);
@@ -84,9 +87,6 @@ enum err power_ctl_audit_read(uint64_t *seq, struct audit_record *out, uint64_t 
 
 /* The name of who caused a record or an event: a VM, the console, the platform. */
 const char *power_ctl_name(uint32_t vm);
-
-/* Own hart: HART_WORK_COMMIT was seen. Does not return. */
-_Noreturn void power_ctl_commit_hart(void);
 
 /* Writes the power node under the open node of fdt. */
 enum err power_ctl_fdt(const struct vm *vm, void *fdt) MUST_CHECK;

@@ -8,7 +8,7 @@
 #include "core/arch.h"
 #include "core/console.h"
 #include "core/hart.h"
-#include "core/power_ctl.h"
+#include "core/power_commit.h"
 #include "core/vcpu.h"
 
 #include <stddef.h>
@@ -19,7 +19,7 @@ static void hart_work(struct hart *hart)
     uint32_t work = atomic_exchange_explicit(&hart->work, 0, memory_order_acquire);
 
     if ((work & HART_WORK_COMMIT) != 0) {
-        power_ctl_commit_hart();
+        power_commit_hart();
     }
     if ((work & HART_WORK_TIMER) != 0) {
         timer_run(hart);

@@ -202,6 +202,10 @@ static void cmd_vm(const char *verb, const char *name, const char *how)
     }
     if (strcmp(verb, "start") == 0) {
         e = lifecycle_start(vm);
+    } else if (strcmp(verb, "pause") == 0) {
+        e = lifecycle_pause(vm);
+    } else if (strcmp(verb, "resume") == 0) {
+        e = lifecycle_resume(vm);
     } else {
         e = stop(vm, strcmp(verb, "restart") == 0, how != NULL && strcmp(how, "force") == 0);
     }
@@ -262,6 +266,7 @@ static void cmd_help(void)
     say("vms                       the VMs and their states");
     say("stat                      exits by cause, channels, losses, memory");
     say("start NAME                start a VM");
+    say("pause|resume NAME         keep a VM out of its guest for a while");
     say("stop|restart NAME [force] ask the VM to go down; with force do not ask");
     say("power off|reset|warm [now] take all VMs down in order, then the platform");
     say("power cancel              call that off, before the first VM was stopped");
@@ -303,7 +308,8 @@ void shell_run(char *line)
     } else if (strcmp(verb, "stat") == 0) {
         cmd_stat();
     } else if (strcmp(verb, "start") == 0 || strcmp(verb, "stop") == 0 ||
-               strcmp(verb, "restart") == 0) {
+               strcmp(verb, "restart") == 0 || strcmp(verb, "pause") == 0 ||
+               strcmp(verb, "resume") == 0) {
         cmd_vm(verb, first, second);
     } else if (strcmp(verb, "power") == 0) {
         cmd_power(first, second);

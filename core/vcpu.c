@@ -43,12 +43,19 @@ void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level)
     }
 }
 
+/* May vCPUs of the VM start? One that is paused was RUNNING when its sibling asked. */
+static bool may_start(const struct vm *vm)
+{
+    enum vm_state vs = vm_state(vm);
+
+    return vs == VM_RUNNING || vs == VM_LOADING || vs == VM_PAUSED;
+}
+
 enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque)
 {
-    enum vm_state vs = vm_state(v->vm);
     uint32_t expected = VCPU_STOPPED;
 
-    if (vs != VM_RUNNING && vs != VM_LOADING) {
+    if (!may_start(v->vm)) {
         return ERR_STATE;
     }
 
@@ -71,13 +78,18 @@ enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque)
     return ERR_OK;
 }
 
-/* Own hart: the vCPU leaves the hart; its VM may have lost its last one. */
-static void leave(struct vcpu *v)
+static void unload(struct vcpu *v)
 {
     if (v->loaded) {
         arch_vcpu_put(v);
         v->loaded = false;
     }
+}
+
+/* Own hart: the vCPU leaves the hart; its VM may have lost its last one. */
+static void leave(struct vcpu *v)
+{
+    unload(v);
     if (state_of(v) == VCPU_STOPPED) {
         return;
     }
@@ -112,9 +124,7 @@ static void load(struct vcpu *v)
  */
 static void start(struct vcpu *v)
 {
-    enum vm_state vs = vm_state(v->vm);
-
-    if (vs != VM_RUNNING && vs != VM_LOADING) {
+    if (!may_start(v->vm)) {
         leave(v);
         return;
     }
@@ -183,6 +193,14 @@ bool vcpu_prepare(struct vcpu *v)
     }
     if ((requests & VCPU_REQ_START) != 0 && state_of(v) == VCPU_START_PENDING) {
         start(v);
+    }
+    /*
+     * Not resident, so that none of its interrupts wakes the hart. lifecycle_resume() changes the
+     * state before it requests VCPU_REQ_STATE: whoever still sees PAUSED here comes here again.
+     */
+    if (vm_state(v->vm) == VM_PAUSED) {
+        unload(v);
+        return false;
     }
 
     switch (state_of(v)) {

@@ -34,6 +34,7 @@ enum vcpu_state {
 #define VCPU_REQ_IRQ   (1u << 3) /* irq_lines changed */
 #define VCPU_REQ_FENCE (1u << 4) /* fences[] is not empty */
 #define VCPU_REQ_WAKE  (1u << 5) /* an IPI ends its SUSPENDED, enabled or not */
+#define VCPU_REQ_STATE (1u << 6) /* the VM was paused, or goes on */
 
 #define VCPU_FENCES 4u
 
@@ -90,7 +91,7 @@ bool vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level) MUST_CHECK;
 
 /*
  * STOPPED -> START_PENDING: the vCPU starts at pc with opaque in a1. ERR_EXISTS: it is not stopped;
- * ERR_STATE: its VM is not RUNNING or LOADING. Any hart. [SBI 3.0 §9.1]
+ * ERR_STATE: its VM is off or stopping. Any hart. [SBI 3.0 §9.1]
  */
 enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque) MUST_CHECK;
 

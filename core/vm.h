@@ -12,6 +12,7 @@
 #include "core/spinlock.h"
 #include "core/timer.h"
 #include "core/vcpu.h"
+#include "core/watchdog.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -79,6 +80,7 @@ struct vm {
     uint64_t crash_window_start GUARDED_BY(lock); /* ticks */
     uint64_t restart_at GUARDED_BY(lock);         /* ticks: end of the back-off; 0: none */
     struct timer timer GUARDED_BY(lock);          /* graceful stop; restart back-off */
+    struct watchdog watchdog GUARDED_BY(lock);
 
     _Atomic uint32_t live_vcpus; /* those not STOPPED; the last to leave runs vm_stopped() */
     _Atomic uint32_t state_seen; /* a copy of state for unlocked readers */

@@ -193,6 +193,11 @@
 #define CURIA_VMM_START   3 /* (vm) */
 #define CURIA_VMM_STOP    4 /* (vm, flags) */
 #define CURIA_VMM_RESTART 5 /* (vm, flags) */
+#define CURIA_VMM_PAUSE   6 /* (vm) */
+#define CURIA_VMM_RESUME  7 /* (vm) */
+
+/* The calling VM lives, and will say so again in time. */
+#define CURIA_VMM_HEARTBEAT 8 /* (microseconds; 0: watch no more) -> microseconds granted */
 
 #define CURIA_VMM_FORCE 1 /* flag of STOP and RESTART: do not ask the guest */
 
@@ -212,7 +217,7 @@
 #define CURIA_STOP_FORCED   4 /* asked to and did not, in time */
 #define CURIA_STOP_CRASH    5 /* it could not go on, or said so (SRST, system failure) */
 #define CURIA_STOP_LOAD     6 /* its images could not be loaded */
-#define CURIA_STOP_WATCHDOG 7
+#define CURIA_STOP_WATCHDOG 7 /* it gave no heartbeat in time */
 
 #ifndef __ASSEMBLER__
 

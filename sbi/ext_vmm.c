@@ -136,6 +136,29 @@ static struct sbi_ret stop(const struct vm *caller, uint64_t index, uint64_t fla
     return sbi_from(e);
 }
 
+/* Not itself: it could not undo it. */
+static struct sbi_ret hold(const struct vm *caller, uint64_t index, bool pause)
+{
+    struct vm *target;
+    enum err e = target_of(caller, index, PRIV_MANAGE, &target);
+
+    if (e == ERR_OK && target == caller) {
+        e = ERR_DENIED;
+    }
+    if (e == ERR_OK) {
+        e = pause ? lifecycle_pause(target) : lifecycle_resume(target);
+    }
+    return sbi_from(e);
+}
+
+static struct sbi_ret heartbeat(struct vm *caller, uint64_t us)
+{
+    uint64_t granted_us;
+    enum err e = watchdog_beat(caller, us, &granted_us);
+
+    return e == ERR_OK ? sbi_ok(granted_us) : sbi_from(e);
+}
+
 static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
 {
     switch (fid) {
@@ -151,6 +174,12 @@ static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
         return stop(v->vm, a[0], a[1], false);
     case CURIA_VMM_RESTART:
         return stop(v->vm, a[0], a[1], true);
+    case CURIA_VMM_PAUSE:
+        return hold(v->vm, a[0], true);
+    case CURIA_VMM_RESUME:
+        return hold(v->vm, a[0], false);
+    case CURIA_VMM_HEARTBEAT:
+        return heartbeat(v->vm, a[0]);
     default:
         return sbi_err(SBI_ERR_NOT_SUPPORTED);
     }

@@ -208,6 +208,10 @@ static void print_vm(const struct manifest *m, uint32_t vm)
                c->restart_budget, c->restart_window_us / 1000, c->restart_backoff_us / 1000);
     }
     printf("\n");
+    if (c->watchdog_us != 0) {
+        printf("  %-*s bites %" PRIu64 " ms after the last heartbeat\n", PRINT_COLUMN, "watchdog",
+               c->watchdog_us / 1000);
+    }
     printf("  %-*s", PRINT_COLUMN, "privileges");
     for (uint32_t i = 0; i < ARRAY_SIZE(privileges); i++) {
         printf("%s%s", (c->privileges >> i) & 1u ? " " : "",

@@ -38,7 +38,7 @@ static void crash(struct rv_vcpu *v, const char *what)
         .addr = v->trap.stval,
     };
 
-    lifecycle_crash(v->core.vm, &fault, what);
+    lifecycle_crash(v->core.vm, STOP_CRASH, &fault, what);
 }
 
 void rv_inject(struct rv_vcpu *v, struct rv_exception exc)

@@ -3,7 +3,9 @@
  * The neighbour: fills its RAM with a pattern, checks it for ever, watches the time pass, and tells
  * once a second that all is as it was. It echoes messages and doorbells on every channel that it
  * has, answers in shared regions, and obeys power events with a last verdict. With the bootarg
- * rest-ms it sleeps so long after each look, or until an interrupt: for machines with many of it.
+ * rest-ms it sleeps so long after each look, or until an interrupt: for machines with many of it;
+ * with beat-ms it gives heartbeats, each good for so long, until it has told beats-of times that
+ * all is well.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -28,6 +30,7 @@ static struct {
     uint64_t tick_us, ticks, due; /* the timer's, and when the next is */
     uint64_t last_time, worst_late;
     uint64_t echoed, bells;
+    uint64_t beat_us, beats_of;
 } me;
 
 static struct mailbox_memory memories[BOARD_CHANNELS];
@@ -138,6 +141,13 @@ static void obey(void)
     }
 }
 
+static void beat(void)
+{
+    if (me.beat_us != 0 && me.reports < me.beats_of) {
+        (void)sbi_call(CURIA_EXT_VMM, CURIA_VMM_HEARTBEAT, me.beat_us, 0, 0, 0);
+    }
+}
+
 static void start(void)
 {
     bool chip = irq_init();
@@ -158,6 +168,8 @@ static void start(void)
         (void)irq_attach(board.power_irq, hart_self()->index, on_irq, NULL);
     }
     hart_self()->on_timer = on_timer;
+    me.beat_us = board_arg_number("beat-ms", 0) * 1000;
+    me.beats_of = board_arg_number("beats-of", UINT64_MAX);
     me.tick_us = board_arg_number("rest-ms", TICK_MS) * 1000;
     me.due = time_now() + ticks_of_us(me.tick_us);
     timer_set(me.due);
@@ -181,6 +193,7 @@ void role_neighbour(void)
         answer_regions();
         if (board.curia) {
             obey();
+            beat();
         }
         if (time_now() >= report_at) {
             report_at += board.timebase_hz;

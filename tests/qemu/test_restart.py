@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A VM is restarted over and over beside another one, which must not notice, and Curia must not grow."""
+"""A VM is restarted over and over beside another one, which must not notice, and Curia must not grow; it is
+paused; and it hangs, and is restarted by its watchdog."""
 
 import re
 
 import pytest
 
 from curia_qemu import Machine
-from small import READY_SECONDS, bundle, manifest, power_off, vm
+from small import READY_SECONDS, bundle, harts_pc, manifest, power_off, vm
 from test_isolation import observe
 
 ROUNDS = 20
@@ -76,3 +77,52 @@ def test_off_and_on():
         assert row_of(m, "late")[:2] == ("off", "3")
         power_off(m, ("watch",))
         assert "late" not in [r.vm for r in m.audit if r.event in ("PREPARE-SENT", "STOP-SENT", "FORCE")]
+
+
+@pytest.mark.parametrize("irqchip", ("aia", "plic"))
+def test_pause(irqchip):
+    """A paused VM does nothing, its hart sleeps, the other goes on; then it goes on as if it had slept."""
+    text = manifest(vm("worker", [0]), vm("watch", [1]))
+    with Machine(f"pause-{irqchip}", bundle=bundle(f"pause-{irqchip}", text), irqchip=irqchip, harts=2,
+                 memory="256M", vms=("worker", "watch")) as m:
+        for name in ("worker", "watch"):
+            m.expect("^neighbour ok 1 ", vm=name, seconds=READY_SECONDS)
+        for _ in range(3):
+            assert m.curia("pause worker") == ["pause worker: under way"]
+            assert row_of(m, "worker") == ("paused", "1", "-")
+            assert m.curia("pause worker") == ["pause worker: not in this state"]
+            m.idle(0.3)
+            mark, pc = m.mark(), harts_pc(m)[0]
+            for _ in range(2):
+                m.expect("^neighbour ok", vm="watch", since=m.mark())
+                assert harts_pc(m)[0] == pc and pc > 1 << 63, "the paused VM's hart is not asleep in Curia"
+            assert not m.find("", vm="worker", since=mark), "a paused VM has run"
+            assert m.curia("resume worker") == ["resume worker: under way"]
+            m.expect("^neighbour ok", vm="worker", since=mark)
+            assert m.curia("resume worker") == ["resume worker: not in this state"]
+        m.curia("pause worker")
+        power_off(m, ("worker", "watch"))
+        assert [r.vm for r in m.audit if r.event == "PAUSED-RESUMED"] == ["worker"]
+
+
+def test_watchdog():
+    """Who gives heartbeats lives; who ends them is restarted; who never gives one, though it has to, too."""
+    restart = 'crash-policy = "restart"; restart-budget = <100>; restart-window-ms = <600000>; '
+    text = manifest(vm("lives", [0], args="beat-ms=2000", more="watchdog-ms = <2000>;"),
+                    vm("hangs", [1], args="beat-ms=2000 beats-of=2").replace('crash-policy = "off";', restart),
+                    vm("mute", [2], more="watchdog-ms = <2000>;").replace('crash-policy = "off";', restart))
+    with Machine("watchdog", bundle=bundle("watchdog", text), harts=3, memory="256M",
+                 vms=("lives", "hangs", "mute")) as m:
+        def bites(name):
+            found = (re.search(rf"{name}: no heartbeat in time: pc 0x([0-9a-f]+)", line.text) for line in m.lines
+                     if line.vm == "curia")
+            return [int(match[1], 16) for match in found if match]
+
+        m.until(lambda: min(len(bites("hangs")), len(bites("mute"))) >= 2, "second bite of both", READY_SECONDS)
+        assert all(0x8000_0000 <= pc < 0x8080_0000 for pc in bites("hangs") + bites("mute")), "no pc of the guest"
+        assert not bites("lives")
+        assert row_of(m, "hangs")[2] == row_of(m, "mute")[2] == "watchdog"
+        assert row_of(m, "lives") == ("running", "1", "-")
+        for name in ("hangs", "mute"):
+            m.curia(f"stop {name} force")
+        power_off(m, ("lives",))

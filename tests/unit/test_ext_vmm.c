@@ -23,7 +23,8 @@ enum { PLAIN, VIEWER, MANAGER, TARGET, VMS };
 
 static struct vm *vms[VMS];
 static struct {
-    uint32_t starts, stops, asks;
+    uint32_t starts, stops, asks, pauses, resumes, beats;
+    uint64_t us;
     const struct vm *vm;
     enum stop_reason reason;
     bool restart;
@@ -51,6 +52,29 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
     life.asks++;
     life.vm = vm;
     life.restart = restart;
+    return life.answer;
+}
+
+enum err lifecycle_pause(struct vm *vm)
+{
+    life.pauses++;
+    life.vm = vm;
+    return life.answer;
+}
+
+enum err lifecycle_resume(struct vm *vm)
+{
+    life.resumes++;
+    life.vm = vm;
+    return life.answer;
+}
+
+enum err watchdog_beat(struct vm *vm, uint64_t us, uint64_t *granted_us)
+{
+    life.beats++;
+    life.vm = vm;
+    life.us = us;
+    *granted_us = 77;
     return life.answer;
 }
 
@@ -115,7 +139,7 @@ static void test_numbers(void **state)
     (void)state;
     expect(SBI_SUCCESS, TARGET, call(TARGET, CURIA_VMM_SELF, 9, 9, 9, 9));
     expect(SBI_SUCCESS, VMS, call(PLAIN, CURIA_VMM_COUNT, 9, 9, 9, 9));
-    expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, 6, 0, 0, 0, 0));
+    expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, 9, 0, 0, 0, 0));
     expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, UP, 0, 0, 0, 0));
 }
 
@@ -244,6 +268,38 @@ static void test_stop(void **state)
     expect(SBI_ERR_ALREADY_STOPPED, 0, call(MANAGER, CURIA_VMM_RESTART, TARGET, 0, 0, 0));
 }
 
+/* Others only, and by managers only: who is paused cannot resume itself. */
+static void test_pause(void **state)
+{
+    static const uint64_t fids[] = {CURIA_VMM_PAUSE, CURIA_VMM_RESUME};
+
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_SIZE(fids); i++) {
+        expect(FROM(ERR_NOT_FOUND), 0, call(MANAGER, fids[i], VMS, 0, 0, 0));
+        expect(FROM(ERR_NOT_FOUND), 0, call(MANAGER, fids[i], UP | TARGET, 0, 0, 0));
+        expect(FROM(ERR_DENIED), 0, call(VIEWER, fids[i], TARGET, 0, 0, 0));
+        expect(FROM(ERR_DENIED), 0, call(PLAIN, fids[i], PLAIN, 0, 0, 0));
+        expect(FROM(ERR_DENIED), 0, call(MANAGER, fids[i], MANAGER, 0, 0, 0));
+    }
+    assert_int_equal(life.pauses + life.resumes, 0);
+    expect(FROM(ERR_OK), 0, call(MANAGER, CURIA_VMM_PAUSE, TARGET, 9, 9, 9));
+    assert_true(life.pauses == 1 && life.resumes == 0 && life.vm == vms[TARGET]);
+    expect(FROM(ERR_OK), 0, call(MANAGER, CURIA_VMM_RESUME, TARGET, 9, 9, 9));
+    assert_true(life.pauses == 1 && life.resumes == 1 && life.vm == vms[TARGET]);
+    life.answer = ERR_STATE;
+    expect(FROM(ERR_STATE), 0, call(MANAGER, CURIA_VMM_PAUSE, TARGET, 0, 0, 0));
+    expect(FROM(ERR_STATE), 0, call(MANAGER, CURIA_VMM_RESUME, TARGET, 0, 0, 0));
+}
+
+static void test_heartbeat(void **state)
+{
+    (void)state;
+    expect(SBI_SUCCESS, 77, call(PLAIN, CURIA_VMM_HEARTBEAT, UP, 9, 9, 9));
+    assert_true(life.beats == 1 && life.vm == vms[PLAIN] && life.us == UP);
+    life.answer = ERR_DENIED;
+    expect(FROM(ERR_DENIED), 0, call(PLAIN, CURIA_VMM_HEARTBEAT, 0, 0, 0, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +309,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rights, setup, teardown),
         cmocka_unit_test_setup_teardown(test_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pause, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_heartbeat, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

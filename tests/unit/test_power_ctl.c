@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: core/lifecycle.c core/vcpu.c core/sched.c core/hart.c core/timer.c core/power_ctl.c
+/* LINK: core/lifecycle.c core/watchdog.c core/vcpu.c core/sched.c core/hart.c core/timer.c
+ *       core/power_ctl.c core/power_commit.c
  *       core/power.c core/power_steps.c core/power_graph.c core/audit.c core/vm_names.c
  *       tests/unit/life_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
 /* The coordinator carried out: what the guests are told, who is stopped when, and the commit. */
@@ -226,7 +227,7 @@ static void test_escalate(void **state)
     (void)state;
     listen_all();
     life.config[2]->crash = CRASH_ESCALATE;
-    lifecycle_crash(life.vm[2], &fault, "test");
+    lifecycle_crash(life.vm[2], STOP_CRASH, &fault, "test");
     life_settle();
     assert_int_equal(power_ctl_status(life.vm[1]).phase, POWER_STOP);
     assert_int_equal(power_ctl_next_event(life.vm[1]).type, POWER_NOTICE_STOP);

@@ -8,7 +8,7 @@
  * Harts as threads, each with a guest that calls SBI: no IPI and no wake-up is lost, a remote fence
  * has happened wherever its caller may rely on it, and nobody waits for ever, whoever fences whom.
  */
-#include "core/power_ctl.h"
+#include "core/power_commit.h"
 #include "core/sched.h"
 #include "tests/unit/sbi_env.h"
 
@@ -33,7 +33,7 @@ static _Atomic uint32_t entry, oldest;
 static uint32_t cached[ENV_VCPUS];
 
 /* Not reached: no work but timers is posted. */
-_Noreturn void power_ctl_commit_hart(void)
+_Noreturn void power_commit_hart(void)
 {
     abort();
 }
