@@ -25,7 +25,11 @@ uint64_t hostile_random(void)
     static uint64_t state;
 
     if (state == 0) {
-        state = board_arg_number("seed", 1) * 0x9e3779b97f4a7c15ull | 1;
+        uint64_t seed = board_arg_number("seed", 1);
+
+        seed = seed != 0 ? seed : time_now(); /* another one at each start */
+        con_printf("hostile: seed=%lu\n", (unsigned long)seed);
+        state = seed * 0x9e3779b97f4a7c15ull | 1;
     }
     state ^= state << 13;
     state ^= state >> 7;

@@ -113,7 +113,7 @@ static bool is_left_out(uint64_t eid, uint64_t fid, const uint64_t a[6])
         return fid == SBI_DBCN_WRITE_BYTE ||
                (fid == SBI_DBCN_WRITE && a[0] > 1 && a[0] < (1u << 24));
     case CURIA_EXT_VMM:
-        return fid >= CURIA_VMM_STOP && a[0] == own_vm;
+        return fid == CURIA_VMM_HEARTBEAT || (fid >= CURIA_VMM_STOP && a[0] == own_vm);
     default:
         return false;
     }
@@ -122,7 +122,8 @@ static bool is_left_out(uint64_t eid, uint64_t fid, const uint64_t a[6])
 /* What no such VM may do. */
 static bool is_forbidden(uint64_t eid, uint64_t fid, const uint64_t a[6])
 {
-    return (eid == CURIA_EXT_VMM && fid >= CURIA_VMM_START && a[0] != own_vm) ||
+    return (eid == CURIA_EXT_VMM && fid >= CURIA_VMM_START && fid <= CURIA_VMM_RESUME &&
+            a[0] != own_vm) ||
            (eid == CURIA_EXT_PWR && (fid == CURIA_PWR_REQUEST || fid == CURIA_PWR_AUDIT));
 }
 
@@ -162,7 +163,7 @@ void hostile_calls(uint64_t n, struct hostile_counts *counts)
     area = (uint64_t)(uintptr_t)free_ram(&bytes);
     own_vm = sbi_call(CURIA_EXT_VMM, CURIA_VMM_SELF, 0, 0, 0, 0).value;
     for (uint64_t i = 0; i < n;) {
-        struct one_call c = {.eid = any_eid(), .fid = hostile_random() % 9};
+        struct one_call c = {.eid = any_eid(), .fid = hostile_random() % 10};
         uint64_t *a = c.a;
         struct trap_info trap;
         bool failed;

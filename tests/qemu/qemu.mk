@@ -5,8 +5,13 @@
 
 PROBE_INITRD := build/test/initrd.cpio
 
-.PHONY: test-qemu
+.PHONY: test-qemu soak
 TEST_NEEDS += build/curia.bin build/guests/selftest.bin $(MANIFEST_TOOL) $(DEMO_BUNDLE) $(PROBE_INITRD)
+
+SOAK_SECONDS ?= 600
+
+soak: build/curia.bin $(TEST_NEEDS) ## a hostile guest beside others, for SOAK_SECONDS (600)
+	@PYTHONPATH=tools $(PYTHON) -B tests/qemu/soak.py --irqchip $(IRQCHIP) $(SOAK_SECONDS)
 
 test-qemu: build/curia.bin $(TEST_NEEDS) ## the tests under QEMU alone
 	@$(PYTEST) tests/qemu
