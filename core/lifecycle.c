@@ -22,12 +22,6 @@
 
 #include <stddef.h>
 
-static void set_state(struct vm *vm, enum vm_state state) REQUIRES(vm->lock)
-{
-    vm->state = state;
-    atomic_store_explicit(&vm->state_seen, state, memory_order_release);
-}
-
 static bool is_down(enum vm_state state)
 {
     return state == VM_OFF || state == VM_CRASHED;
@@ -48,7 +42,7 @@ static void begin_load(struct vm *vm) REQUIRES(vm->lock)
     vm->stop_asked = false;
     vm->generation++;
     atomic_store_explicit(&vm->live_vcpus, 1, memory_order_relaxed);
-    set_state(vm, VM_LOADING);
+    vm_set_state(vm, VM_LOADING);
     vcpu_request(vm->vcpus[0], VCPU_REQ_LOAD);
 }
 
@@ -104,7 +98,7 @@ static bool enter_running(struct vm *vm, const struct loaded *image)
     loading = vm->state == VM_LOADING;
     if (loading) {
         vm->started_at = arch_now();
-        set_state(vm, VM_RUNNING);
+        vm_set_state(vm, VM_RUNNING);
         watchdog_start(vm);
         v->start_pc = image->entry;
         v->start_opaque = image->fdt.v;
@@ -158,63 +152,6 @@ void lifecycle_load(struct vm *vm)
     lifecycle_vcpu_left(vm);
 }
 
-/* ---- pause ----------------------------------------------------------------------------------- */
-
-static void tell_vcpus(struct vm *vm)
-{
-    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        vcpu_request(vm->vcpus[i], VCPU_REQ_STATE);
-    }
-}
-
-bool lifecycle_unpause(struct vm *vm)
-{
-    bool paused;
-
-    spin_lock(&vm->lock);
-    paused = vm->state == VM_PAUSED;
-    if (paused) {
-        set_state(vm, VM_RUNNING);
-        watchdog_go_on(vm);
-        tell_vcpus(vm);
-    }
-    spin_unlock(&vm->lock);
-    return paused;
-}
-
-enum err lifecycle_resume(struct vm *vm)
-{
-    if (!lifecycle_unpause(vm)) {
-        return ERR_STATE;
-    }
-    power_ctl_vm_resumed(vm);
-    return ERR_OK;
-}
-
-/*
- * The coordinator hears of it last: a transition that begins before that does not know the VM as
- * paused, refuses, and the VM goes on at once. One that begins after it resumes the VM by itself.
- */
-enum err lifecycle_pause(struct vm *vm)
-{
-    bool running;
-
-    spin_lock(&vm->lock);
-    running = vm->state == VM_RUNNING && !vm->stop_asked;
-    if (running) {
-        set_state(vm, VM_PAUSED);
-        watchdog_hold(vm);
-        tell_vcpus(vm);
-    }
-    spin_unlock(&vm->lock);
-
-    if (running && power_ctl_vm_paused(vm) != ERR_OK) {
-        running = false;
-        (void)lifecycle_unpause(vm);
-    }
-    return running ? ERR_OK : ERR_STATE;
-}
-
 /* ---- stop ------------------------------------------------------------------------------------ */
 
 static enum err begin_stop(struct vm *vm, enum stop_reason reason, bool restart) REQUIRES(vm->lock)
@@ -223,7 +160,7 @@ static enum err begin_stop(struct vm *vm, enum stop_reason reason, bool restart)
         return ERR_STATE;
     }
 
-    set_state(vm, VM_STOPPING);
+    vm_set_state(vm, VM_STOPPING);
     watchdog_end(vm);
     vm->stop_reason = reason;
     vm->restart_wanted = restart;
@@ -390,7 +327,7 @@ static enum stop_reason settle(struct vm *vm) EXCLUDES(vm->lock)
     timer_cancel(&vm->timer);
     watchdog_end(vm);
     if (vm->state != VM_STOPPING) {
-        set_state(vm, VM_STOPPING);
+        vm_set_state(vm, VM_STOPPING);
         vm->stop_reason = vm->stop_asked ? STOP_ASKED : STOP_SHUTDOWN;
         vm->restart_wanted = vm->stop_asked && vm->asked_restart;
     }
@@ -441,7 +378,7 @@ static void stopped(struct vm *vm)
     spin_lock(&vm->lock);
     reset_devices(vm);
     restart_now = vm->restart_wanted;
-    set_state(vm, crashed ? VM_CRASHED : VM_OFF);
+    vm_set_state(vm, crashed ? VM_CRASHED : VM_OFF);
     if (reason == STOP_CRASH || reason == STOP_WATCHDOG) {
         escalate = after_crash(vm);
     }

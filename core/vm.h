@@ -86,6 +86,12 @@ struct vm {
     _Atomic uint32_t state_seen; /* a copy of state for unlocked readers */
 };
 
+static inline void vm_set_state(struct vm *vm, enum vm_state state) REQUIRES(vm->lock)
+{
+    vm->state = state;
+    atomic_store_explicit(&vm->state_seen, state, memory_order_release);
+}
+
 /* A snapshot of the state, for checks that bear a stale answer. */
 static inline enum vm_state vm_state(const struct vm *vm)
 {

@@ -93,8 +93,9 @@ def soak(irqchip, seconds):
             s.told.step(f"round {s.rounds}: {s.tried} attacks, {s.trapped} trapped, {s.hashes} sums right, "
                         f"{s.pings} pings answered, {s.arena}")
         s.end()
-        return (f"soak on {irqchip}: {m.now() - begin:.0f} s, {s.rounds} starts of the hostile guest ({s.cut} cut short), "
-                f"{s.tried} attacks, 0 leaks, {s.hashes} sums right, {s.pings} pings in order, {s.arena}")
+        return (f"soak on {irqchip}: {m.now() - begin:.0f} s, {s.rounds} starts of the hostile guest "
+                f"({s.cut} cut short), {s.tried} attacks, 0 leaks, {s.hashes} sums right, {s.pings} pings in order, "
+                f"{s.arena}")
 
 
 def main():
