@@ -344,6 +344,9 @@ static int put_curia(const struct vm *vm, void *fdt)
 
     bad |= put_string(fdt, "compatible", "curia,hypervisor");
     bad |= put_string(fdt, "vm-name", vm->config->name);
+    if (vm->config->watchdog_us != 0) {
+        bad |= fdt_property_u32(fdt, "watchdog-ms", (uint32_t)(vm->config->watchdog_us / 1000u));
+    }
     bad |= fdt_property_u32(fdt, "#address-cells", 2);
     bad |= fdt_property_u32(fdt, "#size-cells", 2);
     bad |= fdt_property(fdt, "ranges", NULL, 0);

@@ -58,11 +58,13 @@ struct curia_ctl_vm_info {
 #define CURIA_CTL_OP_START   0
 #define CURIA_CTL_OP_STOP    1
 #define CURIA_CTL_OP_RESTART 2
+#define CURIA_CTL_OP_PAUSE   3
+#define CURIA_CTL_OP_RESUME  4
 
 struct curia_ctl_vm_op {
     __u32 vm;
     __u32 op;       /* CURIA_CTL_OP_* */
-    __u32 flags;    /* CURIA_VMM_FORCE */
+    __u32 flags;    /* CURIA_VMM_FORCE, of STOP and RESTART; else 0 */
     __u32 reserved; /* 0 */
 };
 

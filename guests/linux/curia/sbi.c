@@ -2,6 +2,7 @@
 /* Curia's extensions as calls, and their errors as those of Linux. */
 #include <asm/sbi.h>
 #include <linux/errno.h>
+#include <linux/export.h>
 #include <linux/kernel.h>
 
 #include "curia.h"
@@ -30,6 +31,7 @@ int curia_detect(void)
     }
     return 0;
 }
+EXPORT_SYMBOL_GPL(curia_detect);
 
 static struct curia_ret call(int ext, int fid, unsigned long a0, unsigned long a1, unsigned long a2,
                              unsigned long a3)
@@ -56,6 +58,8 @@ struct curia_ret curia_vmm(int fid, unsigned long a0, unsigned long a1, unsigned
 {
     return call(CURIA_EXT_VMM, fid, a0, a1, a2, a3);
 }
+
+EXPORT_SYMBOL_GPL(curia_vmm);
 
 int curia_errno(long error)
 {
@@ -87,3 +91,4 @@ int curia_errno(long error)
         return -EIO;
     }
 }
+EXPORT_SYMBOL_GPL(curia_errno);

@@ -24,6 +24,8 @@ static const struct command commands[] = {
     {"start", "VM", "load and start it", cmd_vm_op},
     {"stop", "[--force] VM", "ask it to stop; --force: do not ask", cmd_vm_op},
     {"restart", "[--force] VM", "stop it and start it again from its images", cmd_vm_op},
+    {"pause", "VM", "keep it out of its guest for a while", cmd_vm_op},
+    {"resume", "VM", "let it go on", cmd_vm_op},
     {"poweroff", "[--emergency]", "the whole machine, in the order of ranks", cmd_poweroff},
     {"reboot", "[--warm] [--emergency]", "likewise, and up again", cmd_poweroff},
     {"cancel", "[TRANSITION]", "call it off, as long as nobody was told to stop", cmd_cancel},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The VMs: what they are and do; start, stop, restart. */
+/* The VMs: what they are and do; start, stop, restart, pause, resume. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -155,15 +155,29 @@ static const char *why_not(int error)
     }
 }
 
+static uint32_t op_of(const char *verb)
+{
+    static const char *const verbs[] = {
+        [CURIA_CTL_OP_START] = "start",     [CURIA_CTL_OP_STOP] = "stop",
+        [CURIA_CTL_OP_RESTART] = "restart", [CURIA_CTL_OP_PAUSE] = "pause",
+        [CURIA_CTL_OP_RESUME] = "resume",
+    };
+    uint32_t op = 0;
+
+    while (strcmp(verbs[op], verb) != 0) {
+        op++;
+    }
+    return op;
+}
+
 int cmd_vm_op(int argc, char **argv)
 {
-    struct curia_ctl_vm_op op = {.op = argv[0][0] == 'r'              ? CURIA_CTL_OP_RESTART
-                                       : strcmp(argv[0], "stop") == 0 ? CURIA_CTL_OP_STOP
-                                                                      : CURIA_CTL_OP_START};
+    struct curia_ctl_vm_op op = {.op = op_of(argv[0])};
+    bool may_force = op.op == CURIA_CTL_OP_STOP || op.op == CURIA_CTL_OP_RESTART;
     const char *name = NULL;
 
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--force") == 0 && op.op != CURIA_CTL_OP_START) {
+        if (strcmp(argv[i], "--force") == 0 && may_force) {
             op.flags = CURIA_VMM_FORCE;
         } else if (argv[i][0] == '-' || name != NULL) {
             usage_error("%s is one argument too many", argv[i]);
