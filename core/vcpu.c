@@ -172,12 +172,47 @@ static void do_fences(struct vcpu *v)
     atomic_store_explicit(&v->fence_done, posted, memory_order_release);
 }
 
+/* May it run, as far as its own state goes? */
+static bool ready(struct vcpu *v, uint32_t requests)
+{
+    switch (state_of(v)) {
+    case VCPU_STOPPED:
+    case VCPU_START_PENDING:
+        return false;
+    case VCPU_SUSPENDED:
+        return wake(v, (requests & VCPU_REQ_WAKE) != 0);
+    case VCPU_STARTED:
+        if (!v->loaded || (requests & VCPU_REQ_IRQ) != 0) {
+            load(v);
+            arch_vcpu_sync_irqs(v);
+        }
+        return true;
+    }
+    return false;
+}
+
+/*
+ * Is its VM paused? Then it is not resident, so that none of its interrupts wakes the hart; what
+ * woke it from a suspend has done so for when it goes on. lifecycle_unpause() changes the state
+ * before it requests VCPU_REQ_STATE: whoever still sees PAUSED here comes here again.
+ */
+static bool hold(struct vcpu *v)
+{
+    bool paused = vm_state(v->vm) == VM_PAUSED;
+
+    if (paused) {
+        unload(v);
+    }
+    return paused;
+}
+
 bool vcpu_prepare(struct vcpu *v)
 {
     /* acquire pairs with the release in vcpu_request() */
     uint32_t requests = atomic_load_explicit(&v->requests, memory_order_relaxed) == 0
                             ? 0
                             : atomic_exchange_explicit(&v->requests, 0, memory_order_acquire);
+    bool may_run;
 
     /* A stop may be seen late, when the VM has been started again: then it is not for now. */
     if ((requests & VCPU_REQ_STOP) != 0 && vm_state(v->vm) == VM_STOPPING) {
@@ -194,29 +229,9 @@ bool vcpu_prepare(struct vcpu *v)
     if ((requests & VCPU_REQ_START) != 0 && state_of(v) == VCPU_START_PENDING) {
         start(v);
     }
-    /*
-     * Not resident, so that none of its interrupts wakes the hart. lifecycle_resume() changes the
-     * state before it requests VCPU_REQ_STATE: whoever still sees PAUSED here comes here again.
-     */
-    if (vm_state(v->vm) == VM_PAUSED) {
-        unload(v);
-        return false;
-    }
-
-    switch (state_of(v)) {
-    case VCPU_STOPPED:
-    case VCPU_START_PENDING:
-        return false;
-    case VCPU_SUSPENDED:
-        return wake(v, (requests & VCPU_REQ_WAKE) != 0);
-    case VCPU_STARTED:
-        if (!v->loaded || (requests & VCPU_REQ_IRQ) != 0) {
-            load(v);
-            arch_vcpu_sync_irqs(v);
-        }
-        return true;
-    }
-    return false;
+    /* In this order: a wake-up that was asked for is not lost. */
+    may_run = ready(v, requests);
+    return !hold(v) && may_run;
 }
 
 /*

@@ -498,21 +498,30 @@ static void test_pause_meets_hart_start(void **state)
     assert_int_equal(fake_vcpu(vm->vcpus[1])->reset_opaque, 7);
 }
 
-/* What is suspended and then paused wakes only once it goes on. */
+/* What would end a suspend is not lost in a pause, nor does it end the pause. */
 static void test_pause_meets_suspend(void **state)
 {
     struct vm *vm = life.vm[0];
 
     (void)state;
     life_up(0);
-    fake_become(vm->vcpus[0]->hart);
-    vcpu_suspend_self(vm->vcpus[0], false, gpa(0), 0);
-    pause_it(vm);
-    vcpu_irq_set(vm->vcpus[0], VCPU_IRQ_EXT, true);
-    assert_int_equal(life_step(0, 0), LIFE_IDLE);
-    assert_int_equal(atomic_load(&vm->vcpus[0]->state), VCPU_SUSPENDED);
-    assert_int_equal(lifecycle_resume(vm), ERR_OK);
-    assert_int_equal(life_step(0, 0), LIFE_GUEST);
+    for (uint32_t by_ipi = 0; by_ipi < 2; by_ipi++) {
+        fake_become(vm->vcpus[0]->hart);
+        vcpu_suspend_self(vm->vcpus[0], false, gpa(0), 0);
+        pause_it(vm);
+        if (by_ipi != 0) {
+            fake_vcpu(vm->vcpus[0])->irq_enabled = 0;
+            vcpu_request(vm->vcpus[0], VCPU_REQ_WAKE);
+        } else {
+            vcpu_irq_set(vm->vcpus[0], VCPU_IRQ_EXT, true);
+        }
+        assert_int_equal(life_step(0, 0), LIFE_IDLE);
+        assert_false(fake_vcpu(vm->vcpus[0])->resident);
+        assert_int_equal(lifecycle_resume(vm), ERR_OK);
+        assert_int_equal(life_step(0, 0), LIFE_GUEST);
+        vcpu_irq_set(vm->vcpus[0], VCPU_IRQ_EXT, false);
+        assert_int_equal(life_step(0, 0), LIFE_GUEST);
+    }
 }
 
 static void test_paused_vm_stops(void **state)
