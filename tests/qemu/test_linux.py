@@ -99,3 +99,39 @@ def test_linux(irqchip, probe_bundle):
         demo.machine_off(m, told)
         demo.check_order(m, told, "control")
         assert m.find(r"forcing the issue", vm="cockpit") is None
+
+
+def test_watchdog():
+    """A Linux that its manifest wants watched crashes, another one's daemon hangs: each is restarted, alone."""
+    text = (TOP / "platforms" / "qemu-virt" / "demo.dts").read_text()
+    text, n = re.subn(r'(privileges = "manage", "audit";)', r'\1 watchdog-ms = <20000>; crash-policy = "restart";', text)
+    text, m_ = re.subn(r'(srst-reset = "self";)', r'\1 crash-policy = "restart";', text)
+    assert (n, m_) == (1, 1)
+    itb = make_bundle("linux-watchdog", text, kernel=BUILD / "deps" / "guest" / "Image",
+                      initrd=BUILD / "guests" / "initrd.cpio", rtos=BUILD / "guests" / "rtos.bin")
+    with Machine("linux-watchdog", bundle=itb, vms=demo.VMS) as m:
+        told = demo.Told(m, sys.stdout)
+        demo.boot(m, told)
+        m.idle(22)      # longer than the manifest's time: the kernel gives the heartbeats
+        demo.all_run(m, told, (1, 1, 1))
+
+        mark = m.mark()
+        m.type("echo c > /proc/sysrq-trigger", vm="control")
+        m.expect("control: no heartbeat in time", vm="curia", since=mark)
+        m.expect("^control ready$", vm="control", since=mark, seconds=180)
+        m.prompt("control")
+        table = demo.vm_list(m, told)
+        assert [table[vm][1] for vm in demo.VMS] == [2, 1, 1] and table["control"][3].startswith("watchdog"), table
+
+        m.prompt("cockpit")
+        m.shell("insmod /lib/watchdog.ko; insmod /lib/curia_wdt.ko; watchdog -t 1 -T 6 /dev/watchdog; sleep 8")
+        mark = m.mark()
+        m.type("killall -STOP watchdog", vm="cockpit")
+        m.expect("cockpit: no heartbeat in time", vm="curia", since=mark)
+        m.expect("^cockpit ready$", vm="cockpit", since=mark, seconds=180)
+        m.focus("control")
+        m.shell("curiactl pause cockpit; curiactl resume cockpit", vm="control")
+        demo.all_run(m, told, (2, 2, 1))
+        demo.ask_poweroff(m, told)
+        demo.machine_off(m, told)
+        demo.check_order(m, told, "control")
