@@ -6,13 +6,31 @@
 #ifndef DRIVERS_VIRTUAL_SOURCE_SET_H
 #define DRIVERS_VIRTUAL_SOURCE_SET_H
 
+#include "core/pagepool.h"
+
+#include <stdalign.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct source_set {
     uint32_t summary; /* bit w: word[w] is not zero */
     uint64_t *word;   /* bit s % 64 of word s / 64: source s */
 };
+
+/* Storage for an empty set of words * 64 sources, at boot. False: no memory. */
+static inline bool set_alloc(struct source_set *set, uint32_t words)
+{
+    set->word = pool_alloc(words * sizeof(uint64_t), alignof(uint64_t));
+    return set->word != NULL;
+}
+
+static inline void set_clear(struct source_set *set, uint32_t words)
+{
+    set->summary = 0;
+    memset(set->word, 0, words * sizeof(uint64_t));
+}
 
 static inline void set_put(struct source_set *set, uint32_t source, bool in)
 {

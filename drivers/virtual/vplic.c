@@ -23,7 +23,6 @@
 
 #include <stdalign.h>
 #include <stddef.h>
-#include <string.h>
 
 #define PENDING       0x001000u /* priorities are below */
 #define ENABLE        0x002000u
@@ -39,15 +38,13 @@ static struct vplic *vplic_of(struct virqchip *chip)
     return container_of(chip, struct vplic, chip);
 }
 
-/* Brings the external interrupt line of vCPU index to what the registers say. */
-static void vplic_update(struct vplic *vp, uint32_t index) REQUIRES(vp->lock)
+static inline __attribute__((always_inline)) void vplic_set_line(struct vplic *vp, uint32_t index,
+                                                                 bool raised) REQUIRES(vp->lock)
 {
-    struct vplic_context *ctx = &vp->contexts[index];
     struct vcpu *vcpu = vp->chip.vm->vcpus[index];
-    bool raised = vplic_best(vp, ctx, ctx->threshold) != 0;
 
-    if (raised != ctx->raised) {
-        ctx->raised = raised;
+    if (raised != vp->contexts[index].raised) {
+        vp->contexts[index].raised = raised;
         if (vcpu_irq_post(vcpu, VCPU_IRQ_EXT, raised)) {
             if (vcpu->hart == arch_hart_self()) {
                 hart_kick(vcpu->hart);
@@ -56,6 +53,14 @@ static void vplic_update(struct vplic *vp, uint32_t index) REQUIRES(vp->lock)
             }
         }
     }
+}
+
+/* Brings the external interrupt line of vCPU index to what the registers say. */
+static void vplic_update(struct vplic *vp, uint32_t index) REQUIRES(vp->lock)
+{
+    const struct vplic_context *ctx = &vp->contexts[index];
+
+    vplic_set_line(vp, index, vplic_best(vp, ctx, ctx->threshold) != 0);
 }
 
 /* Apart, so that the usual case needs no stack frame. */
@@ -79,23 +84,37 @@ static inline void vplic_unlock(struct vplic *vp) RELEASES(vp->lock)
 
 static void vplic_update_all(struct vplic *vp, uint64_t contexts) REQUIRES(vp->lock)
 {
-    for (uint32_t i = 0; contexts != 0; contexts >>= 1, i++) {
-        if ((contexts & 1u) != 0) {
-            vplic_update(vp, i);
+    for (; contexts != 0; contexts &= contexts - 1u) {
+        vplic_update(vp, first_bit(contexts));
+    }
+}
+
+/* Apart, so that who finds nothing to forward saves no registers for it. */
+static __attribute__((noinline)) void vplic_forward(struct vplic *vp, uint32_t source)
+    REQUIRES(vp->lock)
+{
+    struct vplic_source *s = &vp->sources[source];
+
+    s->latched = false;
+    s->pending = true;
+    vplic_file_in(vp, s->priority, source);
+    for (uint64_t left = s->contexts; left != 0; left &= left - 1u) {
+        uint32_t index = first_bit(left);
+
+        /* What else is pending there need not be looked at. */
+        if (s->priority > vp->contexts[index].threshold) {
+            vplic_set_line(vp, index, true);
         }
     }
 }
 
 /* The gateway: forwards a request if there is one and it may. */
-static void vplic_gate(struct vplic *vp, uint32_t source) REQUIRES(vp->lock)
+static inline void vplic_gate(struct vplic *vp, uint32_t source) REQUIRES(vp->lock)
 {
-    struct vplic_source *s = &vp->sources[source];
+    const struct vplic_source *s = &vp->sources[source];
 
     if (!s->in_service && !s->pending && (s->line || s->latched)) {
-        s->latched = false;
-        s->pending = true;
-        vplic_file_in(vp, s->priority, source);
-        vplic_update_all(vp, s->contexts);
+        vplic_forward(vp, source);
     }
 }
 
@@ -136,8 +155,8 @@ static struct host_irq *vplic_complete(struct vplic *vp, uint32_t index, uint32_
 
 /* ---- registers ------------------------------------------------------------------------------- */
 
-static void vplic_write_priority(struct vplic *vp, uint32_t source, uint32_t value)
-    REQUIRES(vp->lock)
+static __attribute__((noinline)) void vplic_write_priority(struct vplic *vp, uint32_t source,
+                                                           uint32_t value) REQUIRES(vp->lock)
 {
     struct vplic_source *s = &vp->sources[source];
 
@@ -145,7 +164,7 @@ static void vplic_write_priority(struct vplic *vp, uint32_t source, uint32_t val
         vplic_file_out(vp, s->priority, source);
         vplic_file_in(vp, value % PRIORITIES, source);
     }
-    s->priority = (uint8_t)(value % PRIORITIES);
+    __atomic_store_n(&s->priority, (uint8_t)(value % PRIORITIES), __ATOMIC_RELAXED);
     if (s->pending) {
         vplic_update_all(vp, s->contexts);
     }
@@ -171,7 +190,8 @@ static void vplic_write_enable(struct vplic *vp, uint32_t index, uint32_t source
 }
 
 /* 32 enable bits, from source first on: those that change and exist. */
-static void vplic_write_enables(struct vplic *vp, uint32_t index, uint32_t first, uint32_t value)
+static __attribute__((noinline)) void vplic_write_enables(struct vplic *vp, uint32_t index,
+                                                          uint32_t first, uint32_t value)
     REQUIRES(vp->lock)
 {
     const struct source_set *enabled = &vp->contexts[index].enabled;
@@ -202,6 +222,24 @@ static bool vplic_is_enable(const struct vplic *vp, uint32_t at)
     return (at & ENABLE_SIZE) != 0 && (at - ENABLE) / ENABLE_STRIDE < vp->chip.vm->vcpu_count;
 }
 
+/* What is read seldom, apart from the claim, which so needs fewer registers saved. */
+static __attribute__((noinline)) uint32_t vplic_read_bits(const struct vplic *vp, uint32_t at)
+    REQUIRES(vp->lock)
+{
+    if (at < ENABLE) {
+        uint32_t first = (at - PENDING) * 8u;
+
+        return first / 64u < vp->words ? vplic_read_pending(vp, first) : 0;
+    }
+    if (vplic_is_enable(vp, at)) {
+        uint32_t first = at % ENABLE_SIZE * 8u;
+        const struct source_set *enabled = &vp->contexts[(at - ENABLE) / ENABLE_STRIDE].enabled;
+
+        return first / 64u < vp->words ? (uint32_t)(enabled->word[first / 64u] >> first % 64u) : 0;
+    }
+    return 0;
+}
+
 static uint32_t vplic_read_locked(struct vplic *vp, uint32_t at) REQUIRES(vp->lock)
 {
     if (at >= CONTEXT) {
@@ -216,21 +254,15 @@ static uint32_t vplic_read_locked(struct vplic *vp, uint32_t at) REQUIRES(vp->lo
             return 0;
         }
     }
-    if (at < PENDING) {
-        return virq_claimed(&vp->chip, at / 4u) ? vp->sources[at / 4u].priority : 0;
-    }
-    if (at < ENABLE) {
-        uint32_t first = (at - PENDING) * 8u;
+    return vplic_read_bits(vp, at);
+}
 
-        return first / 64u < vp->words ? vplic_read_pending(vp, first) : 0;
-    }
-    if (vplic_is_enable(vp, at)) {
-        uint32_t first = at % ENABLE_SIZE * 8u;
-        const struct source_set *enabled = &vp->contexts[(at - ENABLE) / ENABLE_STRIDE].enabled;
-
-        return first / 64u < vp->words ? (uint32_t)(enabled->word[first / 64u] >> first % 64u) : 0;
-    }
-    return 0;
+/* A byte that is stored whole: no lock. */
+static uint32_t vplic_read_priority(const struct vplic *vp, uint32_t source) NO_TSA
+{
+    return virq_claimed(&vp->chip, source)
+               ? __atomic_load_n(&vp->sources[source].priority, __ATOMIC_RELAXED)
+               : 0;
 }
 
 static struct host_irq *vplic_write_locked(struct vplic *vp, uint32_t at, uint32_t value)
@@ -271,6 +303,10 @@ static enum err vplic_read(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t off
     (void)vcpu;
     if (width != 4 || (offset & 3u) != 0) {
         return ERR_FAULT;
+    }
+    if (offset < PENDING) {
+        *value = vplic_read_priority(vp, (uint32_t)offset / 4u);
+        return ERR_OK;
     }
     spin_lock(&vp->lock);
     *value = vplic_read_locked(vp, (uint32_t)offset);
@@ -341,15 +377,13 @@ static void vplic_reset(struct virqchip *chip)
     }
     vp->priorities = 0;
     for (uint32_t i = 0; i < PRIORITIES; i++) {
-        vp->pending[i].summary = 0;
-        memset(vp->pending[i].word, 0, vp->words * sizeof(uint64_t));
+        set_clear(&vp->pending[i], vp->words);
     }
     for (uint32_t i = 0; i < chip->vm->vcpu_count; i++) {
         struct vplic_context *ctx = &vp->contexts[i];
 
         ctx->threshold = 0;
-        ctx->enabled.summary = 0;
-        memset(ctx->enabled.word, 0, vp->words * sizeof(uint64_t));
+        set_clear(&ctx->enabled, vp->words);
         vplic_update(vp, i);
     }
     vplic_unlock(vp);
@@ -371,12 +405,6 @@ static const struct virqchip_ops vplic_ops = {
     .fdt_interrupts = vplic_fdt_interrupts,
 };
 
-static bool vplic_alloc_set(struct source_set *set, uint32_t words)
-{
-    set->word = pool_alloc(words * sizeof(uint64_t), alignof(uint64_t));
-    return set->word != NULL;
-}
-
 /* Storage; nobody else sees the chip yet. */
 static bool vplic_alloc(struct vplic *vp, uint32_t source_count, uint32_t vcpu_count) NO_TSA
 {
@@ -389,10 +417,10 @@ static bool vplic_alloc(struct vplic *vp, uint32_t source_count, uint32_t vcpu_c
         return false;
     }
     for (uint32_t i = 0; i < PRIORITIES; i++) {
-        ok = ok && vplic_alloc_set(&vp->pending[i], vp->words);
+        ok = ok && set_alloc(&vp->pending[i], vp->words);
     }
     for (uint32_t i = 0; i < vcpu_count; i++) {
-        ok = ok && vplic_alloc_set(&vp->contexts[i].enabled, vp->words);
+        ok = ok && set_alloc(&vp->contexts[i].enabled, vp->words);
     }
     return ok;
 }
