@@ -56,10 +56,8 @@ static long get_vm_info(struct curia_ctl_vm_info __user *arg)
 static long vm_op(const void __user *arg)
 {
     static const int fids[] = {
-        [CURIA_CTL_OP_START] = CURIA_VMM_START,
-        [CURIA_CTL_OP_STOP] = CURIA_VMM_STOP,
-        [CURIA_CTL_OP_RESTART] = CURIA_VMM_RESTART,
-        [CURIA_CTL_OP_PAUSE] = CURIA_VMM_PAUSE,
+        [CURIA_CTL_OP_START] = CURIA_VMM_START,     [CURIA_CTL_OP_STOP] = CURIA_VMM_STOP,
+        [CURIA_CTL_OP_RESTART] = CURIA_VMM_RESTART, [CURIA_CTL_OP_PAUSE] = CURIA_VMM_PAUSE,
         [CURIA_CTL_OP_RESUME] = CURIA_VMM_RESUME,
     };
     struct curia_ctl_vm_op op;
