@@ -565,6 +565,21 @@ static void test_graceful_by_hart_stop(void **state)
     assert_int_equal(vm_state(vm), VM_OFF);
 }
 
+/* A sibling that the guest never started hears of the stop first: it counts for nothing. */
+static void test_stopped_sibling_does_not_count(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life_up(0);
+    ask_stop(vm, STOP_ASKED, false);
+    assert_int_equal(life_step(0, 1), LIFE_IDLE);
+    assert_int_equal(vm_state(vm), VM_STOPPING);
+    assert_int_equal(atomic_load(&vm->live_vcpus), 1);
+    assert_int_equal(life_step(0, 0), LIFE_IDLE);
+    assert_int_equal(vm_state(vm), VM_OFF);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -596,6 +611,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_graceful_stale_timeout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_graceful_by_hart_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stopped_sibling_does_not_count, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
