@@ -596,6 +596,62 @@ static void test_directions(void **state)
     assert_int_equal(env_send(A, 0, data, 8), ERR_OK);
 }
 
+static bool tree(const struct vm *vm, char *fdt, int size)
+{
+    return fdt_create_with_flags(fdt, size, FDT_CREATE_FLAG_NO_NAME_DEDUP) == 0 &&
+           fdt_finish_reservemap(fdt) == 0 && fdt_begin_node(fdt, "") == 0 &&
+           ipc_fdt(vm, fdt) == ERR_OK && fdt_end_node(fdt) == 0 && fdt_finish(fdt) == 0;
+}
+
+/* A VM reads of its own ends and regions, and of nobody else's. */
+static void test_fdt_tells_no_others(void **state)
+{
+    static char fdt[4096];
+    int node, len;
+
+    (void)state;
+    assert_true(tree(env.vm[C], fdt, sizeof(fdt)));
+    assert_true(fdt_path_offset(fdt, "/region@a0000000") < 0);
+    assert_true(fdt_path_offset(fdt, "/region@b0000000") < 0);
+    assert_true(fdt_path_offset(fdt, "/channel@1") < 0);
+    node = fdt_path_offset(fdt, "/channel@0");
+    assert_true(node >= 0);
+    assert_null(fdt_getprop(fdt, node, "curia,send", &len));
+    assert_non_null(fdt_getprop(fdt, node, "curia,receive", &len));
+
+    assert_true(tree(env.vm[A], fdt, sizeof(fdt)));
+    assert_true(fdt_path_offset(fdt, "/region@b0000000") < 0);
+    node = fdt_path_offset(fdt, "/region@a0000000");
+    assert_true(node >= 0);
+    assert_null(fdt_getprop(fdt, node, "read-only", &len));
+    assert_string_equal(fdt_getprop(fdt, node, "label", &len), "map");
+}
+
+/* Whatever room there is for the FDT: all of it, or an error. */
+static void test_fdt_whole_or_error(void **state)
+{
+    static char whole[4096], tried[4096];
+
+    (void)state;
+    for (uint32_t v = 0; v < ENV_VMS; v++) {
+        assert_true(tree(env.vm[v], whole, sizeof(whole)));
+        for (int size = 80; size < (int)fdt_totalsize(whole) + 64; size += 4) {
+            if (tree(env.vm[v], tried, size)) {
+                assert_int_equal(fdt_totalsize(tried), fdt_totalsize(whole));
+                assert_memory_equal(tried, whole, fdt_totalsize(whole));
+            }
+        }
+    }
+}
+
+static void test_stats_of_nobody(void **state)
+{
+    struct ipc_stats s;
+
+    (void)state;
+    assert_null(ipc_end_stats(env.vm[A], 1, &s));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -618,6 +674,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_exactly_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lost_adds_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_directions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fdt_tells_no_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fdt_whole_or_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stats_of_nobody, setup, teardown),
         cmocka_unit_test_setup(test_build_fails, setup),
     };
 
