@@ -5,6 +5,7 @@
  * Channels and shared regions: what arrives, what is refused, what a hostile owner can do to itself
  * and to nobody else, what restarts leave behind.
  */
+#include "core/ram.h"
 #include "tests/unit/ipc_env.h"
 
 #include "core/ipc.h"
@@ -652,6 +653,27 @@ static void test_stats_of_nobody(void **state)
     assert_null(ipc_end_stats(env.vm[A], 1, &s));
 }
 
+/* A large region lies so that large pages can map it, if there is such RAM; else anywhere. */
+static void test_region_ram(void **state)
+{
+    const struct shmem_config large = {.name = "large", .size = 2 * MIB};
+    const struct shmem_config larger = {.name = "larger", .size = 4 * MIB};
+    struct shmem s[3];
+    const char *why = NULL;
+
+    (void)state;
+    memset(s, 0, sizeof(s));
+    assert_int_equal(ram_add(&machine.board.ram, 0x40100000, 4 * MIB), ERR_OK);
+    assert_int_equal(shmem_build(&s[0], &large, &why), ERR_OK);
+    assert_int_equal(s[0].hpa.v, 0x40200000);
+    assert_int_equal(ram_add(&machine.board.ram, 0x50100000, 2 * MIB), ERR_OK);
+    assert_int_equal(shmem_build(&s[1], &large, &why), ERR_OK);
+    assert_int_equal(s[1].hpa.v, 0x50100000);
+    assert_null(why);
+    assert_int_not_equal(shmem_build(&s[2], &larger, &why), ERR_OK);
+    assert_non_null(strstr(why, "RAM"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -677,6 +699,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fdt_tells_no_others, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fdt_whole_or_error, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stats_of_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_region_ram, setup, teardown),
         cmocka_unit_test_setup(test_build_fails, setup),
     };
 

@@ -1005,6 +1005,24 @@ static void test_refusals_are_counted(void **state)
     assert_int_equal(r.nodes[ADAS].refused, UINT32_MAX);
 }
 
+/* Nobody is stopped while another still prepares, however low its rank. */
+static void test_no_stop_before_all_are_ready(void **state)
+{
+    (void)state;
+    r.config[ADAS].superiors = UINT64_C(1) << CONTROL; /* beside cockpit */
+    assert_int_equal(power_init(&r.p, r.config, r.nodes, VMS, on_emit, &r), ERR_OK);
+    for (uint32_t v = 0; v < VMS; v++) {
+        ok("", VM_LOADING, v);
+        ok("", VM_STARTED, v);
+        ok("", LISTENER, v, .on = true);
+    }
+    ask(POWER_OFF);
+    answer(CONTROL, "prepare:1 prepare:2");
+    answer(ADAS, "");
+    expect_states(POWER_PREPARE, POWER_VM_READY, POWER_VM_NOTIFIED, POWER_VM_READY);
+    answer(COCKPIT, "stop:1 stop:2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1068,6 +1086,7 @@ int main(void)
         TEST(abort_tells_who_was_told),
         TEST(pause_ends),
         TEST(refusals_are_counted),
+        TEST(no_stop_before_all_are_ready),
     };
     return cmocka_run_group_tests_name("power", tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
  *       core/power.c core/power_steps.c core/power_graph.c core/audit.c core/vm_names.c
  *       tests/unit/life_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
 /* The coordinator carried out: what the guests are told, who is stopped when, and the commit. */
+#include "core/console.h"
+#include "core/sched.h"
 #include "core/timer.h"
 #include "core/vdev.h"
 #include "core/virq.h"
@@ -486,6 +488,54 @@ static void test_fdt(void **state)
     assert_int_equal(power_ctl_fdt(life.vm[0], small), ERR_RANGE);
 }
 
+/* The end of a transition starts those that were held back; who was off by will stays so. */
+static void test_abort_starts_nobody_else(void **state)
+{
+    uint32_t txn;
+
+    (void)state;
+    listen_all();
+    assert_int_equal(lifecycle_stop(life.vm[2], STOP_ASKED, false), ERR_OK);
+    life_settle();
+    txn = request(0, POWER_OFF);
+    assert_int_equal(power_ctl_cancel(life.vm[0], txn), ERR_OK);
+    life_settle();
+    assert_int_equal(vm_state(life.vm[2]), VM_OFF);
+    assert_int_equal(power_ctl_status(life.vm[2]).vm, POWER_VM_OFF);
+    assert_int_equal(life.vm[1]->generation, 1);
+}
+
+static uint32_t console_works;
+
+void console_work(void)
+{
+    console_works++;
+}
+
+/* Each sort of work reaches whom it is for. */
+static void test_console_work(void **state)
+{
+    (void)state;
+    console_works = 0;
+    hart_post(machine.harts[2], HART_WORK_TIMER);
+    life_settle();
+    assert_int_equal(console_works, 0);
+    hart_post(machine.harts[2], HART_WORK_CONSOLE);
+    life_settle();
+    assert_int_equal(console_works, 1);
+}
+
+/* A hart that has left its guest counts as out of it: nobody waits for it any more. */
+static void test_mode_after_exit(void **state)
+{
+    struct hart *h = life.vm[0]->vcpus[0]->hart;
+
+    (void)state;
+    assert_int_equal(atomic_load(&h->mode), HART_GUEST);
+    sched_exited(h);
+    assert_int_equal(atomic_load(&h->mode), HART_HYP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +557,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_commit_waits_for_the_harts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_commit_waits_no_longer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fdt, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_abort_starts_nobody_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_console_work, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mode_after_exit, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
