@@ -536,6 +536,51 @@ static void test_mode_after_exit(void **state)
     assert_int_equal(atomic_load(&h->mode), HART_HYP);
 }
 
+/* Whatever room there is for the FDT: all of the node, or an error. */
+static void test_fdt_whole_or_error(void **state)
+{
+    static const struct virqchip_ops ops = {.fdt_interrupts = put_interrupts};
+    struct virqchip chip = {.ops = &ops};
+    uint64_t whole[64];
+    uint64_t tried[64];
+
+    (void)state;
+    life.vm[0]->irqchip = &chip;
+    life.config[0]->srst_reset = SRST_PLATFORM;
+    (void)node_of(life.vm[0], whole, sizeof(whole));
+    for (int size = 64; size < (int)fdt_totalsize(whole) + 32; size += 4) {
+        if (fdt_create(tried, size) == 0 && fdt_finish_reservemap(tried) == 0 &&
+            fdt_begin_node(tried, "") == 0 && power_ctl_fdt(life.vm[0], tried) == ERR_OK &&
+            fdt_end_node(tried) == 0 && fdt_finish(tried) == 0) {
+            assert_int_equal(fdt_totalsize(tried), fdt_totalsize(whole));
+            assert_memory_equal(tried, whole, fdt_totalsize(whole));
+        }
+    }
+}
+
+/* The records of the boot before are there still, in front of this one's. */
+static void test_records_outlive_a_boot(void **state)
+{
+    struct audit_record r = {0};
+    uint64_t seq = 0;
+    uint64_t lost = 0;
+    uint32_t boots = 0;
+    uint32_t requests = 0;
+
+    (void)state;
+    listen_all();
+    (void)request(0, POWER_OFF);
+    life_end();
+    life_init();
+    while (power_ctl_audit_read(&seq, &r, &lost) == ERR_OK) {
+        boots += r.event == AUDIT_BOOT ? 1 : 0;
+        requests += r.event == AUDIT_REQUEST ? 1 : 0;
+    }
+    assert_true(boots >= 2 && requests >= 1);
+    assert_int_equal(r.event, AUDIT_BOOT);
+    assert_int_equal(r.vm, AUDIT_NO_VM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -560,6 +605,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_abort_starts_nobody_else, setup, teardown),
         cmocka_unit_test_setup_teardown(test_console_work, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mode_after_exit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fdt_whole_or_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_records_outlive_a_boot, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
