@@ -296,13 +296,46 @@ static void test_host_edge(void **state)
     assert_int_equal(rd(CLAIM(0)), 0);
 }
 
+/* What is no register of this VM's chip holds nothing, takes nothing and is misaligned for writes too. */
+static void test_no_register(void **state)
+{
+    struct virqchip *small;
+    gpa_t at = gpa(VDEV_PLIC_BASE + LEVEL * 4 + 2);
+
+    (void)state;
+    assert_int_equal(mmio_bus_write(&vm->bus, vm->vcpus[0], at, 4, 0xffffffff), ERR_FAULT);
+    assert_int_equal(rd(LEVEL * 4), 0);
+    wr(NOBODY * 4, 7);
+    assert_int_equal(rd(NOBODY * 4), 0);
+    wr(ENABLE(VCPUS), UINT32_MAX);
+    assert_int_equal(rd(ENABLE(VCPUS)), 0);
+
+    vm = fake_vm_add("small", 1, 0, 0, 0);
+    assert_int_equal(mmio_bus_init(&vm->bus, 2), ERR_OK);
+    small = vplic_create(vm, 31);
+    assert_non_null(small);
+    assert_int_equal(virq_claim(small, 31, IRQ_EDGE_RISING), ERR_OK);
+    small->ops->reset(small);
+    wr(ENABLE(0), UINT32_MAX);
+    assert_int_equal(rd(ENABLE(0)), 1u << 31);
+    for (uint32_t word = 1; word < 32; word++) {
+        wr(ENABLE(0) + word * 4, UINT32_MAX);
+        assert_int_equal(rd(ENABLE(0) + word * 4), 0);
+        assert_int_equal(rd(PENDING + word * 4), 0);
+    }
+    wr(32 * 4, 7);
+    assert_int_equal(rd(32 * 4), 0);
+    wr(CLAIM(0), 32);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_widths), T(test_registers),  T(test_level),          T(test_edge),
-        T(test_kick),   T(test_completion), T(test_priorities),     T(test_host),
-        T(test_reset),  T(test_fdt),        T(test_claims_refused), T(test_host_edge),
+        T(test_widths),      T(test_registers),  T(test_level),          T(test_edge),
+        T(test_kick),        T(test_completion), T(test_priorities),     T(test_host),
+        T(test_reset),       T(test_fdt),        T(test_claims_refused), T(test_host_edge),
+        T(test_no_register),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -487,6 +487,56 @@ static void test_fdt_whole_or_error(void **state)
     assert_non_null(fdt_getprop(whole, fdt_path_offset(whole, "/serial@10000000"), "reg", NULL));
 }
 
+/* A line that was up at the reset rises again in the next life. */
+static void test_line_after_reset(void **state)
+{
+    (void)state;
+    wr(1, 0x02);
+    assert_true(line);
+    uart->ops->reset(uart);
+    assert_false(line);
+    wr(1, 0x02);
+    assert_true(line);
+}
+
+/* Changes of the modem's lines end with the reset. */
+static void test_modem_after_reset(void **state)
+{
+    (void)state;
+    wr(4, 0x10); /* loop back: all of them fall */
+    uart->ops->reset(uart);
+    assert_int_equal(rd(6), 0xb0);
+}
+
+/* "Empty" is told when THRE is switched on, and not again while it stays on. */
+static void test_empty_is_told_once(void **state)
+{
+    (void)state;
+    wr(1, 0x02);
+    assert_int_equal(rd(2), 0x02);
+    assert_false(line);
+    wr(1, 0x02);
+    assert_false(line);
+    wr(1, 0x03);
+    assert_false(line);
+    wr(1, 0x01);
+    wr(1, 0x03);
+    assert_true(line);
+}
+
+/* A FIFO that was cleared takes at once what the console still holds. */
+static void test_clear_refills(void **state)
+{
+    (void)state;
+    wr(2, 0x01);
+    type("0123456789abcdefXY");
+    wr(2, 0x01 | 0x02);
+    assert_int_equal(rd(5) & 0x01, 0x01);
+    assert_int_equal(rd(0), 'X');
+    assert_int_equal(rd(0), 'Y');
+    assert_int_equal(rd(5) & 0x01, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -506,6 +556,10 @@ int main(void)
         T(test_causes_are_gated),
         T(test_reset_in_use),
         T(test_fdt_whole_or_error),
+        T(test_line_after_reset),
+        T(test_modem_after_reset),
+        T(test_empty_is_told_once),
+        T(test_clear_refills),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
