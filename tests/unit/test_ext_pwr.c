@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: sbi/ext_pwr.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
  *       tests/unit/fake_core.c */
-/* PWR as guests call it: arguments, packing, the audit's buffer. The coordinator, and sbi_from(), are
+/* PWR as guests call it: arguments, packing, the audit's buffer. The coordinator and sbi_from() are
  * faked. [docs/abi.md, PWR] */
 #include "tests/unit/fake_arch.h"
 

@@ -102,7 +102,7 @@ static void note(struct timer *t)
     order[ran++] = (uint32_t)(t - timers);
 }
 
-/* Armed in any order they fire in the order of their deadlines, those at the same in that of arming. */
+/* Armed in any order they fire by deadline, those of the same one as they were armed. */
 static void test_order(void **state)
 {
     static const uint64_t at[4] = {100, 300, 200, 200};

@@ -296,7 +296,7 @@ static void test_host_edge(void **state)
     assert_int_equal(rd(CLAIM(0)), 0);
 }
 
-/* What is no register of this VM's chip holds nothing, takes nothing and is misaligned for writes too. */
+/* What is no register of this VM's chip holds nothing and takes nothing. */
 static void test_no_register(void **state)
 {
     struct virqchip *small;
