@@ -70,10 +70,12 @@ void ipc_vm_stopped(struct vm *vm)
 void console_reset(struct console *c)
 {
     (void)c;
+    life.console_resets++;
 }
 
 void console_flush(void)
 {
+    life.console_flushes++;
 }
 
 /* ---- the machine ----------------------------------------------------------------------------- */

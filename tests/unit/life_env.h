@@ -26,6 +26,7 @@ struct life_env {
     uint32_t resets[LIFE_VMS]; /* of the irqchip */
     uint32_t pulses[LIFE_VMS]; /* of the power source */
     uint32_t ipc_started[LIFE_VMS], ipc_stopped[LIFE_VMS];
+    uint32_t console_resets, console_flushes;
     enum err load_result;
     void (*on_load)(struct vm *vm);  /* while it is being loaded */
     void (*on_reset)(struct vm *vm); /* while its irqchip is reset: its lock is held */

@@ -309,6 +309,55 @@ static void test_names(void **state)
     assert_string_equal(audit_state_name(UINT32_MAX), "?");
 }
 
+/* A new ring in the memory of an old one keeps nothing of it, not even for the boot after. */
+static void test_a_new_ring_is_empty(void **state)
+{
+    struct rig *r = *state;
+    uint64_t seq = 0;
+    for (uint32_t i = 1; i <= CAPACITY; i++) {
+        put(&r->audit, i);
+    }
+    assert_int_equal(audit_init(&r->audit, r->memory, r->size), ERR_OK);
+    expect_end(&r->audit, &seq);
+    put(&r->audit, 77);
+    assert_int_equal(audit_adopt(&r->audit, r->memory, r->size), ERR_OK);
+    expect(&r->audit, &seq, 77, 0);
+    expect_end(&r->audit, &seq);
+    put(&r->audit, 78);
+    expect(&r->audit, &seq, 78, 0);
+}
+
+/* What is lost adds up over several reads. */
+static void test_losses_add_up(void **state)
+{
+    struct rig *r = *state;
+    struct audit_record record;
+    uint64_t seq = 1;
+    uint64_t lost = 0;
+    for (uint32_t i = 1; i <= CAPACITY + 3; i++) {
+        put(&r->audit, i);
+    }
+    assert_int_equal(audit_read(&r->audit, &seq, &record, &lost), ERR_OK);
+    assert_true(lost == 3);
+    for (uint32_t i = 0; i < CAPACITY + 1; i++) {
+        put(&r->audit, 100 + i);
+    }
+    assert_int_equal(audit_read(&r->audit, &seq, &record, &lost), ERR_OK);
+    assert_true(lost == 3 + CAPACITY);
+}
+
+/* A record's spare words tell nothing of who wrote it. */
+static void test_spare_is_zero(void **state)
+{
+    struct rig *r = *state;
+    struct audit_record record = {.txn = 1, .event = AUDIT_READY, .reserved = 0xdeadbeef};
+    uint64_t seq = 0;
+    uint64_t lost = 0;
+    audit_put(&r->audit, &record);
+    assert_int_equal(audit_read(&r->audit, &seq, &record, &lost), ERR_OK);
+    assert_int_equal(record.reserved, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +374,9 @@ int main(void)
         TEST(format),
         TEST(format_is_bounded),
         TEST(names),
+        TEST(a_new_ring_is_empty),
+        TEST(losses_add_up),
+        TEST(spare_is_zero),
     };
     return cmocka_run_group_tests_name("audit", tests, NULL, NULL);
 }

@@ -288,6 +288,56 @@ static void random_against_model(void **state)
     assert_int_equal(gs.spare_count, 0);
 }
 
+/* Half a page is none: nothing of it is unmapped, nor is what lies in it. */
+static void unmap_needs_pages(void **state)
+{
+    struct gstage gs;
+
+    (void)state;
+    assert_int_equal(gstage_init(&gs, &mem, 3), ERR_OK);
+    assert_int_equal(gstage_map(&gs, gpa(0), hpa(GIB), 4 * PAGE_SIZE, MAP_RAM), ERR_OK);
+    assert_int_equal(gstage_unmap(&gs, gpa(PAGE_SIZE + 8), PAGE_SIZE), ERR_INVALID);
+    assert_int_equal(gstage_unmap(&gs, gpa(PAGE_SIZE), PAGE_SIZE / 2), ERR_INVALID);
+    assert_int_equal(gstage_unmap(&gs, gpa(PAGE_SIZE), PAGE_SIZE + 8), ERR_INVALID);
+    assert_int_equal(gstage_unmap(&gs, gpa(PAGE_SIZE), 0 - 2ull * PAGE_SIZE), ERR_INVALID);
+    for (uint64_t at = 0; at < 4 * PAGE_SIZE; at += PAGE_SIZE) {
+        expect_page(&gs, at, GIB + at, PAGE_SIZE);
+    }
+}
+
+/* An address beyond what the tables reach is nowhere, not the one that its lower bits name. */
+static void find_beyond_reach(void **state)
+{
+    struct gstage gs;
+
+    (void)state;
+    assert_int_equal(gstage_init(&gs, &mem, 4), ERR_OK);
+    assert_int_equal(gstage_map(&gs, gpa(0), hpa(GIB), PAGE_SIZE, MAP_RAM), ERR_OK);
+    expect_page(&gs, 0, GIB, PAGE_SIZE);
+    expect_none(&gs, 1ull << 41);
+    expect_none(&gs, 1ull << 50);
+    expect_none(&gs, 1ull << 63);
+    assert_int_equal(gstage_map(&gs, gpa(1ull << 41), hpa(2 * GIB), PAGE_SIZE, MAP_RAM), ERR_OK);
+    expect_page(&gs, 1ull << 41, 2 * GIB, PAGE_SIZE);
+    expect_none(&gs, 1ull << 50);
+    expect_none(&gs, 1ull << 63);
+}
+
+/* No memory for a fourth level, or for a root: an error, and what was there stays. */
+static void no_memory_to_grow(void **state)
+{
+    struct gstage gs, none;
+
+    (void)state;
+    assert_int_equal(gstage_init(&gs, &mem, 4), ERR_OK);
+    assert_int_equal(gstage_map(&gs, gpa(0), hpa(GIB), PAGE_SIZE, MAP_RAM), ERR_OK);
+    pool_limit = pool_at;
+    assert_int_equal(gstage_map(&gs, gpa(1ull << 41), hpa(GIB), PAGE_SIZE, MAP_RAM), ERR_NO_MEMORY);
+    assert_int_equal(gs.levels, 3);
+    expect_page(&gs, 0, GIB, PAGE_SIZE);
+    assert_int_equal(gstage_init(&none, &mem, 3), ERR_NO_MEMORY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +349,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(grows_to_four_levels, setup, teardown),
         cmocka_unit_test_setup_teardown(unmap_splits_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(random_against_model, setup, teardown),
+        cmocka_unit_test_setup_teardown(unmap_needs_pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(find_beyond_reach, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_memory_to_grow, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("gstage", tests, NULL, NULL);

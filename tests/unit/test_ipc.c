@@ -5,6 +5,7 @@
  * Channels and shared regions: what arrives, what is refused, what a hostile owner can do to itself
  * and to nobody else, what restarts leave behind.
  */
+#include "core/ram.h"
 #include "tests/unit/ipc_env.h"
 
 #include "core/ipc.h"
@@ -483,6 +484,196 @@ static void test_build_fails(void **state)
     assert_non_null(strstr(why, "RAM"));
 }
 
+/* ---- the small print ------------------------------------------------------------------------- */
+
+/* A mailbox whose words are right, at an address or of a size that is not. */
+static void test_mailbox_shape(void **state)
+{
+    static const uint32_t sizes[] = {IPC_RING_MIN / 2, IPC_RING_MIN - 8, IPC_RING_MIN + 8,
+                                     3 * IPC_RING_MIN, 2 * IPC_RING_MAX};
+    struct guest_box box;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        box_prepare(&box, B, 0, ENV_MBOX, sizes[i]);
+        assert_int_equal(ipc_mailbox_set(env.vm[B], 0, gpa(ENV_MBOX), sizes[i]), ERR_INVALID);
+    }
+    for (uint64_t off = 8; off < PAGE_SIZE; off *= 2) {
+        const uint32_t words[2] = {MAILBOX_MAGIC, RING};
+
+        memcpy(fake_gpa(env.vm[B], ENV_MBOX + off, sizeof(words)), words, sizeof(words));
+        assert_int_equal(ipc_mailbox_set(env.vm[B], 0, gpa(ENV_MBOX + off), RING), ERR_INVALID);
+    }
+    assert_int_equal(fake.shares, 0);
+    box_open(&box, B, 0, IPC_RING_MIN);
+}
+
+/* A mailbox opened again is empty and owes nobody anything, whatever was in it. */
+static void test_opened_again(void **state)
+{
+    struct guest_box a, b;
+
+    (void)state;
+    box_open(&a, A, 0, RING);
+    box_open(&b, B, 0, RING);
+    while (env_send(A, 0, data, 1000) == ERR_OK) {
+    }
+    assert_int_equal(ipc_mailbox_clear(env.vm[B], 0), ERR_OK);
+    box_open(&b, B, 0, RING);
+    assert_int_equal(b.header->head, 0);
+    assert_int_equal(env_send(A, 0, data, 9), ERR_OK);
+    assert_int_equal(b.header->head, 24);
+    (void)box_events(&a);
+    assert_int_equal(ipc_mailbox_room(env.vm[B], 0), ERR_OK);
+    assert_int_equal(box_events(&a), 0); /* the refusal was of the mailbox that is gone */
+    assert_int_equal(box_read(&b, got), 9);
+    assert_memory_equal(got, data, 9);
+}
+
+/* The hart that writes the first words of a mailbox may not know its mapping yet. */
+static void test_opening_syncs(void **state)
+{
+    struct guest_box a;
+    uint32_t before, opening, closing;
+
+    (void)state;
+    before = fake.share_syncs;
+    box_open(&a, A, 0, RING);
+    opening = fake.share_syncs - before;
+    assert_int_equal(ipc_mailbox_clear(env.vm[A], 0), ERR_OK);
+    closing = fake.share_syncs - before - opening; /* what it takes to tell the peer */
+    assert_int_equal(opening, closing + 1);
+}
+
+/* Full to the last byte is full, and no fault of the owner's; each refusal is one, and no event. */
+static void test_exactly_full(void **state)
+{
+    struct guest_box b;
+
+    (void)state;
+    box_open(&b, B, 0, RING);
+    for (uint32_t i = 0; i < RING / 1024; i++) {
+        assert_int_equal(env_send(A, 0, data, 1016), ERR_OK);
+    }
+    (void)box_events(&b);
+    (void)env_pulses(B, 0);
+    assert_int_equal(env_send(A, 0, data, 1), ERR_BUSY);
+    assert_int_equal(env_send(A, 0, data, 1), ERR_BUSY);
+    assert_int_equal(box_events(&b), 0);
+    assert_int_equal(env_pulses(B, 0), 0);
+    assert_int_equal(stats(A, 0).refused, 2);
+    assert_int_equal(stats(B, 0).bad_tails, 0);
+}
+
+/* What an owner leaves unread is counted, each time. */
+static void test_lost_adds_up(void **state)
+{
+    struct guest_box b;
+
+    (void)state;
+    for (uint32_t i = 1; i <= 3; i++) {
+        box_open(&b, B, 0, RING);
+        assert_int_equal(env_send(A, 0, data, 8), ERR_OK);
+        assert_int_equal(ipc_mailbox_clear(env.vm[B], 0), ERR_OK);
+        assert_int_equal(stats(B, 0).lost_bytes, 16 * i);
+    }
+}
+
+/* Both ends' directions count: who may not send, and who is to hear nothing. */
+static void test_directions(void **state)
+{
+    struct channel_end *a = env.vm[A]->ipc->ends[0];
+    struct guest_box b;
+
+    (void)state;
+    box_open(&b, B, 0, RING);
+    a->send = false;
+    assert_int_equal(env_send(A, 0, data, 8), ERR_DENIED);
+    a->send = true;
+    a->peer->receive = false;
+    assert_int_equal(env_send(A, 0, data, 8), ERR_DENIED);
+    assert_int_equal(b.header->head, 0);
+    a->peer->receive = true;
+    assert_int_equal(env_send(A, 0, data, 8), ERR_OK);
+}
+
+static bool tree(const struct vm *vm, char *fdt, int size)
+{
+    return fdt_create_with_flags(fdt, size, FDT_CREATE_FLAG_NO_NAME_DEDUP) == 0 &&
+           fdt_finish_reservemap(fdt) == 0 && fdt_begin_node(fdt, "") == 0 &&
+           ipc_fdt(vm, fdt) == ERR_OK && fdt_end_node(fdt) == 0 && fdt_finish(fdt) == 0;
+}
+
+/* A VM reads of its own ends and regions, and of nobody else's. */
+static void test_fdt_tells_no_others(void **state)
+{
+    static char fdt[4096];
+    int node, len;
+
+    (void)state;
+    assert_true(tree(env.vm[C], fdt, sizeof(fdt)));
+    assert_true(fdt_path_offset(fdt, "/region@a0000000") < 0);
+    assert_true(fdt_path_offset(fdt, "/region@b0000000") < 0);
+    assert_true(fdt_path_offset(fdt, "/channel@1") < 0);
+    node = fdt_path_offset(fdt, "/channel@0");
+    assert_true(node >= 0);
+    assert_null(fdt_getprop(fdt, node, "curia,send", &len));
+    assert_non_null(fdt_getprop(fdt, node, "curia,receive", &len));
+
+    assert_true(tree(env.vm[A], fdt, sizeof(fdt)));
+    assert_true(fdt_path_offset(fdt, "/region@b0000000") < 0);
+    node = fdt_path_offset(fdt, "/region@a0000000");
+    assert_true(node >= 0);
+    assert_null(fdt_getprop(fdt, node, "read-only", &len));
+    assert_string_equal(fdt_getprop(fdt, node, "label", &len), "map");
+}
+
+/* Whatever room there is for the FDT: all of it, or an error. */
+static void test_fdt_whole_or_error(void **state)
+{
+    static char whole[4096], tried[4096];
+
+    (void)state;
+    for (uint32_t v = 0; v < ENV_VMS; v++) {
+        assert_true(tree(env.vm[v], whole, sizeof(whole)));
+        for (int size = 80; size < (int)fdt_totalsize(whole) + 64; size += 4) {
+            if (tree(env.vm[v], tried, size)) {
+                assert_int_equal(fdt_totalsize(tried), fdt_totalsize(whole));
+                assert_memory_equal(tried, whole, fdt_totalsize(whole));
+            }
+        }
+    }
+}
+
+static void test_stats_of_nobody(void **state)
+{
+    struct ipc_stats s;
+
+    (void)state;
+    assert_null(ipc_end_stats(env.vm[A], 1, &s));
+}
+
+/* A large region lies so that large pages can map it, if there is such RAM; else anywhere. */
+static void test_region_ram(void **state)
+{
+    const struct shmem_config large = {.name = "large", .size = 2 * MIB};
+    const struct shmem_config larger = {.name = "larger", .size = 4 * MIB};
+    struct shmem s[3];
+    const char *why = NULL;
+
+    (void)state;
+    memset(s, 0, sizeof(s));
+    assert_int_equal(ram_add(&machine.board.ram, 0x40100000, 4 * MIB), ERR_OK);
+    assert_int_equal(shmem_build(&s[0], &large, &why), ERR_OK);
+    assert_int_equal(s[0].hpa.v, 0x40200000);
+    assert_int_equal(ram_add(&machine.board.ram, 0x50100000, 2 * MIB), ERR_OK);
+    assert_int_equal(shmem_build(&s[1], &large, &why), ERR_OK);
+    assert_int_equal(s[1].hpa.v, 0x50100000);
+    assert_null(why);
+    assert_int_not_equal(shmem_build(&s[2], &larger, &why), ERR_OK);
+    assert_non_null(strstr(why, "RAM"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +690,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lost_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_region, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fdt, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mailbox_shape, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_opened_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_opening_syncs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_exactly_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lost_adds_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_directions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fdt_tells_no_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fdt_whole_or_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stats_of_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_region_ram, setup, teardown),
         cmocka_unit_test_setup(test_build_fails, setup),
     };
 

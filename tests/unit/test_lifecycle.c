@@ -4,6 +4,7 @@
  *       core/power_graph.c core/audit.c core/vm_names.c
  *       tests/unit/life_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
 /* A VM's life, step by step: what starts, stops and restarts it, and what may come in between. */
+#include "core/vdev.h"
 #include "core/watchdog.h"
 #include "tests/unit/life_env.h"
 
@@ -660,6 +661,259 @@ static void test_watchdog_is_over_at_stop(void **state)
     assert_int_equal(vm_state(vm), VM_RUNNING);
 }
 
+/* ---- the small print ------------------------------------------------------------------------- */
+
+static void test_start_while_stopping(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life_up(0);
+    ask_stop(vm, STOP_ASKED, false);
+    assert_int_equal(lifecycle_start(vm), ERR_STATE);
+    life_settle();
+    assert_int_equal(vm_state(vm), VM_OFF);
+}
+
+/* A load that was given up has started no vCPU. */
+static void test_stop_while_loading_starts_nothing(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life.on_load = stop_it;
+    assert_int_equal(lifecycle_start(vm), ERR_OK);
+    assert_int_equal(life_step(0, 0), LIFE_IDLE);
+    assert_int_equal(atomic_load(&vm->vcpus[0]->state), VCPU_STOPPED);
+    assert_int_equal(atomic_load(&vm->vcpus[0]->requests) & VCPU_REQ_START, 0);
+}
+
+/* When it started is when its guest may first run; its console begins anew with each life. */
+static void test_start_time_and_console(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life_pass_us(5000);
+    life_up(0);
+    assert_true(vm->started_at == atomic_load(&fake.now));
+    assert_int_equal(life.console_resets, 1);
+    life_pass_us(5000);
+    ask_stop(vm, STOP_ASKED, true);
+    life_settle();
+    assert_true(vm->started_at == atomic_load(&fake.now));
+    assert_int_equal(life.console_resets, 2);
+}
+
+static uint32_t device_resets;
+
+static void count_reset(struct vdev *dev)
+{
+    (void)dev;
+    device_resets++;
+}
+
+/* A restart leaves no residue: devices and interrupt lines are as at power-on, on all vCPUs. */
+static void test_stop_silences(void **state)
+{
+    static const struct vdev_ops ops = {.reset = count_reset};
+    struct vdev second = {&ops, NULL};
+    struct vdev first = {&ops, &second};
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    device_resets = 0;
+    life_up(0);
+    vm->vdevs = &first;
+    vcpu_irq_set(vm->vcpus[0], VCPU_IRQ_EXT, true);
+    vcpu_irq_set(vm->vcpus[1], VCPU_IRQ_SOFT, true);
+    ask_stop(vm, STOP_ASKED, false);
+    life_settle();
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(device_resets, 2);
+    for (uint32_t i = 0; i < LIFE_VCPUS; i++) {
+        assert_int_equal(atomic_load(&vm->vcpus[i]->irq_lines), 0);
+    }
+    vm->vdevs = NULL;
+}
+
+/* What a VM crashed of is what it did first; its siblings' harts may fault until they have left. */
+static void test_first_fault_is_kept(void **state)
+{
+    const struct vm_fault first = {1, 2, 3};
+    const struct vm_fault second = {4, 5, 6};
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life_up(0);
+    lifecycle_crash(vm, STOP_CRASH, &first, "test");
+    lifecycle_crash(vm, STOP_CRASH, &second, "test");
+    life_settle();
+    assert_memory_equal(&vm->fault, &first, sizeof(first));
+}
+
+/* SRST with the reason "system failure": a shutdown is a crash and is restarted as one; a reset is
+ * what it was asked to be. */
+static void test_srst_with_failure(void **state)
+{
+    const struct vm_fault crash_pc = {0x1234, 0, 0};
+    const struct vm_fault none = {0, 0, 0};
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life_up(1);
+    lifecycle_srst(vm->vcpus[0], true, false, true);
+    life_settle();
+    assert_int_equal(vm->stop_reason, STOP_REBOOT);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    assert_memory_equal(&vm->fault, &none, sizeof(none));
+    fake_vcpu(vm->vcpus[0])->pc = 0x1234;
+    lifecycle_srst(vm->vcpus[0], false, false, true);
+    life_settle();
+    assert_int_equal(vm->stop_reason, STOP_CRASH);
+    assert_int_equal(vm_state(vm), VM_CRASHED);
+    assert_memory_equal(&vm->fault, &crash_pc, sizeof(crash_pc));
+    life_pass_us(1100);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+}
+
+/* The window of the restart budget opens with its first crash, whenever that was. */
+static void test_restart_window_opens_with_a_crash(void **state)
+{
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life_up(1);
+    life_pass_us(900000);
+    crash(vm);
+    life_pass_us(100000);
+    crash(vm);
+    life_pass_us(500000);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    crash(vm); /* 600 ms after the first */
+    life_pass_us(10000000);
+    assert_int_equal(vm_state(vm), VM_CRASHED);
+}
+
+/* The back-off stops doubling: 2^16 times the manifest's, however large the budget. */
+static void test_backoff_is_bounded(void **state)
+{
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life.config[1]->restart_budget = 100;
+    life.config[1]->restart_backoff_us = 1;
+    life.config[1]->restart_window_us = 100000000;
+    life_up(1);
+    for (uint32_t i = 0; i < 18; i++) {
+        crash(vm);
+        life_pass_us((1u << (i < 16 ? i : 16)) - 1);
+        assert_int_equal(vm_state(vm), VM_CRASHED);
+        life_pass_us(1);
+        assert_int_equal(vm_state(vm), VM_RUNNING);
+    }
+}
+
+/* Asked in vain, a VM goes on as if it had not been asked, and its own SRST is its own. */
+static void test_graceful_refused_leaves_the_vm_alone(void **state)
+{
+    struct vm *vm = life.vm[2];
+
+    (void)state;
+    life_up(2);
+    assert_int_equal(lifecycle_stop_graceful(vm, true), ERR_NOT_SUPPORTED);
+    life_pass_us(100000);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    assert_int_equal(vm->generation, 1);
+    lifecycle_srst(vm->vcpus[0], false, false, false);
+    life_settle();
+    assert_int_equal(vm->stop_reason, STOP_SHUTDOWN);
+    assert_int_equal(vm_state(vm), VM_OFF);
+}
+
+/* The same when the listener has gone since it was asked: the first asking stands. */
+static void test_graceful_refused_keeps_an_earlier_one(void **state)
+{
+    struct vm *vm = life.vm[2];
+
+    (void)state;
+    life_up(2);
+    assert_int_equal(power_ctl_listen(vm, true), ERR_OK);
+    assert_int_equal(lifecycle_stop_graceful(vm, false), ERR_OK);
+    assert_int_equal(power_ctl_listen(vm, false), ERR_OK);
+    assert_int_equal(lifecycle_stop_graceful(vm, false), ERR_NOT_SUPPORTED);
+    life_pass_us(21000);
+    assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(vm->stop_reason, STOP_FORCED);
+}
+
+/* A time-out that had fired already when the VM was asked anew is not for the new asking. */
+static void test_graceful_stale_timeout(void **state)
+{
+    struct vm *vm = life.vm[2];
+    timer_fn fired;
+
+    (void)state;
+    life_up(2);
+    assert_int_equal(power_ctl_listen(vm, true), ERR_OK);
+    assert_int_equal(lifecycle_stop_graceful(vm, false), ERR_OK);
+    fired = vm->timer.fn;
+    life_pass_us(19000);
+    assert_int_equal(lifecycle_stop_graceful(vm, false), ERR_OK);
+    life_pass_us(2000);
+    fired(&vm->timer);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    lifecycle_srst(vm->vcpus[0], false, false, false);
+    life_settle();
+    assert_int_equal(vm->stop_reason, STOP_ASKED);
+    assert_int_equal(vm_state(vm), VM_OFF);
+
+    /* Nor for the next life. */
+    life_up(2);
+    life_pass_us(100000);
+    fired(&vm->timer);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+}
+
+/* A guest obeys by stopping its harts through HSM: that is what was asked, restart included. */
+static void test_graceful_by_hart_stop(void **state)
+{
+    struct vm *vm = life.vm[2];
+
+    (void)state;
+    life_up(2);
+    assert_int_equal(power_ctl_listen(vm, true), ERR_OK);
+    assert_int_equal(lifecycle_stop_graceful(vm, true), ERR_OK);
+    fake_become(vm->vcpus[0]->hart);
+    vcpu_stop_self(vm->vcpus[0]);
+    life_settle();
+    assert_int_equal(vm->stop_reason, STOP_ASKED);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    assert_int_equal(vm->generation, 2);
+
+    /* And once only: in its next life nobody asked. */
+    fake_become(vm->vcpus[0]->hart);
+    vcpu_stop_self(vm->vcpus[0]);
+    life_settle();
+    assert_int_equal(vm->stop_reason, STOP_SHUTDOWN);
+    assert_int_equal(vm_state(vm), VM_OFF);
+}
+
+/* A sibling that the guest never started hears of the stop first: it counts for nothing. */
+static void test_stopped_sibling_does_not_count(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    life_up(0);
+    ask_stop(vm, STOP_ASKED, false);
+    assert_int_equal(life_step(0, 1), LIFE_IDLE);
+    assert_int_equal(vm_state(vm), VM_STOPPING);
+    assert_int_equal(atomic_load(&vm->live_vcpus), 1);
+    assert_int_equal(life_step(0, 0), LIFE_IDLE);
+    assert_int_equal(vm_state(vm), VM_OFF);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -691,6 +945,20 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_watchdog, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watchdog_rests_in_a_pause, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watchdog_is_over_at_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_start_while_stopping, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop_while_loading_starts_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_start_time_and_console, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop_silences, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_first_fault_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_srst_with_failure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restart_window_opens_with_a_crash, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_backoff_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_refused_leaves_the_vm_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_stale_timeout, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_by_hart_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stopped_sibling_does_not_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_refused_keeps_an_earlier_one, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

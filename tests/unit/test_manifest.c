@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <libfdt.h>
 
 static const char base[] =
     "/dts-v1/;\n"
@@ -534,6 +535,89 @@ static void what_is_no_blob(void **state)
     assert_int_equal(manifest_read(&m, text, 3, NULL, NULL, NULL, collect, &f), ERR_INVALID);
 }
 
+/* A copy of plic_fdt in which the RTC is as change makes it; the base manifest's findings on it. */
+static struct findings *with_rtc(int (*change)(void *fdt, const void *arg), const void *arg)
+{
+    static struct findings f;
+    struct manifest m;
+    struct board board = {0};
+    const char *why = NULL;
+    int size = (int)fdt_totalsize(plic_fdt) + 1024;
+    void *fdt = malloc((size_t)size);
+    void *blob;
+
+    assert_int_equal(fdt_open_into(plic_fdt, fdt, size), 0);
+    assert_int_equal(change(fdt, arg), 0);
+    assert_int_equal(board_read(&board, fdt, &why), ERR_OK);
+    (void)!read_source(base, &board, &m, &f, &blob);
+    free(blob);
+    free(fdt);
+    return &f;
+}
+
+static int mark(void *fdt, const void *name)
+{
+    return fdt_setprop(fdt, fdt_path_offset(fdt, "/soc/rtc@101000"), name, NULL, 0);
+}
+
+/* What an FDT shows of a bus master, by any of the bindings for that, needs an IOMMU or trust. */
+static void marks_of_a_bus_master(void **state)
+{
+    static const char *const names[] = {"dma-coherent", "dma-ranges", "dmas",   "iommus",
+                                        "iommu-map",    "msi-parent", "msi-map"};
+
+    (void)state;
+    assert_int_equal(with_rtc(mark, "harmless")->count, 0);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct findings *f = with_rtc(mark, names[i]);
+
+        assert_int_equal(f->count, 1);
+        assert_non_null(strstr(f->lines[0], "/alpha/rtc|dma|"));
+        assert_non_null(strstr(f->lines[0], "accesses memory by itself"));
+    }
+}
+
+struct neighbour {
+    uint32_t start, size;
+    bool shares;
+};
+
+/* The RTC's registers end in the middle of a page, and there is another device. */
+static int settle(void *fdt, const void *arg)
+{
+    const struct neighbour *n = arg;
+    const fdt64_t own[2] = {cpu_to_fdt64(0x101000), cpu_to_fdt64(0x24)};
+    const fdt64_t reg[2] = {cpu_to_fdt64(n->start), cpu_to_fdt64(n->size)};
+    int node;
+
+    if (fdt_setprop(fdt, fdt_path_offset(fdt, "/soc/rtc@101000"), "reg", own, sizeof(own)) != 0) {
+        return -1;
+    }
+    node = fdt_add_subnode(fdt, fdt_path_offset(fdt, "/soc"), "neighbour");
+    return node < 0 || fdt_setprop_string(fdt, node, "compatible", "test,neighbour") != 0
+               ? -1
+               : fdt_setprop(fdt, node, "reg", reg, sizeof(reg));
+}
+
+/* Pages are what isolates: to the byte. */
+static void neighbours_on_a_page(void **state)
+{
+    static const struct neighbour cases[] = {
+        {0x101024, 4, true},      {0x101ffc, 4, true},       {0x101fff, 1, true},
+        {0x102000, 4, false},     {0x100f00, 0x100, false},  {0x100f00, 0x101, true},
+        {0x100f00, 0x2000, true}, {0x103000, 0x1000, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct findings *f = with_rtc(settle, &cases[i]);
+
+        assert_int_equal(f->count, cases[i].shares ? 1 : 0);
+        assert_true(!cases[i].shares || strstr(f->lines[0], "/alpha/rtc|host-path|") != NULL);
+        assert_true(!cases[i].shares || strstr(f->lines[0], "shares a page") != NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +626,8 @@ int main(void)
         cmocka_unit_test(all_mistakes_come_at_once), cmocka_unit_test(a_plic_machine_has_no_files),
         cmocka_unit_test(what_fits_is_placed),       cmocka_unit_test(too_many_vms),
         cmocka_unit_test(what_is_no_blob),
+        cmocka_unit_test(marks_of_a_bus_master),
+        cmocka_unit_test(neighbours_on_a_page),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

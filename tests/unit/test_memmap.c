@@ -164,6 +164,61 @@ static void from_one_vm_to_another(void **state)
     assert_memory_equal(second, "sage", 5);
 }
 
+/* Wherever source and target are broken by their regions' ends: as many bytes as asked, no more. */
+static void copies_move_what_was_asked(void **state)
+{
+    struct vm *a = fake_vm_add("a", 1, 0, RAM, BYTES);
+    struct vm *b = fake_vm_add("b", 1, 1, RAM, BYTES);
+    unsigned char *to[2] = {fake_gpa(b, RAM, BYTES),
+                            fake_vm_region(b, RAM + BYTES, BYTES, REGION_RAM, MAP_RAM)};
+    unsigned char *from[2] = {fake_gpa(a, RAM, BYTES),
+                              fake_vm_region(a, RAM + BYTES, BYTES, REGION_RAM, MAP_RAM)};
+
+    (void)state;
+    for (uint32_t i = 0; i < 64; i++) {
+        from[0][BYTES - 64 + i] = (unsigned char)i;
+        from[1][i] = (unsigned char)(64 + i);
+    }
+    for (uint64_t src = 32; src <= 64; src += 4) {
+        for (uint64_t dst = 32; dst <= 64; dst += 4) {
+            memset(to[0], 0xee, BYTES);
+            memset(to[1], 0xee, BYTES);
+            assert_int_equal(
+                guest_copy(b, gpa(RAM + BYTES - 64 + dst), a, gpa(RAM + BYTES - 64 + src), 40),
+                ERR_OK);
+            for (uint64_t i = 0; i < 128; i++) {
+                unsigned char is = i < 64 ? to[0][BYTES - 64 + i] : to[1][i - 64];
+
+                assert_int_equal(is, i >= dst && i < dst + 40 ? src + (i - dst) : 0xee);
+            }
+        }
+    }
+}
+
+/* Nothing can be copied anywhere. */
+static void nothing_is_no_fault(void **state)
+{
+    struct vm *vm = fake_vm_add("a", 1, 0, RAM, BYTES);
+    char byte = 0;
+
+    (void)state;
+    assert_int_equal(guest_write(vm, gpa(0), &byte, 0), ERR_OK);
+    assert_int_equal(guest_write(vm, gpa(UINT64_MAX), &byte, 0), ERR_OK);
+    assert_int_equal(guest_copy(vm, gpa(0), vm, gpa(UINT64_MAX), 0), ERR_OK);
+}
+
+/* The host's side of a region is checked as the guest's is. */
+static void host_addresses_that_wrap(void **state)
+{
+    struct memmap map;
+    const struct region bad = {gpa(0x1000), 0x2000, {UINT64_MAX - 0xfff}, REGION_RAM, MAP_RAM};
+
+    (void)state;
+    assert_int_equal(memmap_init(&map, 2), ERR_OK);
+    assert_int_equal(memmap_add(&map, &bad), ERR_INVALID);
+    assert_int_equal(map.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +228,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_fault_copies_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(shared_and_device_regions_are_no_ram, setup, teardown),
         cmocka_unit_test_setup_teardown(from_one_vm_to_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(copies_move_what_was_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_no_fault, setup, teardown),
+        cmocka_unit_test_setup_teardown(host_addresses_that_wrap, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

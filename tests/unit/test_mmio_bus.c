@@ -88,9 +88,33 @@ static void test_bus(void **state)
     assert_int_equal(mmio_bus_write(&bus, NULL, gpa(0x4005), 4, 77), ERR_NOT_FOUND);
 }
 
+/* Devices side by side: each has its own first and last byte, wherever the search comes from. */
+static void test_neighbours(void **state)
+{
+    struct mmio_bus bus;
+    uint64_t value = 0;
+
+    (void)state;
+    assert_int_equal(mmio_bus_init(&bus, DEVICES), ERR_OK);
+    for (uint32_t i = 0; i < DEVICES; i++) {
+        assert_int_equal(add(&bus, i, 0x1000 + 0x100 * i, 0x100), ERR_OK);
+    }
+    for (uint32_t i = 0; i < DEVICES; i++) {
+        for (uint64_t offset = 0; offset < 0x100; offset += 0xff) {
+            value = 0;
+            assert_int_equal(mmio_bus_read(&bus, NULL, gpa(0x1000 + 0x100 * i + offset), 1, &value),
+                             ERR_OK);
+            assert_int_equal(value, 0x1000 + 0x100 * i + offset);
+        }
+    }
+    assert_int_equal(mmio_bus_read(&bus, NULL, gpa(0x1000 + 0x100 * DEVICES), 1, &value),
+                     ERR_NOT_FOUND);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bus)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bus),
+                                       cmocka_unit_test(test_neighbours)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

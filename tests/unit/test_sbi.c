@@ -318,6 +318,36 @@ static void dbcn_write_byte(void **state)
     assert_memory_equal(env.out, "A\xff", 2);
 }
 
+/* Lengths that are no multiple of a chunk: what was asked for moves, and not a byte beside it. */
+static void dbcn_exact(void **state)
+{
+    static const uint64_t lens[] = {1, 255, 256, 257, 300, 511, 512, 513, 4095, 4096};
+    static char input[5000];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(input); i++) {
+        input[i] = (char)(i * 13 + (i >> 8));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
+        uint64_t len = lens[i];
+        char *ram = fake_gpa(env.a, ENV_RAM2, len + 1);
+
+        env.in = input;
+        env.in_len = sizeof(input);
+        memset(ram, 0x77, len + 1);
+        expect_ret(dbcn(SBI_DBCN_READ, len, ENV_RAM2, 0), 0, len);
+        assert_memory_equal(ram, input, len);
+        assert_int_equal(ram[len], 0x77);
+        assert_int_equal(env.in_len, sizeof(input) - len);
+
+        env.out_len = 0;
+        memset(env.out, 0, sizeof(env.out));
+        expect_ret(dbcn(SBI_DBCN_WRITE, len, ENV_RAM2, 0), 0, len);
+        assert_int_equal(env.out_len, len);
+        assert_memory_equal(env.out, input, len);
+    }
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -329,6 +359,7 @@ int main(void)
         test(set_timer),          test(srst),
         test(dbcn_write),         test(dbcn_refuses),
         test(dbcn_read),          test(dbcn_write_byte),
+        test(dbcn_exact),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

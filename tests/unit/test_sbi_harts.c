@@ -409,6 +409,113 @@ static void hsm_suspend_refused(void **state)
     assert_int_equal(state_of(0), VCPU_STARTED);
 }
 
+/* ---- the small print ------------------------------------------------------------------------- */
+
+/* A fence of nothing still names harts, and those must be there. */
+static void rfence_of_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(rfence(SBI_RFENCE_SFENCE_VMA, 1, 4, 0x1000, 0, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(rfence(SBI_RFENCE_SFENCE_VMA_ASID, 0x10, 0, 0x1000, 0, 0),
+                     SBI_ERR_INVALID_PARAM);
+}
+
+static void fence_1(enum fence_kind kind, uint64_t start)
+{
+    const struct fence f = {kind, start, 0x1000, 0};
+
+    vcpu_fence(env.a, 2, &f);
+}
+
+/* As many as fit are done one by one, in their order, and once. */
+static void fences_queue(void **state)
+{
+    struct fake_vcpu *f = fake_vcpu(env_vcpu(1));
+
+    (void)state;
+    fake_vcpu_state(env_vcpu(1), VCPU_STARTED);
+    for (uint32_t i = 0; i < VCPU_FENCES; i++) {
+        fence_1(FENCE_VMA, 0x1000 * i);
+    }
+    assert_true(prepare(1));
+    assert_int_equal(f->fence_total, VCPU_FENCES);
+    for (uint32_t i = 0; i < VCPU_FENCES; i++) {
+        assert_int_equal(f->fences_seen[i].start, 0x1000 * i);
+    }
+    fence_1(FENCE_I, 0);
+    assert_true(prepare(1));
+    expect_fence(1, VCPU_FENCES + 1, FENCE_I, 0, 0, 0);
+}
+
+/* More than fit become one of everything, of both sorts; those after it are kept again. */
+static void fences_overflow(void **state)
+{
+    struct fake_vcpu *f = fake_vcpu(env_vcpu(1));
+
+    (void)state;
+    fake_vcpu_state(env_vcpu(1), VCPU_STARTED);
+    for (uint32_t i = 0; i <= VCPU_FENCES; i++) {
+        fence_1(FENCE_VMA_ASID, 0x1000);
+    }
+    fence_1(FENCE_VMA, 0x7000);
+    assert_true(prepare(1));
+    assert_int_equal(f->fence_total, 3);
+    assert_int_equal(f->fences_seen[0].kind, FENCE_VMA);
+    assert_int_equal(f->fences_seen[0].start, 0);
+    assert_true(f->fences_seen[0].size == UINT64_MAX);
+    assert_int_equal(f->fences_seen[1].kind, FENCE_I);
+    assert_int_equal(f->fences_seen[2].start, 0x7000);
+}
+
+/* One that is not resident has nothing to fence, then or later. */
+static void fences_of_a_stopped_vcpu(void **state)
+{
+    (void)state;
+    fence_1(FENCE_VMA, 0x1000);
+    assert_false(prepare(1));
+    assert_int_equal(fake_vcpu(env_vcpu(1))->fence_total, 0);
+}
+
+/* A line is lowered alone: the others stay as they are. */
+static void irq_line_falls_alone(void **state)
+{
+    struct vcpu *v = env_vcpu(1);
+
+    (void)state;
+    vcpu_irq_set(v, VCPU_IRQ_SOFT, true);
+    vcpu_irq_set(v, VCPU_IRQ_EXT, true);
+    vcpu_irq_set(v, VCPU_IRQ_EXT, false);
+    assert_int_equal(atomic_load(&v->irq_lines), 1u << VCPU_IRQ_SOFT);
+    vcpu_irq_set(v, VCPU_IRQ_EXT, false);
+    assert_int_equal(atomic_load(&v->irq_lines), 1u << VCPU_IRQ_SOFT);
+}
+
+/* What holds the VM up is counted once: not by a start in vain. */
+static void hsm_start_in_vain(void **state)
+{
+    uint32_t live = atomic_load(&env.a->live_vcpus);
+
+    (void)state;
+    assert_int_equal(call(SBI_EXT_HSM, SBI_HSM_START, 0, ENV_RAM, 0, 0, 0),
+                     SBI_ERR_ALREADY_AVAILABLE);
+    assert_int_equal(atomic_load(&env.a->live_vcpus), live);
+    assert_int_equal(call(SBI_EXT_HSM, SBI_HSM_START, 1, ENV_RAM, 0, 0, 0), 0);
+    assert_int_equal(call(SBI_EXT_HSM, SBI_HSM_START, 1, ENV_RAM, 0, 0, 0),
+                     SBI_ERR_ALREADY_AVAILABLE);
+    assert_int_equal(atomic_load(&env.a->live_vcpus), live + 1);
+}
+
+/* A level that was up before the start is there when the guest begins. */
+static void hsm_start_syncs_lines(void **state)
+{
+    (void)state;
+    vcpu_irq_set(env_vcpu(1), VCPU_IRQ_EXT, true);
+    (void)prepare(1);
+    assert_int_equal(call(SBI_EXT_HSM, SBI_HSM_START, 1, ENV_RAM_END - 2, 0, 0, 0), 0);
+    assert_true(prepare(1));
+    assert_int_equal(fake_vcpu(env_vcpu(1))->irq_synced, 1u << VCPU_IRQ_EXT);
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -431,6 +538,13 @@ int main(void)
         test(hsm_suspend_ipi_disabled),
         test(hsm_suspend_non_retentive),
         test(hsm_suspend_refused),
+        test(rfence_of_nothing),
+        test(fences_queue),
+        test(fences_overflow),
+        test(fences_of_a_stopped_vcpu),
+        test(irq_line_falls_alone),
+        test(hsm_start_in_vain),
+        test(hsm_start_syncs_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

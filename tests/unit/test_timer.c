@@ -94,12 +94,91 @@ static void test_moves_between_harts(void **state)
     assert_int_equal(fired, 1);
 }
 
+static uint32_t order[4], ran;
+static struct timer timers[4];
+
+static void note(struct timer *t)
+{
+    order[ran++] = (uint32_t)(t - timers);
+}
+
+/* Armed in any order they fire by deadline, those of the same one as they were armed. */
+static void test_order(void **state)
+{
+    static const uint64_t at[4] = {100, 300, 200, 200};
+    static const uint32_t expected[4] = {0, 2, 3, 1};
+    struct hart *h = machine.harts[0];
+
+    (void)state;
+    ran = 0;
+    for (uint32_t i = 0; i < 4; i++) {
+        timers[i] = (struct timer){0};
+        timer_arm(&timers[i], h, at[i], note);
+        assert_true(fake_hart(0)->timer == 100);
+    }
+    fake.now = 99;
+    timer_run(h);
+    assert_int_equal(ran, 0);
+    fake.now = 100;
+    timer_run(h);
+    assert_int_equal(ran, 1);
+    assert_true(fake_hart(0)->timer == 200);
+    fake.now = 300;
+    timer_run(h);
+    assert_int_equal(ran, 4);
+    assert_memory_equal(order, expected, sizeof(order));
+    assert_true(fake_hart(0)->timer == UINT64_MAX);
+}
+
+/* Only the one that is cancelled goes; to cancel it again, or one that has fired, is nothing. */
+static void test_cancel(void **state)
+{
+    struct hart *h = machine.harts[0];
+
+    (void)state;
+    ran = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        timers[i] = (struct timer){0};
+        timer_arm(&timers[i], h, 100 + i, note);
+    }
+    timer_cancel(&timers[1]);
+    timer_cancel(&timers[1]);
+    fake.now = 100;
+    timer_run(h);
+    timer_cancel(&timers[0]);
+    fake.now = 500;
+    timer_run(h);
+    assert_int_equal(ran, 2);
+    assert_int_equal(order[0], 0);
+    assert_int_equal(order[1], 2);
+}
+
+/* Another hart is told of a new first deadline, and of no other. */
+static void test_other_hart_is_told_once(void **state)
+{
+    static struct timer first, later;
+    struct hart *h = machine.harts[1];
+
+    (void)state;
+    atomic_store(&h->mode, HART_IDLE);
+    timer_arm(&first, h, 100, fire);
+    assert_int_equal(fake_hart(1)->kicks, 1);
+    timer_arm(&later, h, 200, fire);
+    assert_int_equal(fake_hart(1)->kicks, 1);
+    timer_cancel(&later);
+    timer_cancel(&first);
+    assert_int_equal(fake_hart(0)->kicks, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rounding, setup, teardown),
         cmocka_unit_test_setup_teardown(test_uptime, setup, teardown),
         cmocka_unit_test_setup_teardown(test_moves_between_harts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_hart_is_told_once, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -383,15 +383,60 @@ static void test_fdt(void **state)
     assert_int_equal(chip->ops->fdt_node(chip, fdt), ERR_RANGE);
 }
 
+/* A word of a bitmap is for the sources whose bits are set, and for no other below them. */
+static void test_bitmap_bits(void **state)
+{
+    (void)state;
+    arm(EDGE, 4, 0, 1);
+    arm(LEVEL, 6, 0, 2);
+    arm(LEVEL_LO, 7, 0, 3);
+    wr(CLRIE, UINT32_MAX);
+    assert_int_equal(rd(SETIE), 0);
+    wr(SETIE, 1u << LEVEL_LO);
+    assert_int_equal(rd(SETIE), 1u << LEVEL_LO);
+    wr(SETIE, UINT32_MAX);
+    assert_int_equal(rd(SETIE), 1u << EDGE | 1u << LEVEL | 1u << LEVEL_LO);
+    wr(CLRIE, 1u << LEVEL);
+    assert_int_equal(rd(SETIE), 1u << EDGE | 1u << LEVEL_LO);
+}
+
+/* A reset is of every source, the last one included. */
+static void test_reset_of_the_last(void **state)
+{
+    (void)state;
+    assert_int_equal(virq_claim(chip, SOURCES, IRQ_EDGE_RISING), ERR_OK);
+    chip->ops->reset(chip);
+    arm(SOURCES, 4, 1, 9);
+    wr(DOMAINCFG, 0);
+    chip->ops->pulse(chip, SOURCES);
+    assert_int_equal(bit_of(SETIP, SOURCES), 1);
+    chip->ops->reset(chip);
+    assert_int_equal(bit_of(SETIP, SOURCES), 0);
+    assert_int_equal(bit_of(SETIE, SOURCES), 0);
+    assert_int_equal(rd(SRC(SOURCES)), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_claims),       T(test_widths),    T(test_nobody),
-        T(test_domaincfg),    T(test_sourcecfg), T(test_edge),
-        T(test_enable_forms), T(test_level),     T(test_falling_edge),
-        T(test_genmsi),       T(test_level_low), T(test_host),
-        T(test_detached),     T(test_fdt),       T(test_host_keeps_pending),
+        T(test_claims),
+        T(test_widths),
+        T(test_nobody),
+        T(test_domaincfg),
+        T(test_sourcecfg),
+        T(test_edge),
+        T(test_enable_forms),
+        T(test_level),
+        T(test_falling_edge),
+        T(test_genmsi),
+        T(test_level_low),
+        T(test_host),
+        T(test_detached),
+        T(test_fdt),
+        T(test_host_keeps_pending),
+        T(test_bitmap_bits),
+        T(test_reset_of_the_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

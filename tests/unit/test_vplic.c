@@ -267,12 +267,85 @@ static void test_fdt(void **state)
     assert_int_equal(fdt32_to_cpu(cells[0]), EDGE);
 }
 
+/* Who has a source keeps it, and a host source that there is not is nobody's. */
+static void test_claims_refused(void **state)
+{
+    const struct irqchip none = {0};
+
+    (void)state;
+    assert_int_equal(virq_claim(chip, LEVEL, IRQ_LEVEL_HIGH), ERR_EXISTS);
+    assert_int_equal(virq_claim(chip, HOST, IRQ_LEVEL_HIGH), ERR_EXISTS);
+    assert_int_equal(virq_claim_host(chip, LEVEL, 22, IRQ_LEVEL_HIGH), ERR_EXISTS);
+    assert_int_equal(virq_claim_host(chip, 0, 22, IRQ_LEVEL_HIGH), ERR_RANGE);
+    assert_int_equal(virq_claim_host(chip, SOURCES + 1, 22, IRQ_LEVEL_HIGH), ERR_RANGE);
+    assert_int_equal(virq_claim_host(chip, NOBODY, 0, IRQ_LEVEL_HIGH), ERR_RANGE);
+    assert_int_equal(virq_claim_host(chip, NOBODY, FAKE_HOST_SOURCES, IRQ_LEVEL_HIGH), ERR_RANGE);
+    machine.irqchip = none;
+    assert_int_equal(virq_claim_host(chip, NOBODY, 22, IRQ_LEVEL_HIGH), ERR_NOT_SUPPORTED);
+    fake_irqchip_install(false);
+    assert_false(virq_claimed(chip, NOBODY));
+    assert_int_equal(virq_claim_host(chip, NOBODY, FAKE_HOST_SOURCES - 1, IRQ_EDGE_RISING), ERR_OK);
+}
+
+/* An edge of the host is an edge of the VM: it is pending once, and the line does not stay up. */
+static void test_host_edge(void **state)
+{
+    struct host_irq *irq;
+
+    (void)state;
+    assert_int_equal(virq_claim_host(chip, NOBODY, 22, IRQ_EDGE_RISING), ERR_OK);
+    chip->ops->reset(chip);
+    arm(0, NOBODY, 1);
+    irq = fake_host[22].irq;
+    assert_non_null(irq);
+    irq->handler(irq);
+    assert_true(pending(NOBODY));
+    assert_int_equal(rd(CLAIM(0)), NOBODY);
+    wr(CLAIM(0), NOBODY);
+    assert_false(pending(NOBODY));
+    assert_int_equal(rd(CLAIM(0)), 0);
+}
+
+/* What is no register of this VM's chip holds nothing and takes nothing. */
+static void test_no_register(void **state)
+{
+    struct virqchip *small;
+    gpa_t at = gpa(VDEV_PLIC_BASE + LEVEL * 4 + 2);
+
+    (void)state;
+    assert_int_equal(mmio_bus_write(&vm->bus, vm->vcpus[0], at, 4, 0xffffffff), ERR_FAULT);
+    assert_int_equal(rd(LEVEL * 4), 0);
+    wr(NOBODY * 4, 7);
+    assert_int_equal(rd(NOBODY * 4), 0);
+    wr(ENABLE(VCPUS), UINT32_MAX);
+    assert_int_equal(rd(ENABLE(VCPUS)), 0);
+
+    vm = fake_vm_add("small", 1, 0, 0, 0);
+    assert_int_equal(mmio_bus_init(&vm->bus, 2), ERR_OK);
+    small = vplic_create(vm, 31);
+    assert_non_null(small);
+    assert_int_equal(virq_claim(small, 31, IRQ_EDGE_RISING), ERR_OK);
+    small->ops->reset(small);
+    wr(ENABLE(0), UINT32_MAX);
+    assert_int_equal(rd(ENABLE(0)), 1u << 31);
+    for (uint32_t word = 1; word < 32; word++) {
+        wr(ENABLE(0) + word * 4, UINT32_MAX);
+        assert_int_equal(rd(ENABLE(0) + word * 4), 0);
+        assert_int_equal(rd(PENDING + word * 4), 0);
+    }
+    wr(32 * 4, 7);
+    assert_int_equal(rd(32 * 4), 0);
+    wr(CLAIM(0), 32);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_widths),     T(test_registers),  T(test_level), T(test_edge),  T(test_kick),
-        T(test_completion), T(test_priorities), T(test_host),  T(test_reset), T(test_fdt),
+        T(test_widths),      T(test_registers),  T(test_level),          T(test_edge),
+        T(test_kick),        T(test_completion), T(test_priorities),     T(test_host),
+        T(test_reset),       T(test_fdt),        T(test_claims_refused), T(test_host_edge),
+        T(test_no_register),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -393,16 +393,181 @@ static void test_fdt(void **state)
     assert_int_equal(uart->ops->fdt_node(uart, fdt), ERR_RANGE);
 }
 
+/* Each cause interrupts if it is enabled, and not otherwise; the highest of those is shown. */
+static void test_causes_are_gated(void **state)
+{
+    (void)state;
+    wr(2, 0x01 | 0x40);        /* FIFO, trigger at 4 */
+    type("0123456789abcdefX"); /* 16 fit, one waits in the console */
+    assert_int_equal(rd(2) & 0x0f, 0x01);
+    assert_false(line);
+    wr(1, 0x08 | 0x04 | 0x02);
+    (void)rd(2); /* takes THRE */
+    assert_int_equal(rd(2) & 0x0f, 0x01);
+    assert_false(line);
+    wr(1, 0x01);
+    assert_int_equal(rd(2) & 0x0f, 0x04);
+    assert_true(line);
+    wr(1, 0);
+    assert_false(line);
+
+    /* An overrun, in loop back where the guest itself is the other end. */
+    wr(4, 0x10);
+    wr(2, 0x01 | 0x02);
+    for (uint32_t i = 0; i < 17; i++) {
+        wr(0, 'a' + i);
+    }
+    assert_false(line);
+    wr(1, 0x01 | 0x04);
+    assert_int_equal(rd(2) & 0x0f, 0x06);
+    assert_int_equal(rd(5) & 0x03, 0x03);
+    assert_int_equal(rd(2) & 0x0f, 0x04); /* reading LSR took it */
+}
+
+/* A restart leaves no residue: a UART in the middle of everything is a new one. */
+static void test_reset_in_use(void **state)
+{
+    (void)state;
+    wr(3, 0x80);
+    wr(0, 0x12);
+    wr(1, 0x34);
+    wr(3, 0);
+    wr(2, 0x01 | 0xc0);
+    type("abc");
+    (void)rd(0);
+    wr(4, 0x10 | 0x0f); /* loop back: changes of the modem's lines, too */
+    wr(0, 'x');
+    for (uint32_t i = 0; i < 20; i++) {
+        wr(0, 'y');
+    }
+    wr(1, 0x0f);
+    assert_true(line);
+    uart->ops->reset(uart);
+    assert_false(line);
+    assert_int_equal(rd(2), 0x01);
+    assert_int_equal(rd(4), 0);
+    assert_int_equal(rd(5), 0x60); /* no byte, no overrun */
+    assert_int_equal(rd(6), 0xb0); /* nothing has changed */
+    wr(1, 0x08 | 0x04 | 0x01);
+    assert_false(line);
+    wr(1, 0x02);
+    assert_true(line); /* tells at once that it is empty, as ever */
+    wr(1, 0);
+    wr(3, 0x80);
+    assert_int_equal(rd(0), 0);
+    assert_int_equal(rd(1), 0);
+    wr(3, 0);
+    wr(1, 0x01);
+    type("q");
+    assert_true(line);
+    assert_int_equal(rd(0), 'q');
+    assert_false(line);
+}
+
+/* Whatever room there is for the FDT: all of the node, or an error. */
+static void test_fdt_whole_or_error(void **state)
+{
+    static char whole[1024], tried[1024];
+    bool fitted = false;
+
+    (void)state;
+    for (int size = (int)sizeof(whole); size > 80; size -= 4) {
+        char *fdt = fitted ? tried : whole;
+
+        if (fdt_create(fdt, size) != 0 || fdt_finish_reservemap(fdt) != 0 ||
+            fdt_begin_node(fdt, "") != 0) {
+            break;
+        }
+        if (uart->ops->fdt_node(uart, fdt) != ERR_OK || fdt_end_node(fdt) != 0 ||
+            fdt_finish(fdt) != 0) {
+            continue;
+        }
+        if (fitted) {
+            assert_int_equal(fdt_totalsize(tried), fdt_totalsize(whole));
+            assert_memory_equal(tried, whole, fdt_totalsize(whole));
+        }
+        fitted = true;
+    }
+    assert_true(fitted);
+    assert_int_equal(fdt32_ld(fdt_getprop(whole, fdt_path_offset(whole, "/serial@10000000"),
+                                          "current-speed", NULL)),
+                     115200);
+    assert_non_null(fdt_getprop(whole, fdt_path_offset(whole, "/serial@10000000"), "reg", NULL));
+}
+
+/* A line that was up at the reset rises again in the next life. */
+static void test_line_after_reset(void **state)
+{
+    (void)state;
+    wr(1, 0x02);
+    assert_true(line);
+    uart->ops->reset(uart);
+    assert_false(line);
+    wr(1, 0x02);
+    assert_true(line);
+}
+
+/* Changes of the modem's lines end with the reset. */
+static void test_modem_after_reset(void **state)
+{
+    (void)state;
+    wr(4, 0x10); /* loop back: all of them fall */
+    uart->ops->reset(uart);
+    assert_int_equal(rd(6), 0xb0);
+}
+
+/* "Empty" is told when THRE is switched on, and not again while it stays on. */
+static void test_empty_is_told_once(void **state)
+{
+    (void)state;
+    wr(1, 0x02);
+    assert_int_equal(rd(2), 0x02);
+    assert_false(line);
+    wr(1, 0x02);
+    assert_false(line);
+    wr(1, 0x03);
+    assert_false(line);
+    wr(1, 0x01);
+    wr(1, 0x03);
+    assert_true(line);
+}
+
+/* A FIFO that was cleared takes at once what the console still holds. */
+static void test_clear_refills(void **state)
+{
+    (void)state;
+    wr(2, 0x01);
+    type("0123456789abcdefXY");
+    wr(2, 0x01 | 0x02);
+    assert_int_equal(rd(5) & 0x01, 0x01);
+    assert_int_equal(rd(0), 'X');
+    assert_int_equal(rd(0), 'Y');
+    assert_int_equal(rd(5) & 0x01, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_create_errors),     T(test_widths),
-        T(test_reset_values),      T(test_autoconfig),
-        T(test_divisor),           T(test_transmit),
-        T(test_receive),           T(test_receive_without_fifo),
-        T(test_fifo_clear),        T(test_loop),
-        T(test_line_changes_only), T(test_fdt),
+        T(test_create_errors),
+        T(test_widths),
+        T(test_reset_values),
+        T(test_autoconfig),
+        T(test_divisor),
+        T(test_transmit),
+        T(test_receive),
+        T(test_receive_without_fifo),
+        T(test_fifo_clear),
+        T(test_loop),
+        T(test_line_changes_only),
+        T(test_fdt),
+        T(test_causes_are_gated),
+        T(test_reset_in_use),
+        T(test_fdt_whole_or_error),
+        T(test_line_after_reset),
+        T(test_modem_after_reset),
+        T(test_empty_is_told_once),
+        T(test_clear_refills),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
