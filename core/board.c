@@ -64,7 +64,7 @@ static void resolve_irqs(const struct board *b, struct board_device *d)
 
     d->irq_count = 0;
     d->irqs[0] = (struct board_irq){0};
-    while (cell < end && d->irq_count < BOARD_DEVICE_IRQS) {
+    while (cell < end) {
         if (extended) {
             uint32_t before = parent;
 
@@ -72,6 +72,10 @@ static void resolve_irqs(const struct board *b, struct board_device *d)
             cells = parent == before && cells != 0 ? cells : irq_cells(b, parent, &is_cpu);
         }
         if (cells == 0 || cells > (size_t)(end - cell)) {
+            return;
+        }
+        if (!is_cpu && d->irq_count == BOARD_DEVICE_IRQS) {
+            d->more = true;
             return;
         }
         if (!is_cpu) {

@@ -45,6 +45,7 @@ struct board_device {
     uint32_t phandle;
     uint32_t interrupt_cells; /* of an interrupt controller; 0: it is none */
     uint32_t reg_count, irq_count;
+    bool more; /* it has more of either than is kept here */
     struct board_reg regs[BOARD_DEVICE_REGS];
     struct board_irq
         irqs[BOARD_DEVICE_IRQS]; /* interrupts or interrupts-extended (not cpu intcs) */

@@ -206,6 +206,7 @@ static void take_device(struct walk *w, uint32_t interrupt_parent)
     if (d->reg_count == 0) {
         return;
     }
+    d->more = reg_at(w, d->reg_count, &(struct board_reg){0});
     w->board->device_count++;
     d->path_tail = w->name;
     d->node = w->node;

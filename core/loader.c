@@ -63,7 +63,8 @@ static size_t fdt_room(const struct vm_config *c)
 {
     size_t ends = machine.manifest.channel_count + machine.manifest.shmem_count;
 
-    return FDT_BASE_BYTES + c->vcpu_count * FDT_VCPU_BYTES +
+    return FDT_BASE_BYTES + (c->bootargs != NULL ? strlen(c->bootargs) : 0) +
+           c->vcpu_count * FDT_VCPU_BYTES +
            (c->vdev_count + c->passthrough_count + ends) * FDT_DEVICE_BYTES;
 }
 

@@ -152,6 +152,13 @@ static void check_passthrough(struct manifest_reader *r, uint32_t vm,
                        p->path);
         return;
     }
+    if (dev->more) {
+        manifest_fault(
+            r, p->node, "host-path",
+            "%s has more than %u ranges of registers or %u interrupts: Curia cannot pass "
+            "it on",
+            p->path, BOARD_DEVICE_REGS, BOARD_DEVICE_IRQS);
+    }
     if (p->dma == DMA_NONE && is_bus_master(r->board, dev)) {
         manifest_fault(r, p->node, "dma",
                        "is \"none\", but %s accesses memory by itself, and there is no IOMMU "

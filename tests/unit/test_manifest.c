@@ -618,6 +618,37 @@ static void neighbours_on_a_page(void **state)
     }
 }
 
+/* The RTC has so many ranges of registers, or interrupts. */
+static int multiply(void *fdt, const void *arg)
+{
+    const uint32_t *count = arg;
+    int node = fdt_path_offset(fdt, "/soc/rtc@101000");
+    fdt64_t regs[16];
+    fdt32_t irqs[16];
+
+    for (uint32_t i = 0; i < 8; i++) {
+        regs[2 * i] = cpu_to_fdt64(0x50000000 + i * 0x1000);
+        regs[2 * i + 1] = cpu_to_fdt64(0x1000);
+    }
+    for (uint32_t i = 0; i < 16; i++) {
+        irqs[i] = cpu_to_fdt32(60 + i);
+    }
+    return fdt_setprop(fdt, node, "reg", regs, (int)(count[0] * 16)) != 0
+               ? -1
+               : fdt_setprop(fdt, node, "interrupts", irqs, (int)(count[1] * 4));
+}
+
+/* What would be passed on in part is refused. */
+static void more_than_is_kept(void **state)
+{
+    static const uint32_t whole[] = {4, 8}, regs[] = {5, 1}, irqs[] = {1, 9};
+
+    (void)state;
+    assert_int_equal(with_rtc(multiply, whole)->count, 0);
+    assert_int_equal(with_rtc(multiply, regs)->count, 1);
+    assert_non_null(strstr(with_rtc(multiply, irqs)->lines[0], "has more than 4 ranges"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -625,9 +656,8 @@ int main(void)
         cmocka_unit_test(any_alignment_will_do),     cmocka_unit_test(each_mistake_is_told),
         cmocka_unit_test(all_mistakes_come_at_once), cmocka_unit_test(a_plic_machine_has_no_files),
         cmocka_unit_test(what_fits_is_placed),       cmocka_unit_test(too_many_vms),
-        cmocka_unit_test(what_is_no_blob),
-        cmocka_unit_test(marks_of_a_bus_master),
-        cmocka_unit_test(neighbours_on_a_page),
+        cmocka_unit_test(what_is_no_blob),           cmocka_unit_test(marks_of_a_bus_master),
+        cmocka_unit_test(neighbours_on_a_page),      cmocka_unit_test(more_than_is_kept),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
