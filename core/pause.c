@@ -25,13 +25,17 @@ bool lifecycle_unpause(struct vm *vm)
     return paused;
 }
 
+/*
+ * The coordinator hears of it first: told afterwards, it would take a pause that came in between
+ * for the one that is over, and leave that VM out of its next transition.
+ */
 enum err lifecycle_resume(struct vm *vm)
 {
-    if (!lifecycle_unpause(vm)) {
+    if (vm_state(vm) != VM_PAUSED) {
         return ERR_STATE;
     }
     power_ctl_vm_resumed(vm);
-    return ERR_OK;
+    return lifecycle_unpause(vm) ? ERR_OK : ERR_STATE;
 }
 
 /*

@@ -73,8 +73,11 @@ enum err watchdog_beat(struct vm *vm, uint64_t us, uint64_t *granted_us)
     *granted_us = us < limit ? us : limit;
 
     spin_lock(&vm->lock);
-    if (vm->state == VM_RUNNING && !vm->watchdog.over) {
+    if (!vm->watchdog.over) {
         set(vm, *granted_us);
+        if (vm->state == VM_PAUSED) { /* since it called */
+            watchdog_hold(vm);
+        }
     }
     spin_unlock(&vm->lock);
     return ERR_OK;

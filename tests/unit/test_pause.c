@@ -3,7 +3,7 @@
  *       core/timer.c core/power_ctl.c core/power_commit.c core/power.c core/power_steps.c
  *       core/power_graph.c core/audit.c core/vm_names.c
  *       tests/unit/life_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
-/* A VM is held and let go; and what becomes of one that gives no heartbeat. */
+/* VMs that are paused, and VMs that are watched, and what comes in between. */
 #include "core/watchdog.h"
 #include "tests/unit/life_env.h"
 
@@ -148,6 +148,34 @@ static void test_pause_meets_transition(void **state)
     pause_it(life.vm[2]);
 }
 
+/* While it is being resumed, its lock held. */
+static void transition_begins(struct hart *hart)
+{
+    uint32_t txn;
+
+    (void)hart;
+    fake.on_kick = NULL;
+    assert_int_equal(power_ctl_request(NULL, POWER_OFF, 0, false, &txn), ERR_OK);
+}
+
+/*
+ * The coordinator does not hear of a resume when it is over: that could be after the next pause,
+ * which it would then not know of. So a transition that begins here resumes nobody any more (it
+ * would want the VM's lock).
+ */
+static void test_resume_is_told_first(void **state)
+{
+    (void)state;
+    life_up(2);
+    assert_int_equal(power_ctl_listen(life.vm[2], true), ERR_OK);
+    pause_it(life.vm[2]);
+    fake.on_kick = transition_begins;
+    assert_int_equal(lifecycle_resume(life.vm[2]), ERR_OK);
+    assert_null(fake.on_kick);
+    assert_int_equal(vm_state(life.vm[2]), VM_RUNNING);
+    assert_int_equal(power_ctl_next_event(life.vm[2]).type, POWER_NOTICE_PREPARE);
+}
+
 /* ---- watchdog -------------------------------------------------------------------------------- */
 
 static void beat(struct vm *vm, uint64_t us, uint64_t granted)
@@ -219,6 +247,36 @@ static void test_watchdog_rests_in_a_pause(void **state)
     assert_int_equal(vm->stop_reason, STOP_WATCHDOG);
 }
 
+/* One that was on its way when the pause came counts, a first and a last one too. */
+static void test_watchdog_hears_in_a_pause(void **state)
+{
+    struct vm *vm = life.vm[1];
+
+    (void)state;
+    life_up(1);
+    pause_it(vm);
+    beat(vm, 5000, 5000);
+    life_pass_us(100000);
+    resume_it(vm);
+    life_pass_us(4900);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    pause_it(vm);
+    beat(vm, 5000, 5000);
+    resume_it(vm);
+    life_pass_us(4900);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    pause_it(vm);
+    beat(vm, 0, 0);
+    resume_it(vm);
+    life_pass_us(100000);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    pause_it(vm);
+    beat(vm, 5000, 5000);
+    resume_it(vm);
+    life_pass_us(5100);
+    assert_int_equal(vm->stop_reason, STOP_WATCHDOG);
+}
+
 /* Told to stop, it has the time for that, with heartbeats or without. */
 static void test_watchdog_is_over_at_stop(void **state)
 {
@@ -246,14 +304,16 @@ static void test_watchdog_is_over_at_stop(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_pause, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pause_meets_hart_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pause_meets_suspend, setup, teardown),
         cmocka_unit_test_setup_teardown(test_paused_vm_stops, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pause_meets_transition, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resume_is_told_first, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watchdog, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watchdog_rests_in_a_pause, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watchdog_hears_in_a_pause, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watchdog_is_over_at_stop, setup, teardown),
     };
 
