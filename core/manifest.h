@@ -91,7 +91,7 @@ struct vm_config {
     uint32_t restart_budget;     /* restarts after crashes ... */
     uint64_t restart_window_us;  /* ... within this time; then off */
     uint64_t restart_backoff_us; /* before the first; doubles */
-    uint64_t watchdog_us;        /* from its start to the first heartbeat; 0: none wanted */
+    uint64_t watchdog_us;        /* from its start or a heartbeat to the next; 0: any */
     uint32_t privileges;         /* PRIV_* */
     bool autostart;
     int node; /* for messages */

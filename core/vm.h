@@ -82,7 +82,7 @@ struct vm {
     struct timer timer GUARDED_BY(lock);          /* graceful stop; restart back-off */
     struct watchdog watchdog GUARDED_BY(lock);
 
-    _Atomic uint32_t live_vcpus; /* those not STOPPED; the last to leave runs vm_stopped() */
+    _Atomic uint32_t live_vcpus; /* and a load under way: core/lifecycle.c */
     _Atomic uint32_t state_seen; /* a copy of state for unlocked readers */
 };
 
