@@ -181,11 +181,23 @@ static bool settled(u32 txn)
     return READ_ONCE(power.stop_seen) || (aborted != 0 && (s32)(aborted - txn) >= 0);
 }
 
+/*
+ * User space, which has given the heartbeats, may be gone; the kernel waits and lives. Where the
+ * manifest wants this VM watched, Curia makes of any time the longest that it grants.
+ */
+static void give_heartbeat(void)
+{
+    if (curia_vmm(CURIA_VMM_HEARTBEAT, 0, 0, 0, 0).error != SBI_SUCCESS) {
+        curia_vmm(CURIA_VMM_HEARTBEAT, ULONG_MAX, 0, 0, 0);
+    }
+}
+
 static void wait_for_stop(u32 txn)
 {
     unsigned long deadline = jiffies + (unsigned long)READ_ONCE(stop_wait_s) * HZ;
 
     while (!settled(txn) && time_before(jiffies, deadline)) {
+        give_heartbeat();
         wait_event_timeout(power.wait, settled(txn), LOOK_EVERY);
         take_events();
     }
