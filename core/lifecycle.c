@@ -200,6 +200,7 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
 {
     enum err e = ERR_STATE;
     bool first = false;
+    bool before = false;
 
     (void)!lifecycle_resume(vm); /* a paused one would not hear */
 
@@ -207,6 +208,7 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
     spin_lock(&vm->lock);
     if (vm->state == VM_RUNNING) {
         first = !vm->stop_asked;
+        before = vm->asked_restart;
         vm->stop_asked = true;
         vm->asked_restart = restart;
         timer_arm(&vm->timer, home_hart(vm), arch_now() + us_to_ticks(vm->config->power.stop_us),
@@ -226,6 +228,8 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
         } else if (first) {
             vm->stop_asked = false;
             timer_cancel(&vm->timer);
+        } else {
+            vm->asked_restart = before;
         }
     }
     spin_unlock(&vm->lock);

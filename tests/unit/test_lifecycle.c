@@ -620,12 +620,13 @@ static void test_graceful_refused_keeps_an_earlier_one(void **state)
     (void)state;
     life_up(2);
     assert_int_equal(power_ctl_listen(vm, true), ERR_OK);
-    assert_int_equal(lifecycle_stop_graceful(vm, false), ERR_OK);
+    assert_int_equal(lifecycle_stop_graceful(vm, true), ERR_OK);
     assert_int_equal(power_ctl_listen(vm, false), ERR_OK);
     assert_int_equal(lifecycle_stop_graceful(vm, false), ERR_NOT_SUPPORTED);
     life_pass_us(21000);
-    assert_int_equal(vm_state(vm), VM_OFF);
     assert_int_equal(vm->stop_reason, STOP_FORCED);
+    assert_int_equal(vm_state(vm), VM_RUNNING); /* again, as it was asked to be */
+    assert_int_equal(vm->generation, 2);
 }
 
 /* A time-out that had fired already when the VM was asked anew is not for the new asking. */
