@@ -6,7 +6,7 @@
 PROBE_INITRD := build/test/initrd.cpio
 
 .PHONY: test-qemu soak
-TEST_NEEDS += build/curia.bin build/guests/selftest.bin $(MANIFEST_TOOL) $(DEMO_BUNDLE) $(PROBE_INITRD)
+TEST_NEEDS += build/curia.bin build/guests/selftest.bin build/guests/bench.bin $(MANIFEST_TOOL) $(DEMO_BUNDLE) $(PROBE_INITRD)
 
 SOAK_SECONDS ?= 600
 
