@@ -57,9 +57,9 @@ def test_sixty_four_harts(irqchip):
 
 
 def lost_by_firmware(m):
-    """OpenSBI 1.5 leaves a hart in its own start-up code for ever if that hart comes late to the lottery of
-    those that may boot (its issue 354), natively too. Curia has to tell; that it is so is seen in the hart's
-    own pc."""
+    """Where no hart is preferred for the boot, OpenSBI 1.5 on QEMU may keep one for ever: in the lottery for it
+    (its issue 354), natively too, or asleep in its HSM though told to start. Curia has to say so; whose it is,
+    is seen in the hart's own pc."""
     line = m.expect(r"^neighbour: ready|cannot start: hart (\d+) was started but does not come up",
                     seconds=READY_SECONDS)
     if line.match[1] is None:
