@@ -17,6 +17,7 @@
 
 /* The region: zero at boot, written by the receiver. */
 struct steps {
+    _Atomic uint32_t open;    /* 1: the receiver's mailbox is */
     _Atomic uint32_t waiting; /* the so manieth arrival is awaited */
     _Atomic uint32_t received;
 };
@@ -27,7 +28,14 @@ static struct steps *steps;
 static uint32_t arrivals;
 static char message[MESSAGE_BYTES];
 
-static bool open_channel(irq_fn on_mail)
+static void until(_Atomic uint32_t *word, uint32_t value)
+{
+    while (atomic_load(word) != value) {
+    }
+}
+
+/* The receiver's end comes up first: the sender's coming up is then an event at the receiver. */
+static bool open_channel(irq_fn on_mail, bool receives)
 {
     const struct board_channel *channel = board_channel("bench");
 
@@ -35,17 +43,17 @@ static bool open_channel(irq_fn on_mail)
         return false;
     }
     steps = (struct steps *)(uintptr_t)board.regions[0].range.start;
+    if (!receives) {
+        until(&steps->open, 1);
+    }
     if (!irq_attach(channel->irq, hart_self()->index, on_mail, NULL) ||
         mailbox_open(&mailbox, channel, &memory) != SBI_SUCCESS) {
         guest_panic("bench: the channel cannot be opened\n");
     }
-    return true;
-}
-
-static void until(_Atomic uint32_t *word, uint32_t value)
-{
-    while (atomic_load(word) != value) {
+    if (receives) {
+        atomic_store(&steps->open, 1);
     }
+    return true;
 }
 
 /* ---- the sender ------------------------------------------------------------------------------ */
@@ -83,7 +91,7 @@ void bench_channel(void)
 {
     uint32_t count = 0;
 
-    if (!open_channel(on_nothing)) {
+    if (!open_channel(on_nothing, false)) {
         return;
     }
     while ((mailbox_peer_state(&mailbox) & CURIA_PEER_UP) == 0) {
@@ -139,10 +147,10 @@ void peer_run(void)
     uint32_t count = 0;
 
     handler = on_message;
-    if (!open_channel(on_mail)) {
+    if (!open_channel(on_mail, true)) {
         guest_panic("bench: a peer without a channel\n");
     }
-    /* That the sender's end has come up is an event too, and no part of a row. */
+    /* That the sender's end has come up is no part of a row. */
     while ((mailbox_peer_state(&mailbox) & CURIA_PEER_UP) == 0) {
     }
     wait_for_irq();
