@@ -137,7 +137,7 @@ GEN_HEADERS := $(GEN)/version.h $(GEN)/asm_offsets.h
 # gains nothing by -O2, but would lose by calls for its prologues or by hiding within its callers.
 CURIA_HOT := $(addprefix arch/riscv/,trap.c exit_mmio.c insn.c insn_sys.c inject.c copy.c window.c \
                imsic.c tlb.c vcpu.c hart.c) \
-             $(addprefix core/,sched.c vcpu.c virq.c hart.c mmio_bus.c memmap.c ipc.c) \
+             $(addprefix core/,sched.c vcpu.c virq.c hart.c mmio_bus.c memmap.c) \
              $(addprefix sbi/,sbi.c ext_ipc.c ext_ipi.c ext_rfence.c ext_time.c hartmask.c) \
              drivers/virtual/vaplic.c drivers/virtual/vplic.c drivers/plic.c
 CURIA_WARM := core/timer.c core/bundle.c drivers/aplic.c
