@@ -86,9 +86,9 @@ struct exec exec_one(uint32_t insn, uint64_t a0, uint64_t a1)
     return e;
 }
 
-struct exec exec_jump(uint64_t pc)
+struct exec exec_at(uint64_t pc, uint64_t a0, uint64_t a1)
 {
-    struct exec e = {.pc = pc};
+    struct exec e = {.pc = pc, .a0 = a0, .a1 = a1};
 
     catch_in(&e, call);
     return e;

@@ -45,7 +45,7 @@ static bool in(uint64_t at, struct board_range range)
     return range.size != 0 && at >= range.start && at - range.start < range.size;
 }
 
-static bool is_own(uint64_t at)
+bool hostile_is_own(uint64_t at)
 {
     bool own = in(at, board.uart) || in(at, board.aplic) || in(at, board.plic);
 
@@ -78,14 +78,14 @@ static void try_address(struct hostile_counts *c, uint64_t at)
 {
     struct exec e;
 
-    if (is_own(at)) {
+    if (hostile_is_own(at)) {
         return;
     }
     e = exec_one(INSN_LD, at, 0);
     count(c, &e, at, "load");
     e = exec_one(INSN_SD, at, 0x6861636b6861636bull);
     count(c, &e, at, "store");
-    e = exec_jump(at);
+    e = exec_at(at, 0, 0);
     count(c, &e, at, "jump");
 }
 
@@ -114,7 +114,7 @@ static void scan_translated(struct hostile_counts *c)
 {
     paging_on();
     for (uint64_t pa = 0; pa < 0x100000000ull; pa += 0x800000) {
-        if (is_own(pa)) {
+        if (hostile_is_own(pa)) {
             continue;
         }
 
@@ -212,6 +212,7 @@ static void print(const char *what, const struct hostile_counts *c)
 void role_hostile(void)
 {
     struct hostile_counts memory = {0}, csrs = {0}, devices = {0}, words = {0}, calls = {0};
+    struct hostile_counts races = {0};
     uint64_t leaked;
 
     csr_write(CSR_SIE, 0);
@@ -227,7 +228,10 @@ void role_hostile(void)
     print("words", &words);
     hostile_calls(board_arg_number("calls", 20000), &calls);
     print("calls", &calls);
-    leaked = memory.leaked + csrs.leaked + devices.leaked + words.leaked + calls.leaked;
+    hostile_races(board_arg_number("races", 1500), &races);
+    print("races", &races);
+    leaked =
+        memory.leaked + csrs.leaked + devices.leaked + words.leaked + calls.leaked + races.leaked;
     con_printf("hostile done, %lu leaks\n", (unsigned long)leaked);
     pause_us(board_arg_number("linger-ms", 3000) * 1000); /* others shall live on beside it */
     sbi_system_reset(SBI_SRST_TYPE_SHUTDOWN, SBI_SRST_REASON_NONE);

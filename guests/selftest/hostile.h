@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The hostile guest's parts: hostile.c (memory, CSRs, devices), hostile_words.c, hostile_calls.c.
+/*
+ * The hostile guest's parts: hostile.c (memory, CSRs, devices), hostile_words.c, hostile_calls.c,
+ * hostile_races.c.
  */
 #ifndef GUESTS_SELFTEST_HOSTILE_H
 #define GUESTS_SELFTEST_HOSTILE_H
@@ -9,6 +11,9 @@
 
 /* Pseudo-random, from the bootarg seed. Never 0. */
 uint64_t hostile_random(void);
+
+/* Is there something of the guest's own at this physical address? */
+bool hostile_is_own(uint64_t at);
 
 /* What the attempts came to. */
 struct hostile_counts {
@@ -20,5 +25,8 @@ void hostile_words(uint64_t n, struct hostile_counts *counts);
 
 /* n SBI calls with any arguments; leaked counts calls that should have been refused. */
 void hostile_calls(uint64_t n, struct hostile_counts *counts);
+
+/* n rounds of accesses and calls whose tables, code and buffers the second hart changes meanwhile. */
+void hostile_races(uint64_t n, struct hostile_counts *counts);
 
 #endif

@@ -33,9 +33,11 @@ static void mend(uint64_t at, uint64_t bytes)
     }
 }
 
+/* The timer may have come already: nothing but this run may take it, or a wfi would last for ever. */
 static void run(void *unused)
 {
     (void)unused;
+    irqs_on();
     exec_word(middle + 0x800, middle);
 }
 
@@ -82,7 +84,6 @@ static void run_word(uint32_t word, struct hostile_counts *counts)
     csr_set(CSR_SSTATUS, SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_FS);
     timer_set(time_now() + ticks_of_us(PATIENCE_US));
     csr_write(CSR_SIE, 1u << IRQ_S_TIMER);
-    irqs_on();
 
     bool trapped = trap_catch(&trap, true, run, NULL);
 

@@ -26,7 +26,7 @@ static void probe(uint64_t at, const char *name)
     struct exec a = exec_one(CODE_AMO, at, 1);
     struct exec r = exec_one(CODE_LR, at, 0);
     struct exec c = exec_one(CODE_CLD, at, 0);
-    struct exec x = exec_jump(at);
+    struct exec x = exec_at(at, 0, 0);
     bool ok = tap_ok(
         is_fault(&l, EXC_LOAD_ACCESS, l.pc, at) && is_fault(&b, EXC_LOAD_ACCESS, b.pc, at + 1) &&
             is_fault(&s, EXC_STORE_ACCESS, s.pc, at) && is_fault(&a, EXC_STORE_ACCESS, a.pc, at) &&

@@ -163,7 +163,7 @@ static void test_refused(void)
     expect_fault(INSN_AMOADD_W, at, EXC_STORE_ACCESS, "amoadd.w");
     expect_fault(INSN_AMOSWAP_D, at, EXC_STORE_ACCESS, "amoswap.d");
     expect_fault(INSN_AMOOR_W, at, EXC_STORE_ACCESS, "amoor.w");
-    e = exec_jump(at);
+    e = exec_at(at, 0, 0);
     (void)tap_ok(e.trapped && e.trap.scause == EXC_INSN_ACCESS && e.trap.stval == at &&
                      e.trap.sepc == at,
                  "running a device: access fault");

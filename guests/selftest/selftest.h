@@ -86,8 +86,8 @@ void exec_user(struct exec *e);
 /* One instruction with these registers. */
 struct exec exec_one(uint32_t insn, uint64_t a0, uint64_t a1);
 
-/* Jumps to pc, where there may be nothing. */
-struct exec exec_jump(uint64_t pc);
+/* Calls what is at pc, which may be nothing, with these registers. */
+struct exec exec_at(uint64_t pc, uint64_t a0, uint64_t a1);
 
 /* Instructions of exec_one(): rd is a0, the address a0, the value a1. */
 #define INSN_LB         0x00050503u

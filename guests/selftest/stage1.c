@@ -40,7 +40,7 @@ static void expect_store(uint64_t va, uint64_t cause, const char *name)
 
 static void expect_jump(uint64_t va, uint64_t cause, const char *name)
 {
-    expect(exec_jump(va), cause, va, va, name);
+    expect(exec_at(va, 0, 0), cause, va, va, name);
 }
 
 static void test_page_faults(void)
@@ -122,7 +122,8 @@ static __attribute__((noinline)) void test_straddling(void)
     paging_set(7, (uint64_t)(uintptr_t)code, RWX);
     paging_set(8, NOWHERE, RWX);
     fence_local();
-    expect(exec_jump(pc), EXC_INSN_ACCESS, pc, PAGING_VA(8), "jump, its second half is nowhere");
+    expect(exec_at(pc, 0, 0), EXC_INSN_ACCESS, pc, PAGING_VA(8),
+           "jump, its second half is nowhere");
 
     struct exec l = exec_one(INSN_LD, at, 0);
     struct exec s = exec_one(INSN_SD, at, 0);
@@ -133,7 +134,8 @@ static __attribute__((noinline)) void test_straddling(void)
     }
     paging_set(8, 0, 0);
     fence_local();
-    expect(exec_jump(pc), EXC_INSN_PAGE, pc, PAGING_VA(8), "jump, its second half is not valid");
+    expect(exec_at(pc, 0, 0), EXC_INSN_PAGE, pc, PAGING_VA(8),
+           "jump, its second half is not valid");
 }
 
 void test_stage1(void)

@@ -96,7 +96,7 @@ static void test_illegal(void)
     /* A 16-bit instruction of zeroes; exec's code ends at a 0, so it stands in a page of its own.
      */
     static _Alignas(4096) const uint16_t zeroes[2] = {0, 0};
-    struct exec e = exec_jump((uint64_t)(uintptr_t)zeroes);
+    struct exec e = exec_at((uint64_t)(uintptr_t)zeroes, 0, 0);
 
     expect(&e, EXC_ILLEGAL, 0, false, "illegal: zeroes");
     expect_illegal(0xffffffffu, "illegal: all ones");

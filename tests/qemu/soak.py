@@ -23,7 +23,7 @@ from small import PLATFORM, READY_SECONDS, SELFTEST
 
 HASH = "dd if=/dev/zero bs=64k count=16 2>/dev/null | sha256sum"
 ZEROES = "30e14955ebf1352266dc2ff8067e68104607e750abb9d3b36582b8af909fcb58"     # sha256 of 1 MiB of them
-PARTS = ("memory", "CSRs", "devices", "words", "calls")
+PARTS = ("memory", "CSRs", "devices", "words", "calls", "races")
 VMS = ("control", "adas", "hostile")
 
 

@@ -64,7 +64,7 @@ def test_hostile(irqchip, seed):
         done = m.expect(r"^hostile done, (\d+) leaks$", vm="hostile", seconds=2 * READY_SECONDS)
         assert done.match[1] == "0"
         assert observe(m, int(watched.pop())) == 2
-        for part in ("memory", "CSRs", "devices", "words", "calls"):
+        for part in ("memory", "CSRs", "devices", "words", "calls", "races"):
             tried = m.find(rf"^hostile: {part}: tried (\d+), trapped (\d+), leaked 0$", vm="hostile")
             assert tried and int(tried.match[2]) > 0
         mark = {vm: len([x for x in m.lines if x.vm == vm]) for vm in ("left", "right")}
