@@ -182,6 +182,8 @@ const char *audit_state_name(uint32_t state)
         [POWER_VM_KEYED] = "KEYED",
         [POWER_VM_FORCING] = "FORCING",
         [POWER_VM_FORCED] = "FORCED",
+        [POWER_VM_SUSPENDED] = "SUSPENDED",
+        [POWER_VM_RESUMING] = "RESUMING",
     };
     return state < sizeof(names) / sizeof(names[0]) && names[state] != NULL ? names[state] : "?";
 }

@@ -38,7 +38,7 @@ enum power_kind {
     POWER_OFF = 0,
     POWER_RESET_COLD = 1,
     POWER_RESET_WARM = 2,
-    POWER_SUSPEND = 3, /* answered ERR_NOT_SUPPORTED until SLEEP and RESUME are there */
+    POWER_SUSPEND = 3, /* no EMERGENCY is of this kind */
 };
 #define POWER_KIND_COUNT 4u
 
@@ -105,7 +105,9 @@ enum power_vm_state {
     POWER_VM_STOPPING,     /* STOP sent */
     POWER_VM_KEYED,        /* power key pressed: the last wait */
     POWER_VM_FORCING,      /* freeze ordered, not yet seen */
-    POWER_VM_FORCED,       /* frozen: counts as stopped */
+    POWER_VM_FORCED,       /* frozen: counts as stopped; in a SUSPEND it is thawed */
+    POWER_VM_SUSPENDED,    /* asleep: counts as stopped */
+    POWER_VM_RESUMING,     /* woken and told RESUME, ACK awaited */
 };
 
 enum power_event_type {
@@ -172,6 +174,7 @@ enum power_notice {
     POWER_NOTICE_PREPARE = 1, /* ACK by `at`, then READY, VETO or POSTPONE */
     POWER_NOTICE_STOP = 2,    /* go down; frozen at the latest when stop_us has passed */
     POWER_NOTICE_ABORT = 3,   /* this transition, and any with a smaller txn, is over: go on */
+    POWER_NOTICE_RESUME = 6,  /* a suspend is over, or called off after STOP: go on; ACK by `at` */
 };
 
 enum power_action_type {

@@ -283,6 +283,9 @@ static void on_notify(const struct power_action *a)
         check(v, w->p.phase == POWER_PREPARE && w->nodes[v].listener && w->vm[v].runs == RUNS);
         w->vm[v].got_prepare = false;
         break;
+    case POWER_NOTICE_RESUME:
+        check(v, false);
+        break;
     }
 }
 
@@ -359,6 +362,8 @@ static uint64_t waits_left_us(const struct power_node *n)
     case POWER_VM_UP:
     case POWER_VM_FORCING:
     case POWER_VM_FORCED:
+    case POWER_VM_SUSPENDED:
+    case POWER_VM_RESUMING:
         return 0;
     }
     return 0;
