@@ -40,11 +40,11 @@ const char *name_of_stop_reason(uint32_t reason)
 const char *name_of_power_state(uint32_t state)
 {
     static const char *const names[] = {
-        [0x00] = "RUN",     [0x01] = "PREPARE",      [0x02] = "STOP",     [0x03] = "COMMIT",
-        [0x04] = "SLEEP",   [0x05] = "RESUME",       [0x10] = "OFF",      [0x11] = "LOADING",
-        [0x12] = "UP",      [0x13] = "WAITING",      [0x14] = "NOTIFIED", [0x15] = "PREPARING",
-        [0x16] = "READY",   [0x17] = "UNRESPONSIVE", [0x18] = "STOPPING", [0x19] = "KEYED",
-        [0x1a] = "FORCING", [0x1b] = "FORCED",
+        [0x00] = "RUN",     [0x01] = "PREPARE",      [0x02] = "STOP",      [0x03] = "COMMIT",
+        [0x04] = "SLEEP",   [0x05] = "RESUME",       [0x10] = "OFF",       [0x11] = "LOADING",
+        [0x12] = "UP",      [0x13] = "WAITING",      [0x14] = "NOTIFIED",  [0x15] = "PREPARING",
+        [0x16] = "READY",   [0x17] = "UNRESPONSIVE", [0x18] = "STOPPING",  [0x19] = "KEYED",
+        [0x1a] = "FORCING", [0x1b] = "FORCED",       [0x1c] = "SUSPENDED", [0x1d] = "RESUMING",
     };
 
     return NAME(names, state);
