@@ -40,6 +40,7 @@ static void begin_load(struct vm *vm) REQUIRES(vm->lock)
     vm->restart_wanted = false;
     vm->restart_at = 0;
     vm->stop_asked = false;
+    vm->frozen = false;
     vm->generation++;
     atomic_store_explicit(&vm->live_vcpus, 1, memory_order_relaxed);
     vm_set_state(vm, VM_LOADING);
@@ -202,7 +203,7 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
     bool first = false;
     bool before = false;
 
-    (void)!lifecycle_resume(vm); /* a paused one would not hear */
+    (void)!lifecycle_resume(vm); /* one that is paused or asleep would not hear */
 
     /* Before the guest hears of it: it may obey at once. */
     spin_lock(&vm->lock);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VM's life: OFF -> LOADING -> RUNNING -> STOPPING -> OFF or CRASHED, and round again. Loading,
+ * A VM's life: OFF -> LOADING -> RUNNING -> STOPPING -> OFF or CRASHED, and round again; from RUNNING
+ * to PAUSED or SUSPENDED and back (core/pause.c). Loading,
  * zeroing and silencing run on the VM's own harts. Any hart may ask; the calls take the VM's lock.
  */
 #ifndef CORE_LIFECYCLE_H
@@ -27,11 +28,27 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart) MUST_CHECK;
  */
 enum err lifecycle_pause(struct vm *vm) MUST_CHECK;
 
-/* PAUSED -> RUNNING. ERR_STATE: it is not paused. */
+/*
+ * PAUSED or SUSPENDED -> RUNNING. ERR_STATE: it is neither, or a power transition keeps it where it
+ * is.
+ */
 enum err lifecycle_resume(struct vm *vm) MUST_CHECK;
 
-/* The same for the power coordinator, under the power lock. Was it paused? */
+/*
+ * RUNNING -> SUSPENDED, by SUSP of caller, on its own hart: it resumes at pc with opaque in a1 when
+ * an interrupt that it enabled is pending, or the power coordinator wakes it, and not before that
+ * allows it. ERR_DENIED: another vCPU is not STOPPED; ERR_STATE: the VM was just paused or stopped.
+ */
+enum err lifecycle_suspend(struct vcpu *caller, gpa_t pc, uint64_t opaque) MUST_CHECK;
+
+/*
+ * For the power coordinator, under the power lock. unpause: a paused VM goes on. freeze: paused with
+ * all it has, for lifecycle_wake() alone to end, and power_ctl_vm_frozen() follows; not if it is
+ * asleep or on its way down, whose own event comes. wake: one that is frozen or asleep goes on.
+ */
 bool lifecycle_unpause(struct vm *vm);
+void lifecycle_freeze(struct vm *vm);
+void lifecycle_wake(struct vm *vm);
 
 /*
  * The VM cannot go on: stops it with the reason (STOP_CRASH, STOP_WATCHDOG) and the fault recorded,
@@ -59,5 +76,8 @@ void lifecycle_retry_start(struct vm *vm);
  */
 void lifecycle_load(struct vm *vm);
 void lifecycle_vcpu_left(struct vm *vm);
+
+/* From vcpu.c only, own hart: v's VM is PAUSED, and v is not in the guest. */
+void lifecycle_vcpu_held(struct vcpu *v);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The last act of a transition: all VMs are down, the harts stop, the platform goes. No lock. */
+/*
+ * The last act of a transition: all VMs are down, the harts stop, the platform goes; or all VMs are
+ * off, asleep or frozen, and the machine sleeps.
+ */
 #ifndef CORE_POWER_COMMIT_H
 #define CORE_POWER_COMMIT_H
 
@@ -7,10 +10,22 @@
 
 #include <stdbool.h>
 
+struct vm;
+
 /* Sends every hart to power_commit_hart(). Once; failed: the reason that the firmware is told. */
 void power_commit(enum power_kind kind, bool failed);
 
-/* Own hart: HART_WORK_COMMIT was seen. Does not return. */
-_Noreturn void power_commit_hart(void);
+/*
+ * The machine may sleep: through the firmware if that offers it, by the hart where vm sleeps, whose
+ * interrupts wake it then, beside the timers of all VMs. Otherwise every hart waits as it does
+ * anyway, and any interrupt wakes. Under the power lock, as the next one.
+ */
+void power_commit_sleep(const struct vm *vm);
+
+/* It shall not sleep, or no longer: every hart that was stopped comes back. */
+void power_commit_awake(void);
+
+/* Own hart, no lock held: HART_WORK_COMMIT was seen. Returns after a sleep only. */
+void power_commit_hart(void);
 
 #endif

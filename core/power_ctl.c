@@ -75,18 +75,37 @@ static void audit(const struct power_action *a) REQUIRES(ctl.lock)
     log_info("%s", line);
 }
 
-/* From here on the coordinator's own deadlines bound it. */
-static void end_watchdog(struct vm *vm) REQUIRES(ctl.lock)
+/* From here on the coordinator's own deadlines bound it; in a SUSPEND it comes back. */
+static void stop_watchdog(struct vm *vm, enum power_kind kind) REQUIRES(ctl.lock)
 {
     spin_lock(&vm->lock);
-    watchdog_end(vm);
+    if (kind == POWER_SUSPEND) {
+        watchdog_hold(vm);
+    } else {
+        watchdog_end(vm);
+    }
     spin_unlock(&vm->lock);
+}
+
+/* All go on: those, too, that were told to sleep and have not. */
+static void release(void) REQUIRES(ctl.lock)
+{
+    ctl.released = true;
+    for (uint32_t i = 0; i < machine.vm_count; i++) {
+        struct vm *vm = machine.vms[i];
+
+        spin_lock(&vm->lock);
+        if (vm->state == VM_RUNNING) {
+            watchdog_go_on(vm);
+        }
+        spin_unlock(&vm->lock);
+    }
 }
 
 static void notify(struct vm *vm, const struct power_action *a) REQUIRES(ctl.lock)
 {
     if (a->notice == POWER_NOTICE_STOP) {
-        end_watchdog(vm);
+        stop_watchdog(vm, a->kind);
     }
     ctl.vms[vm->index].notice = (struct power_notice_seen){
         .type = (uint8_t)a->notice,
@@ -108,7 +127,7 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         notify(vm, a);
         break;
     case POWER_ACT_PRESS_KEY: /* no VM has one */
-        end_watchdog(vm);
+        stop_watchdog(vm, a->kind);
         break;
     case POWER_ACT_RESUME_PAUSED:
         (void)lifecycle_unpause(vm);
@@ -118,6 +137,12 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
     case POWER_ACT_FORCE:
         (void)!lifecycle_stop(vm, STOP_FORCED, false);
         break;
+    case POWER_ACT_FREEZE:
+        lifecycle_freeze(vm);
+        break;
+    case POWER_ACT_WAKE:
+        lifecycle_wake(vm);
+        break;
     case POWER_ACT_ARM_TIMER:
         timer_arm(&ctl.vms[a->vm].timer, vm->vcpus[0]->hart,
                   machine.boot_ticks + us_to_ticks(a->at), timer_fired);
@@ -126,13 +151,20 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         timer_cancel(&ctl.vms[a->vm].timer);
         break;
     case POWER_ACT_RELEASE_RESTARTS:
-        ctl.released = true;
+        release();
         break;
     case POWER_ACT_CANCEL_RESTART:
         lifecycle_cancel_load(vm);
         break;
     case POWER_ACT_COMMIT:
-        power_commit(a->kind, a->reason != SRST_REASON_NONE);
+        if (a->kind == POWER_SUSPEND) {
+            power_commit_sleep(vm);
+        } else {
+            power_commit(a->kind, a->reason != SRST_REASON_NONE);
+        }
+        break;
+    case POWER_ACT_END_SLEEP:
+        power_commit_awake();
         break;
     case POWER_ACT_AUDIT:
         audit(a);
@@ -297,6 +329,38 @@ enum err power_ctl_vm_paused(struct vm *vm)
 void power_ctl_vm_resumed(struct vm *vm)
 {
     (void)!handle_vm(vm, POWER_EV_VM_RESUMED);
+}
+
+void power_ctl_wake(uint32_t who)
+{
+    (void)!handle((struct power_event){.type = POWER_EV_WAKE, .vm = (uint8_t)who}, NULL);
+}
+
+void power_ctl_sleep_refused(void)
+{
+    struct power_action a = {
+        .type = POWER_ACT_AUDIT,
+        .event = AUDIT_SLEEP_REFUSED,
+        .vm = AUDIT_NO_VM,
+        .old_state = POWER_SLEEP,
+        .new_state = POWER_SLEEP,
+    };
+
+    spin_lock(&ctl.lock);
+    a.at = uptime_us();
+    a.txn = ctl.power.txn;
+    audit(&a);
+    spin_unlock(&ctl.lock);
+}
+
+void power_ctl_vm_suspended(struct vm *vm)
+{
+    (void)!handle_vm(vm, POWER_EV_VM_SUSPENDED);
+}
+
+void power_ctl_vm_frozen(struct vm *vm)
+{
+    (void)!handle_vm(vm, POWER_EV_VM_FROZEN);
 }
 
 void power_ctl_vm_stopped(struct vm *vm, bool crashed)
