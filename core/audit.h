@@ -53,7 +53,7 @@ enum audit_event {
     AUDIT_FROZEN_AT = 28,     /* for the wrapper; detail: last pc of a frozen vm */
     AUDIT_SUSPENDED = 29,     /* asleep */
     AUDIT_SLEEP = 30,         /* the machine sleeps */
-    AUDIT_SLEEP_REFUSED = 31, /* for the wrapper; the firmware does not: the harts idle */
+    AUDIT_SLEEP_REFUSED = 31, /* the firmware does not: the harts wait */
     AUDIT_WAKE = 32,          /* vm: who ended the sleep, or the way to it */
     AUDIT_RESUME = 33,        /* vm: told RESUME; the whole: VMs are woken, down the ranks */
     AUDIT_RESUMED = 34,       /* vm: up; the whole: all are */

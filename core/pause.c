@@ -14,26 +14,33 @@ static void tell_vcpus(struct vm *vm, uint32_t request)
     }
 }
 
-/* Before the vCPUs are told: who takes the request sees the state. */
-static void go_on(struct vm *vm, uint32_t request) REQUIRES(vm->lock)
+/* Who takes the request sees the state. */
+static bool go_on(struct vm *vm, bool by_power)
 {
-    vm_set_state(vm, VM_RUNNING);
-    vm->frozen = false;
-    tell_vcpus(vm, request);
-}
-
-bool lifecycle_unpause(struct vm *vm)
-{
+    bool asleep;
     bool paused;
 
     spin_lock(&vm->lock);
-    paused = vm->state == VM_PAUSED && !vm->frozen;
-    if (paused) {
-        go_on(vm, VCPU_REQ_STATE);
+    asleep = by_power && vm->state == VM_SUSPENDED;
+    paused = vm->state == VM_PAUSED && vm->frozen == by_power;
+    if (asleep || paused) {
+        vm->frozen = false;
+        vm_set_state(vm, VM_RUNNING);
+        tell_vcpus(vm, asleep ? VCPU_REQ_WAKE : VCPU_REQ_STATE);
         watchdog_go_on(vm);
     }
     spin_unlock(&vm->lock);
     return paused;
+}
+
+bool lifecycle_unpause(struct vm *vm)
+{
+    return go_on(vm, false);
+}
+
+void lifecycle_wake(struct vm *vm)
+{
+    (void)go_on(vm, true);
 }
 
 /*
@@ -140,16 +147,4 @@ enum err lifecycle_suspend(struct vcpu *caller, gpa_t pc, uint64_t opaque)
         power_ctl_vm_suspended(vm);
     }
     return running ? ERR_OK : ERR_STATE;
-}
-
-void lifecycle_wake(struct vm *vm)
-{
-    spin_lock(&vm->lock);
-    if (vm->state == VM_SUSPENDED) {
-        go_on(vm, VCPU_REQ_WAKE);
-    } else if (vm->frozen && vm->state == VM_PAUSED) {
-        go_on(vm, VCPU_REQ_STATE);
-    }
-    watchdog_go_on(vm);
-    spin_unlock(&vm->lock);
 }

@@ -176,7 +176,7 @@ static enum err on_answer(struct power *p, const struct power_event *ev, struct 
     }
     if (ev->type == POWER_EV_VETO && p->kind == POWER_SUSPEND && power_is(n, TOLD_STOP)) {
         power_note(p, ev->vm, AUDIT_VETO, n->state, POWER_VM_UP, 0);
-        power_begin_resume(p, ev->vm);
+        power_abort(p, ev->vm);
         return ERR_OK;
     }
     if (!power_is(n, ASKED_PREPARE)) {
@@ -400,6 +400,9 @@ static enum err dispatch(struct power *p, const struct power_event *ev, struct p
     case POWER_EV_WAKE:
         on_wake(p, ev->vm);
         return ERR_OK;
+    case POWER_EV_SLEEP_REFUSED:
+        power_note(p, POWER_NOBODY, AUDIT_SLEEP_REFUSED, p->phase, p->phase, 0);
+        return ERR_OK;
     case POWER_EV_VM_RESUMED:
         p->nodes[ev->vm].paused = false;
         return ERR_OK;
@@ -416,8 +419,8 @@ static enum err dispatch(struct power *p, const struct power_event *ev, struct p
 
 enum err power_handle(struct power *p, const struct power_event *ev, struct power_reply *reply)
 {
-    bool may_be_other =
-        ev->type == POWER_EV_REQUEST || ev->type == POWER_EV_CANCEL || ev->type == POWER_EV_WAKE;
+    bool may_be_other = ev->type == POWER_EV_REQUEST || ev->type == POWER_EV_CANCEL ||
+                        ev->type == POWER_EV_WAKE || ev->type == POWER_EV_SLEEP_REFUSED;
     bool other = ev->vm == POWER_BY_CONSOLE || ev->vm == POWER_BY_PLATFORM;
     *reply = (struct power_reply){.outcome = POWER_NOTHING};
     if (ev->vm >= p->count && !(may_be_other && other)) {

@@ -138,7 +138,8 @@ enum power_event_type {
     POWER_EV_WAKE, /* vm: it is asleep and something wants it awake: its own interrupt, a VMM call.
                       It runs if ACT_WAKE follows, at once or at its turn. Or vm is the console, for
                       a key, or the platform, for the end of the firmware's sleep */
-    POWER_EV_VM_RESUMED, /* no longer paused */
+    POWER_EV_SLEEP_REFUSED, /* vm: the platform, whose firmware does not sleep: the harts wait */
+    POWER_EV_VM_RESUMED,    /* no longer paused */
 
     /* Steps of the lifecycle that a transition holds back. ERR_BUSY: not now; a VM that gets it for
      * STARTED stays at the gate, before its first guest instruction, and both are tried again after

@@ -30,11 +30,11 @@
 static struct {
     enum arch_reset kind;
     bool failed;
-    _Atomic bool final; /* off or reset; release: the two above */
+    _Atomic bool final; /* off or reset; publishes the two above */
     _Atomic uint32_t takers;
 
     struct hart *sleeper;  /* the hart that makes the machine sleep */
-    _Atomic bool asleep;   /* the machine is to sleep; release: sleeper */
+    _Atomic bool asleep;   /* the machine is to sleep; publishes sleeper */
     _Atomic uint32_t away; /* harts that are stopped, or about to be, until it wakes */
 } end;
 
@@ -46,52 +46,81 @@ static enum arch_reset reset_of(enum power_kind kind)
     case POWER_RESET_WARM:
         return ARCH_RESET_WARM;
     case POWER_OFF:
-    case POWER_SUSPEND: /* power_commit_sleep() */
+    case POWER_SUSPEND: /* that is none */
         return ARCH_RESET_OFF;
     }
     return ARCH_RESET_OFF;
 }
 
-static void post_all(void)
+/* Where vm sleeps; if it is off or frozen, any hart is as good as another. */
+static struct hart *sleeper_of(const struct vm *vm)
 {
+    uint32_t i = vm->vcpu_count - 1;
+
+    while (i != 0 &&
+           atomic_load_explicit(&vm->vcpus[i]->state, memory_order_relaxed) != VCPU_SUSPENDED) {
+        i--;
+    }
+    return vm->vcpus[i]->hart;
+}
+
+void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
+{
+    if (kind != POWER_SUSPEND) {
+        end.kind = reset_of(kind);
+        end.failed = failed;
+        atomic_init(&end.takers, 0);
+        atomic_store(&end.final, true);
+    } else if (arch_can_sleep()) {
+        end.sleeper = sleeper_of(vm);
+        atomic_store(&end.asleep, true);
+    } else {
+        return;
+    }
     for (uint32_t i = 0; i < machine.hart_count; i++) {
         hart_post(machine.harts[i], HART_WORK_COMMIT);
     }
 }
 
-void power_commit(enum power_kind kind, bool failed)
-{
-    end.kind = reset_of(kind);
-    end.failed = failed;
-    atomic_init(&end.takers, 0);
-    atomic_store_explicit(&end.final, true, memory_order_release);
-    post_all();
-}
+/* ---- the other harts --------------------------------------------------------------------------- */
 
-/* ---- off and reset --------------------------------------------------------------------------- */
+enum until { STOPPED, STOPPED_TO_SLEEP, BACK };
 
-/* Waits, not for long, until all other harts are stopped, or the sleep that this is for is over. */
-static bool wait_parked(bool for_sleep)
+/*
+ * Waits until all other harts are stopped, unless the sleep that this is for is over; or starts
+ * those that are, until all are back. Those that do not come are told of, and not waited for long.
+ */
+static bool await_others(enum until what)
 {
     const struct hart *self = arch_hart_self();
     uint64_t deadline = arch_now() + us_to_ticks(PARK_TIMEOUT_US);
-    bool all = true;
+    bool done = false;
 
-    for (uint32_t i = 0; i < machine.hart_count; i++) {
-        while (machine.harts[i] != self && !arch_hart_parked(machine.harts[i])) {
-            if (for_sleep && !atomic_load(&end.asleep)) {
-                return false;
+    while (!done && (what != STOPPED_TO_SLEEP || atomic_load(&end.asleep))) {
+        bool all = true;
+
+        for (uint32_t i = 0; i < machine.hart_count; i++) {
+            struct hart *h = machine.harts[i];
+            bool parked = h == self || arch_hart_parked(h);
+
+            if (what == BACK && parked && h != self) {
+                (void)!arch_hart_wake(h);
             }
-            if (arch_now() > deadline) {
-                log_warn("hart %llu does not stop", (unsigned long long)machine.harts[i]->id);
-                all = false;
-                break;
-            }
+            all = all && parked;
+        }
+        done = what == BACK ? atomic_load(&end.away) == 0 : all;
+        if (!done && arch_now() > deadline) {
+            log_warn("not all harts %s", what == BACK ? "come back" : "stop");
+            break;
+        }
+        if (!done) {
             arch_relax();
         }
     }
-    return all;
+    return done;
 }
+
+/* ---- off and reset --------------------------------------------------------------------------- */
 
 static _Noreturn void finish(void)
 {
@@ -99,27 +128,12 @@ static _Noreturn void finish(void)
     if (atomic_fetch_add_explicit(&end.takers, 1, memory_order_acq_rel) != 0) {
         arch_hart_park();
     }
-    (void)wait_parked(false);
+    (void)await_others(STOPPED);
     console_flush();
     arch_machine_reset(end.kind, end.failed);
 }
 
 /* ---- sleep ----------------------------------------------------------------------------------- */
-
-void power_commit_sleep(const struct vm *vm)
-{
-    if (!arch_can_sleep()) {
-        return;
-    }
-    end.sleeper = vm->vcpus[0]->hart;
-    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        if (atomic_load_explicit(&vm->vcpus[i]->state, memory_order_relaxed) == VCPU_SUSPENDED) {
-            end.sleeper = vm->vcpus[i]->hart;
-        }
-    }
-    atomic_store(&end.asleep, true);
-    post_all();
-}
 
 void power_commit_awake(void)
 {
@@ -156,33 +170,13 @@ static uint64_t first_timer(uint32_t *whose)
     return first;
 }
 
-/* Starts those that stopped. One that does not come back is given up, and told of. */
-static void wake_harts(void)
-{
-    uint64_t deadline = arch_now() + us_to_ticks(PARK_TIMEOUT_US);
-
-    atomic_store(&end.asleep, false);
-    while (atomic_load(&end.away) != 0) {
-        for (uint32_t i = 0; i < machine.hart_count; i++) {
-            if (machine.harts[i] != arch_hart_self() && arch_hart_parked(machine.harts[i])) {
-                (void)!arch_hart_wake(machine.harts[i]);
-            }
-        }
-        if (arch_now() > deadline) {
-            log_error("not all harts have come back from the sleep");
-            break;
-        }
-        arch_relax();
-    }
-}
-
 /*
  * Who woke is said before the other harts can say it of their VMs: this hart's VM, or the one whose
  * timer it was, else the platform.
  */
 static void sleep_machine(const struct hart *self)
 {
-    bool stopped = wait_parked(true);
+    bool stopped = await_others(STOPPED_TO_SLEEP);
     bool refused = !stopped && atomic_load(&end.asleep);
     bool slept = false;
     uint32_t whose = POWER_BY_PLATFORM;
@@ -202,7 +196,8 @@ static void sleep_machine(const struct hart *self)
     if (slept) {
         power_ctl_wake(whose);
     }
-    wake_harts();
+    atomic_store(&end.asleep, false);
+    (void)await_others(BACK);
     if (refused) {
         power_ctl_sleep_refused();
     }
@@ -221,7 +216,7 @@ void power_commit_hart(void)
 {
     const struct hart *self = arch_hart_self();
 
-    if (atomic_load_explicit(&end.final, memory_order_acquire)) {
+    if (atomic_load(&end.final)) {
         finish();
     }
     if (atomic_load(&end.asleep)) { /* else it was told late, of a sleep that is over */

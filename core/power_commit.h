@@ -12,17 +12,15 @@
 
 struct vm;
 
-/* Sends every hart to power_commit_hart(). Once; failed: the reason that the firmware is told. */
-void power_commit(enum power_kind kind, bool failed);
-
 /*
- * The machine may sleep: through the firmware if that offers it, by the hart where vm sleeps, whose
- * interrupts wake it then, beside the timers of all VMs. Otherwise every hart waits as it does
- * anyway, and any interrupt wakes. Under the power lock, as the next one.
+ * Sends every hart to power_commit_hart(); under the power lock. Off and reset: once; failed: the
+ * reason that the firmware is told. Suspend: the machine may sleep, through the firmware if that
+ * offers it, by the hart where vm sleeps, whose interrupts wake it then, beside the timers of all
+ * VMs. Otherwise every hart waits as it does anyway, and any interrupt wakes.
  */
-void power_commit_sleep(const struct vm *vm);
+void power_commit(enum power_kind kind, bool failed, const struct vm *vm);
 
-/* It shall not sleep, or no longer: every hart that was stopped comes back. */
+/* The machine shall not sleep, or no longer: every hart that was stopped comes back. */
 void power_commit_awake(void);
 
 /* Own hart, no lock held: HART_WORK_COMMIT was seen. Returns after a sleep only. */

@@ -157,11 +157,7 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         lifecycle_cancel_load(vm);
         break;
     case POWER_ACT_COMMIT:
-        if (a->kind == POWER_SUSPEND) {
-            power_commit_sleep(vm);
-        } else {
-            power_commit(a->kind, a->reason != SRST_REASON_NONE);
-        }
+        power_commit(a->kind, a->reason != SRST_REASON_NONE, vm);
         break;
     case POWER_ACT_END_SLEEP:
         power_commit_awake();
@@ -338,19 +334,8 @@ void power_ctl_wake(uint32_t who)
 
 void power_ctl_sleep_refused(void)
 {
-    struct power_action a = {
-        .type = POWER_ACT_AUDIT,
-        .event = AUDIT_SLEEP_REFUSED,
-        .vm = AUDIT_NO_VM,
-        .old_state = POWER_SLEEP,
-        .new_state = POWER_SLEEP,
-    };
-
-    spin_lock(&ctl.lock);
-    a.at = uptime_us();
-    a.txn = ctl.power.txn;
-    audit(&a);
-    spin_unlock(&ctl.lock);
+    (void)!handle((struct power_event){.type = POWER_EV_SLEEP_REFUSED, .vm = POWER_BY_PLATFORM},
+                  NULL);
 }
 
 void power_ctl_vm_suspended(struct vm *vm)

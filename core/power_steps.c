@@ -61,6 +61,9 @@ void power_notify(struct power *p, uint32_t vm, enum power_notice notice, uint32
     a.notice = notice;
     a.by = (uint8_t)by;
     a.at = at;
+    if (notice == POWER_NOTICE_RESUME) {
+        a.reason = p->wake_reason;
+    }
     p->emit(p->ctx, &a);
 }
 
@@ -186,17 +189,12 @@ static void begin_stop(struct power *p, uint32_t vm)
 static void begin_up(struct power *p, uint32_t vm)
 {
     struct power_node *n = &p->nodes[vm];
-    struct power_action a = action(p, POWER_ACT_NOTIFY, vm);
     n->told = false;
     n->asked = false;
     if (n->listener) {
         power_enter(p, vm, POWER_VM_RESUMING, AUDIT_RESUME);
         power_arm(p, vm, p->now_us + p->config[vm].ack_us);
-        a.notice = POWER_NOTICE_RESUME;
-        a.by = (uint8_t)p->wake_reason;
-        a.reason = p->wake_reason;
-        a.at = n->timer_at_us;
-        p->emit(p->ctx, &a);
+        power_notify(p, vm, POWER_NOTICE_RESUME, p->wake_reason, n->timer_at_us);
     } else {
         power_enter(p, vm, POWER_VM_UP, AUDIT_RESUMED);
     }
@@ -256,15 +254,13 @@ static void advance_down(struct power *p)
 /* Whose interrupts the sleeping machine listens to, where it cannot listen to all. */
 static uint32_t first_asleep(const struct power *p)
 {
-    uint32_t first = POWER_NOBODY;
+    uint64_t asleep = power_vms_in(p, S(SUSPENDED));
     for (uint32_t v = 0; v < p->count; v++) {
-        const struct power_node *n = &p->nodes[v];
-        if (n->state == POWER_VM_SUSPENDED &&
-            (first == POWER_NOBODY || (p->nodes[first].above & power_bit(v)) != 0)) {
-            first = v;
+        if ((asleep & power_bit(v)) != 0 && (asleep & p->nodes[v].above) == 0) {
+            return v;
         }
     }
-    return first;
+    return POWER_NOBODY;
 }
 
 static void commit(struct power *p)
@@ -312,39 +308,30 @@ static void let_go(struct power *p, uint32_t vm, uint32_t by)
     }
 }
 
-void power_begin_resume(struct power *p, uint32_t by)
+void power_abort(struct power *p, uint32_t by)
 {
     bool slept = p->phase == POWER_SLEEP;
-    p->wake_reason = by | (slept ? 0 : POWER_WAKE_EARLY);
     if (slept) {
         power_act(p, POWER_ACT_END_SLEEP, POWER_NOBODY);
     }
     for (uint32_t v = 0; v < p->count; v++) {
         struct power_node *n = &p->nodes[v];
         power_disarm(p, v);
-        if (n->asleep || power_is(n, TOLD_STOP | S(FORCING))) {
+        if (p->halted && (n->asleep || power_is(n, TOLD_STOP | S(FORCING)))) {
             undo_freeze(p, v);
             n->state = POWER_VM_WAITING;
         } else {
             let_go(p, v, by);
         }
     }
-    p->kind = POWER_SUSPEND;
-    enter_phase(p, POWER_RESUME, slept ? AUDIT_RESUME : AUDIT_ABORT, 0);
-    power_advance(p);
-}
-
-void power_abort(struct power *p, uint32_t by)
-{
     if (p->halted) {
-        power_begin_resume(p, by);
-        return;
+        p->wake_reason = by | (slept ? 0 : POWER_WAKE_EARLY);
+        p->kind = POWER_SUSPEND;
+        enter_phase(p, POWER_RESUME, slept ? AUDIT_RESUME : AUDIT_ABORT, 0);
+        power_advance(p);
+    } else {
+        end_transition(p, AUDIT_ABORT);
     }
-    for (uint32_t v = 0; v < p->count; v++) {
-        power_disarm(p, v);
-        let_go(p, v, by);
-    }
-    end_transition(p, AUDIT_ABORT);
 }
 
 void power_let_sleep(struct power *p)

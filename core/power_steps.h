@@ -65,12 +65,11 @@ void power_begin_stops(struct power *p, enum audit_event why);
  * down, is done when all are up. */
 void power_advance(struct power *p);
 
-/* In PREPARE, or before the COMMIT of a SUSPEND, or in SLEEP; and not with no_abort (nor, thus,
- * emergency). by: who ended it. Ends in RESUME if VMs were told to sleep or fell asleep since RUN. */
+/*
+ * In PREPARE, or before the COMMIT of a SUSPEND, or in SLEEP; and not with no_abort (nor, thus,
+ * emergency). by: who ended it. If VMs were told to sleep or fell asleep since RUN, it goes on in
+ * RESUME: those are woken, down the ranks.
+ */
 void power_abort(struct power *p, uint32_t by);
-
-/* Before COMMIT, or in SLEEP: wakes those that sleep, are frozen, or were told to sleep, down the
- * ranks. by: who woke the machine. */
-void power_begin_resume(struct power *p, uint32_t by);
 
 #endif

@@ -652,6 +652,7 @@ static void apply_facts(const struct power_event *ev)
         }
         break;
     case POWER_EV_WAKE:
+    case POWER_EV_SLEEP_REFUSED:
     case POWER_EV_VM_STARTED:
     case POWER_EV_REQUEST:
     case POWER_EV_CANCEL:

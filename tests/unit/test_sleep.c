@@ -465,7 +465,8 @@ static uint32_t harts_stopped;
 static void stop_others(void)
 {
     for (uint32_t i = 0; i < machine.hart_count; i++) {
-        if ((atomic_load(&machine.harts[i]->work) & HART_WORK_COMMIT) != 0) {
+        if ((atomic_load(&machine.harts[i]->work) & HART_WORK_COMMIT) != 0 &&
+            !fake_hart(i)->parked) {
             fake_hart(i)->parked = true;
             harts_stopped++;
         }
