@@ -68,7 +68,7 @@ enum err lifecycle_start(struct vm *vm)
     return e;
 }
 
-void lifecycle_retry_start(struct vm *vm)
+static void retry_start(struct vm *vm)
 {
     bool wanted;
 
@@ -87,6 +87,16 @@ void lifecycle_retry_start(struct vm *vm)
         begin_load(vm);
     }
     spin_unlock(&vm->lock);
+}
+
+void lifecycle_released(struct vm *vm)
+{
+    spin_lock(&vm->lock);
+    if (vm->state == VM_RUNNING) {
+        watchdog_go_on(vm);
+    }
+    spin_unlock(&vm->lock);
+    retry_start(vm);
 }
 
 /* The VM may run its first instruction: hands the load's share of live_vcpus to vCPU 0. */
@@ -287,7 +297,7 @@ void lifecycle_srst(struct vcpu *caller, bool reset, bool warm, bool failure)
 
 static void backoff_over(struct timer *t)
 {
-    lifecycle_retry_start(container_of(t, struct vm, timer));
+    retry_start(container_of(t, struct vm, timer));
 }
 
 /* By policy, after a crash. Returns whether the platform has to know. */
@@ -393,7 +403,7 @@ static void stopped(struct vm *vm)
         power_ctl_escalate(vm);
     }
     if (restart_now) {
-        lifecycle_retry_start(vm);
+        retry_start(vm);
     }
 }
 

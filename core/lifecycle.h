@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VM's life: OFF -> LOADING -> RUNNING -> STOPPING -> OFF or CRASHED, and round again; from RUNNING
- * to PAUSED or SUSPENDED and back (core/pause.c). Loading,
- * zeroing and silencing run on the VM's own harts. Any hart may ask; the calls take the VM's lock.
+ * A VM's life: OFF -> LOADING -> RUNNING -> STOPPING -> OFF or CRASHED, and round again; from
+ * RUNNING to PAUSED or SUSPENDED and back (core/pause.c). Loading, zeroing and silencing run on
+ * the VM's own harts. Any hart may ask; the calls take the VM's lock.
  */
 #ifndef CORE_LIFECYCLE_H
 #define CORE_LIFECYCLE_H
@@ -42,9 +42,9 @@ enum err lifecycle_resume(struct vm *vm) MUST_CHECK;
 enum err lifecycle_suspend(struct vcpu *caller, gpa_t pc, uint64_t opaque) MUST_CHECK;
 
 /*
- * For the power coordinator, under the power lock. unpause: a paused VM goes on. freeze: paused with
- * all it has, for lifecycle_wake() alone to end, and power_ctl_vm_frozen() follows; not if it is
- * asleep or on its way down, whose own event comes. wake: one that is frozen or asleep goes on.
+ * For the power coordinator, under the power lock. unpause: a paused VM goes on. freeze: paused
+ * with all it has, for lifecycle_wake() alone to end, and power_ctl_vm_asleep() follows; not if it
+ * is asleep or on its way down, whose own event comes. wake: one that is frozen or asleep goes on.
  */
 bool lifecycle_unpause(struct vm *vm);
 void lifecycle_freeze(struct vm *vm);
@@ -63,12 +63,15 @@ void lifecycle_srst(struct vcpu *caller, bool reset, bool warm, bool failure);
 
 /*
  * A power transition begins while the VM is being loaded: gives the load up; it is tried again by
- * lifecycle_retry_start(). The power lock may be held.
+ * lifecycle_released(). The power lock may be held.
  */
 void lifecycle_cancel_load(struct vm *vm);
 
-/* Starts again what waits for it, since no power transition holds it back any more. */
-void lifecycle_retry_start(struct vm *vm);
+/*
+ * No power transition holds the VM back any more: starts it again if it waits for that; if it was
+ * told to sleep and has not, its watchdog goes on.
+ */
+void lifecycle_released(struct vm *vm);
 
 /*
  * From vcpu.c only. vCPU 0's hart loads the VM; a vCPU has left the guest for good (the last one

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A VM that keeps all it has and does not run, a part of core/lifecycle.h: paused by a VMM call,
- * frozen by the power coordinator, asleep by itself. The VM's lock guards its state; the coordinator,
- * whose lock is above it, decides what a transition allows.
+ * frozen by the power coordinator, asleep by itself. The VM's lock guards its state; the
+ * coordinator, whose lock is above it, decides what a transition allows.
  */
 #include "core/lifecycle.h"
 #include "core/power_ctl.h"
@@ -112,16 +112,16 @@ void lifecycle_vcpu_held(struct vcpu *v)
 
     /* acq_rel: the last one sees what the others have put into memory */
     if (atomic_fetch_and_explicit(&v->vm->freezing, ~bit, memory_order_acq_rel) == bit) {
-        power_ctl_vm_frozen(v->vm);
+        power_ctl_vm_asleep(v->vm, true);
     }
 }
 
 /* ---- asleep ---------------------------------------------------------------------------------- */
 
 /*
- * No other vCPU of the VM runs, so none can start meanwhile. The vCPU is SUSPENDED before the VM is:
- * a wake-up that comes in between, or before the coordinator knows, is a request to the vCPU and
- * waits for it.
+ * No other vCPU of the VM runs, so none can start meanwhile. The vCPU is SUSPENDED before the VM
+ * is: a wake-up that comes in between, or before the coordinator knows, is a request to the vCPU
+ * and waits for it.
  */
 enum err lifecycle_suspend(struct vcpu *caller, gpa_t pc, uint64_t opaque)
 {
@@ -144,7 +144,7 @@ enum err lifecycle_suspend(struct vcpu *caller, gpa_t pc, uint64_t opaque)
     }
     spin_unlock(&vm->lock);
     if (running) {
-        power_ctl_vm_suspended(vm);
+        power_ctl_vm_asleep(vm, false);
     }
     return running ? ERR_OK : ERR_STATE;
 }

@@ -9,8 +9,9 @@
  *
  * How no wake-up is lost: each hart looks at its vCPU's interrupts after it is told to sleep. One
  * that finds one pending does not stop, and its loop tells the coordinator, whose END_SLEEP clears
- * `asleep`. When all others are stopped and `asleep` still holds, nobody is left to clear it but the
- * sleeper, whose interrupts end the firmware's sleep at once; so does a timer that ran out meanwhile.
+ * `asleep`. When all others are stopped and `asleep` still holds, nobody is left to clear it but
+ * the sleeper, whose interrupts end the firmware's sleep at once; so does a timer that ran out
+ * meanwhile.
  */
 #include "core/power_commit.h"
 
@@ -82,7 +83,7 @@ void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
     }
 }
 
-/* ---- the other harts --------------------------------------------------------------------------- */
+/* ---- the other harts ------------------------------------------------------------------------- */
 
 enum until { STOPPED, STOPPED_TO_SLEEP, BACK };
 

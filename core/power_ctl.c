@@ -87,21 +87,6 @@ static void stop_watchdog(struct vm *vm, enum power_kind kind) REQUIRES(ctl.lock
     spin_unlock(&vm->lock);
 }
 
-/* All go on: those, too, that were told to sleep and have not. */
-static void release(void) REQUIRES(ctl.lock)
-{
-    ctl.released = true;
-    for (uint32_t i = 0; i < machine.vm_count; i++) {
-        struct vm *vm = machine.vms[i];
-
-        spin_lock(&vm->lock);
-        if (vm->state == VM_RUNNING) {
-            watchdog_go_on(vm);
-        }
-        spin_unlock(&vm->lock);
-    }
-}
-
 static void notify(struct vm *vm, const struct power_action *a) REQUIRES(ctl.lock)
 {
     if (a->notice == POWER_NOTICE_STOP) {
@@ -151,7 +136,7 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         timer_cancel(&ctl.vms[a->vm].timer);
         break;
     case POWER_ACT_RELEASE_RESTARTS:
-        release();
+        ctl.released = true;
         break;
     case POWER_ACT_CANCEL_RESTART:
         lifecycle_cancel_load(vm);
@@ -192,7 +177,7 @@ static enum err handle(struct power_event ev, struct power_reply *reply) EXCLUDE
     spin_unlock(&ctl.lock);
 
     for (uint32_t i = 0; released && i < machine.vm_count; i++) {
-        lifecycle_retry_start(machine.vms[i]);
+        lifecycle_released(machine.vms[i]);
     }
     return e;
 }
@@ -338,14 +323,9 @@ void power_ctl_sleep_refused(void)
                   NULL);
 }
 
-void power_ctl_vm_suspended(struct vm *vm)
+void power_ctl_vm_asleep(struct vm *vm, bool frozen)
 {
-    (void)!handle_vm(vm, POWER_EV_VM_SUSPENDED);
-}
-
-void power_ctl_vm_frozen(struct vm *vm)
-{
-    (void)!handle_vm(vm, POWER_EV_VM_FROZEN);
+    (void)!handle_vm(vm, frozen ? POWER_EV_VM_FROZEN : POWER_EV_VM_SUSPENDED);
 }
 
 void power_ctl_vm_stopped(struct vm *vm, bool crashed)

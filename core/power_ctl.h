@@ -74,19 +74,18 @@ void power_ctl_sleep_refused(void);
  * loading: a load is about to begin; ERR_BUSY: not during a transition (retried, see below).
  * starting: the gate before the first guest instruction; an error: the load is given up.
  * paused: ERR_BUSY: not during a transition; resumed: its end.
- * suspended: asleep by itself; frozen: after lifecycle_freeze().
+ * asleep: by SUSP; frozen: after lifecycle_freeze().
  * stopped: all vCPUs have left.
  * srst: the same, by an SRST that the manifest calls the platform's.
  * escalate: its crash policy asks for an emergency power-off.
- * When a transition ends without COMMIT, lifecycle_retry_start() is called for every VM, with no
+ * When a transition ends without COMMIT, lifecycle_released() is called for every VM, with no
  * lock held.
  */
 enum err power_ctl_vm_loading(struct vm *vm) MUST_CHECK;
 enum err power_ctl_vm_starting(struct vm *vm) MUST_CHECK;
 enum err power_ctl_vm_paused(struct vm *vm) MUST_CHECK;
 void power_ctl_vm_resumed(struct vm *vm);
-void power_ctl_vm_suspended(struct vm *vm);
-void power_ctl_vm_frozen(struct vm *vm);
+void power_ctl_vm_asleep(struct vm *vm, bool frozen);
 void power_ctl_vm_stopped(struct vm *vm, bool crashed);
 void power_ctl_vm_srst(struct vm *vm, enum power_kind kind, bool failure);
 void power_ctl_escalate(struct vm *vm);

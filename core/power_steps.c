@@ -7,12 +7,12 @@
  *    timer is armed in any of these;
  *  - a VM's timer is armed exactly when it is NOTIFIED, PREPARING, STOPPING, KEYED, FORCING or
  *    RESUMING;
- *  - nobody is WAITING, NOTIFIED or PREPARING in STOP; nobody has been told STOP in PREPARE, but for
- *    the STOP of a SUSPEND that a stronger request has replaced;
+ *  - nobody is WAITING, NOTIFIED or PREPARING in STOP; nobody has been told STOP in PREPARE, but
+ *    for the STOP of a SUSPEND that a stronger request has replaced;
  *  - nothing starts while a transition runs, so the set of VMs that are down only grows, but by
  *    those that are woken;
- *  - asleep is told of who is SUSPENDED, of who is FORCED in a SUSPEND, and of who is to be woken at
- *    its turn (WAITING, READY).
+ *  - asleep is told of who is SUSPENDED, of who is FORCED in a SUSPEND, and of who is to be woken
+ *    at its turn (WAITING, READY).
  */
 #include "core/power_steps.h"
 
@@ -150,8 +150,8 @@ void power_press_key(struct power *p, uint32_t vm, uint32_t wait_us)
     power_act(p, POWER_ACT_PRESS_KEY, vm);
 }
 
-/* Ends in VM_STOPPED or VM_FROZEN when the last hart has left the guest; the timer is for one that is
- * lost. One that was paused is thawed as the others are. */
+/* Ends in VM_STOPPED or VM_FROZEN when the last hart has left the guest; the timer is for one that
+ * is lost. One that was paused is thawed as the others are. */
 void power_force(struct power *p, uint32_t vm)
 {
     bool keep = p->kind == POWER_SUSPEND;

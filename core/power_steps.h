@@ -50,8 +50,8 @@ void power_wake(struct power *p, uint32_t vm);
 void power_press_key(struct power *p, uint32_t vm, uint32_t wait_us);
 void power_force(struct power *p, uint32_t vm);
 
-/* A new transaction: everybody who runs is to be asked, or asked again; so is, but for a SUSPEND and
- * in an EMERGENCY, who sleeps, after it was woken. From any phase but COMMIT. */
+/* A new transaction: everybody who runs is to be asked, or asked again; so is, but for a SUSPEND
+ * and in an EMERGENCY, who sleeps, after it was woken. From any phase but COMMIT. */
 void power_begin_prepares(struct power *p);
 
 /* An EMERGENCY: who sleeps counts as stopped. */

@@ -152,9 +152,10 @@ static bool wake(struct vcpu *v, bool asked)
 
 /*
  * Own hart, SUSPENDED, and so is the VM: it stays resident, so that an interrupt ends the hart's
- * wait, and one that is pending already asks the power coordinator. The answer is a request to this
- * vCPU, now or later, after the VM's state: VCPU_REQ_WAKE, which ends up in wake(). Until then it is
- * off the hart, or its interrupt would end every wait; it asks again whenever the hart has work.
+ * wait, and one that is pending already asks the power coordinator. The answer is a request to
+ * this vCPU, now or later, after the VM's state: VCPU_REQ_WAKE, which ends up in wake(). Until
+ * then it is off the hart, or its interrupt would end every wait; it asks again whenever the hart
+ * has work.
  */
 static void doze(struct vcpu *v)
 {

@@ -3,8 +3,8 @@
  * A VM's watchdog: it has to give a sign of life (VMM HEARTBEAT) within the time that it named
  * itself, or that its manifest names, from its start on. One that is late is stopped as crashed,
  * with the reason recorded. Time in which the VM is paused, asleep or frozen does not count, nor
- * that from the order to sleep on. Once the VM is stopped, or told to, its watchdog is over for this
- * life: from then on the time to stop is what bounds it.
+ * that from the order to sleep on. Once the VM is stopped, or told to, its watchdog is over for
+ * this life: from then on the time to stop is what bounds it.
  *
  * The VM's lock is held for all but watchdog_beat(). Any hart; the timer fires on that of vCPU 0.
  */

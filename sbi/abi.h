@@ -169,7 +169,7 @@
 
 /* A packed event: bits 7:0 type, 15:8 kind, 31:16 reason, 63:32 txn. */
 #define CURIA_PWR_EV_PREPARE  1 /* answer ACK, then READY, VETO or POSTPONE */
-#define CURIA_PWR_EV_STOP     2 /* stop now: SRST (kind reset: SRST reset does, too); suspend: SUSP */
+#define CURIA_PWR_EV_STOP     2 /* stop now: SRST (reset: SRST reset does, too); suspend: SUSP */
 #define CURIA_PWR_EV_ABORT    3 /* the transition is off; go on */
 #define CURIA_PWR_EV_SHUTDOWN 4 /* this VM alone is asked to stop (VMM); txn 0 */
 #define CURIA_PWR_EV_RESTART  5 /* this VM alone is asked to stop, and starts again; txn 0 */

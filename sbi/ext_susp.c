@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SUSP: the guest's system sleeps: the non-retentive suspend of its last hart, with the VM's state
- * SUSPENDED (core/pause.c). The type is 32 bits wide; none is there but suspend to RAM. [SBI 3.0 §13]
+ * SUSPENDED (core/pause.c). The type is 32 bits wide; none is there but suspend to RAM. [SBI 3.0
+ * §13]
  */
 #include "core/lifecycle.h"
 #include "sbi/sbi.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Suspends under the power coordinator, one rule a test, told as test_power.c does: "stop:1" and so
- * on, and in addition "freeze:1", "wake:1" (it runs again), "up:1" (it is told RESUME), "awake" (the
- * machine shall not sleep any more).
+ * Suspends under the power coordinator, one rule a test, told as test_power.c does: "stop:1" and
+ * so on, and in addition "freeze:1", "wake:1" (it runs again), "up:1" (it is told RESUME), "awake"
+ * (the machine shall not sleep any more).
  */
 /* LINK: core/power.c core/power_steps.c core/power_graph.c core/audit.c */
 #include "tests/unit/power_rig.h"

@@ -3,7 +3,8 @@
  *       core/timer.c core/power_ctl.c core/power_commit.c core/power.c core/power_steps.c
  *       core/power_graph.c core/audit.c core/vm_names.c
  *       tests/unit/life_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
-/* VMs that sleep: by themselves, or all of them with the machine; who is frozen; what wakes whom. */
+/* VMs that sleep: by themselves, or all of them with the machine; who is frozen; what wakes
+ * whom. */
 #include "core/watchdog.h"
 #include "tests/unit/life_env.h"
 
