@@ -62,8 +62,8 @@ bool arch_hart_parked(const struct hart *hart);
 /*
  * Own hart, mode HART_HYP, no lock held: stops the hart through the firmware (HSM), with all that
  * it and its vCPU have kept in memory. Returns when arch_hart_wake() has started it again, or at
- * once if the firmware refuses. Interrupts for it meanwhile are pending afterwards, at the latest;
- * none wakes it.
+ * once if the firmware refuses; its timer is at never. Interrupts for it meanwhile are pending
+ * afterwards, at the latest; none wakes it.
  */
 void arch_hart_sleep(void);
 
@@ -76,8 +76,8 @@ bool arch_can_sleep(void);
 /*
  * Own hart, mode HART_HYP, no lock held, all other harts stopped: the machine sleeps through the
  * firmware (SUSP) until one of this hart's interrupts is pending, its guest's included, or the time
- * wake_at has come (UINT64_MAX: never). ERR_OK: it has slept, and the hart has all its state back;
- * other errors: the firmware refused.
+ * wake_at has come (UINT64_MAX: never). ERR_OK: it has slept; other errors: the firmware refused.
+ * The hart has all its state back, with its timer at never.
  */
 enum err arch_machine_sleep(uint64_t wake_at) MUST_CHECK;
 

@@ -175,7 +175,7 @@ static uint64_t first_timer(uint32_t *whose)
  * Who woke is said before the other harts can say it of their VMs: this hart's VM, or the one whose
  * timer it was, else the platform.
  */
-static void sleep_machine(const struct hart *self)
+static void sleep_machine(struct hart *self)
 {
     bool stopped = await_others(STOPPED_TO_SLEEP);
     bool refused = !stopped && atomic_load(&end.asleep);
@@ -202,20 +202,22 @@ static void sleep_machine(const struct hart *self)
     if (refused) {
         power_ctl_sleep_refused();
     }
+    timer_run_anew(self);
 }
 
-static void sleep_hart(const struct hart *self)
+static void sleep_hart(struct hart *self)
 {
     (void)atomic_fetch_add(&end.away, 1);
     if (atomic_load(&end.asleep) && !has_wakeup(self)) {
         arch_hart_sleep();
+        timer_run_anew(self);
     }
     (void)atomic_fetch_sub(&end.away, 1);
 }
 
 void power_commit_hart(void)
 {
-    const struct hart *self = arch_hart_self();
+    struct hart *self = arch_hart_self();
 
     if (atomic_load(&end.final)) {
         finish();

@@ -607,6 +607,39 @@ static void test_other_harts_stop(void **state)
     assert_int_equal(fake.machine_sleeps, 0);
 }
 
+static void lose_timer(void)
+{
+    container_of(arch_hart_self(), struct fake_hart, core)->timer = UINT64_MAX;
+}
+
+static void never(struct timer *t)
+{
+    (void)t;
+}
+
+/* What Curia itself waits for is not forgotten with the hart's comparator. */
+static void test_own_timers_come_back(void **state)
+{
+    struct timer t[2] = {{0}};
+
+    (void)state;
+    fake.on_hart_sleep = lose_timer;
+    fake.on_machine_sleep = lose_timer;
+    sleep_machine();
+    for (uint32_t i = 0; i < 2; i++) {
+        fake_become(vcpu(i)->hart);
+        timer_arm(&t[i], vcpu(i)->hart, 5000, never);
+    }
+    (void)life_step(1, 0);
+    fake_hart(vcpu(1)->hart->index)->parked = true; /* for the sleeper it still is */
+    (void)life_step(0, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(fake_hart(vcpu(i)->hart->index)->timer, 5000);
+        fake_become(vcpu(i)->hart);
+        timer_cancel(&t[i]);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -634,6 +667,7 @@ int main(void)
         T(test_firmware_refuses),
         T(test_hart_does_not_stop),
         T(test_other_harts_stop),
+        T(test_own_timers_come_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
