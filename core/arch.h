@@ -11,6 +11,7 @@
 #include "core/addr.h"
 #include "core/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,28 @@ _Noreturn void arch_hart_park(void);
 
 /* Is this hart parked, as the firmware says? */
 bool arch_hart_parked(const struct hart *hart);
+
+/*
+ * Own hart, mode HART_HYP, no lock held: stops the hart through the firmware (HSM), with all that
+ * it and its vCPU have kept in memory. Returns when arch_hart_wake() has started it again, or at
+ * once if the firmware refuses; its timer is at never. Interrupts for it meanwhile are pending
+ * afterwards, at the latest; none wakes it.
+ */
+void arch_hart_sleep(void);
+
+/* Any hart: starts a hart that arch_hart_parked() says is in arch_hart_sleep(). */
+enum err arch_hart_wake(struct hart *hart) MUST_CHECK;
+
+/* Does the firmware offer suspend to RAM? Constant after boot. */
+bool arch_can_sleep(void);
+
+/*
+ * Own hart, mode HART_HYP, no lock held, all other harts stopped: the machine sleeps through the
+ * firmware (SUSP) until one of this hart's interrupts is pending, its guest's included, or the time
+ * wake_at has come (UINT64_MAX: never). ERR_OK: it has slept; other errors: the firmware refused.
+ * The hart has all its state back, with its timer at never.
+ */
+enum err arch_machine_sleep(uint64_t wake_at) MUST_CHECK;
 
 enum arch_reset {
     ARCH_RESET_OFF,
@@ -179,6 +202,12 @@ void arch_vcpu_msi(struct vcpu *vcpu, uint32_t eiid);
 /* Own hart: the guest's next timer event in its own time; UINT64_MAX: none. Clears a pending
  * one. */
 void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline);
+
+/*
+ * The guest's next timer event, of a vCPU that does not run; UINT64_MAX: none. Its own hart, or any
+ * while that one is in arch_hart_sleep().
+ */
+uint64_t arch_vcpu_timer(const struct vcpu *vcpu);
 
 /*
  * Own hart, vCPU loaded: takes back a SOFT that is pending, on its line or in the hart. Was there

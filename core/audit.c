@@ -157,6 +157,12 @@ const char *audit_event_name(uint32_t event)
         [AUDIT_ABORT] = "ABORT",
         [AUDIT_COMMIT] = "COMMIT",
         [AUDIT_FROZEN_AT] = "FROZEN-AT",
+        [AUDIT_SUSPENDED] = "SUSPENDED",
+        [AUDIT_SLEEP] = "SLEEP",
+        [AUDIT_SLEEP_REFUSED] = "SLEEP-REFUSED",
+        [AUDIT_WAKE] = "WAKE",
+        [AUDIT_RESUME] = "RESUME",
+        [AUDIT_RESUMED] = "RESUMED",
     };
     return event < AUDIT_EVENT_COUNT && names[event] != NULL ? names[event] : "?";
 }
@@ -182,6 +188,8 @@ const char *audit_state_name(uint32_t state)
         [POWER_VM_KEYED] = "KEYED",
         [POWER_VM_FORCING] = "FORCING",
         [POWER_VM_FORCED] = "FORCED",
+        [POWER_VM_SUSPENDED] = "SUSPENDED",
+        [POWER_VM_RESUMING] = "RESUMING",
     };
     return state < sizeof(names) / sizeof(names[0]) && names[state] != NULL ? names[state] : "?";
 }
@@ -245,6 +253,12 @@ static void format_detail(const struct audit_record *r, char *text, size_t size)
     case AUDIT_CRASHED:
     case AUDIT_RESTART_CANCELLED:
     case AUDIT_ABORT:
+    case AUDIT_SUSPENDED:
+    case AUDIT_SLEEP:
+    case AUDIT_SLEEP_REFUSED:
+    case AUDIT_WAKE:
+    case AUDIT_RESUME:
+    case AUDIT_RESUMED:
     case AUDIT_EVENT_COUNT:
         break;
     }

@@ -47,10 +47,16 @@ enum audit_event {
     AUDIT_STOPPED = 22,
     AUDIT_CRASHED = 23,
     AUDIT_RESTART_CANCELLED = 24,
-    AUDIT_SRST_ORDER = 25, /* exception: vm went down before detail (mask), its subordinates */
-    AUDIT_ABORT = 26,      /* over; all go on */
-    AUDIT_COMMIT = 27,     /* detail as REQUEST */
-    AUDIT_FROZEN_AT = 28,  /* for the wrapper; detail: last pc of a frozen vm */
+    AUDIT_SRST_ORDER = 25,    /* exception: vm went down before detail (mask), its subordinates */
+    AUDIT_ABORT = 26,         /* over; all go on */
+    AUDIT_COMMIT = 27,        /* detail as REQUEST */
+    AUDIT_FROZEN_AT = 28,     /* for the wrapper; detail: last pc of a frozen vm */
+    AUDIT_SUSPENDED = 29,     /* asleep */
+    AUDIT_SLEEP = 30,         /* the machine sleeps */
+    AUDIT_SLEEP_REFUSED = 31, /* the firmware does not: the harts wait */
+    AUDIT_WAKE = 32,          /* vm: who ended the sleep, or the way to it */
+    AUDIT_RESUME = 33,        /* vm: told RESUME; the whole: VMs are woken, down the ranks */
+    AUDIT_RESUMED = 34,       /* vm: up; the whole: all are */
     AUDIT_EVENT_COUNT,
 };
 

@@ -9,6 +9,7 @@
 #include "core/arch.h"
 #include "core/console.h"
 #include "core/machine.h"
+#include "core/power_ctl.h"
 #include "core/shell.h"
 #include "core/terminal.h"
 #include "core/timer.h"
@@ -216,6 +217,7 @@ static bool poll_one(const struct uart_ops *uart)
         struct console *focus = terminal_focus();
         bool escaped = keys.escape;
 
+        power_ctl_wake(POWER_BY_CONSOLE); /* a machine that sleeps; the key goes where keys go */
         keys.escape = !escaped && key == KEY_ESCAPE;
         if (keys.escape) {
             /* the next key says what for */

@@ -40,6 +40,7 @@ static void begin_load(struct vm *vm) REQUIRES(vm->lock)
     vm->restart_wanted = false;
     vm->restart_at = 0;
     vm->stop_asked = false;
+    vm->frozen = false;
     vm->generation++;
     atomic_store_explicit(&vm->live_vcpus, 1, memory_order_relaxed);
     vm_set_state(vm, VM_LOADING);
@@ -67,7 +68,7 @@ enum err lifecycle_start(struct vm *vm)
     return e;
 }
 
-void lifecycle_retry_start(struct vm *vm)
+static void retry_start(struct vm *vm)
 {
     bool wanted;
 
@@ -86,6 +87,16 @@ void lifecycle_retry_start(struct vm *vm)
         begin_load(vm);
     }
     spin_unlock(&vm->lock);
+}
+
+void lifecycle_released(struct vm *vm)
+{
+    spin_lock(&vm->lock);
+    if (vm->state == VM_RUNNING) {
+        watchdog_go_on(vm);
+    }
+    spin_unlock(&vm->lock);
+    retry_start(vm);
 }
 
 /* The VM may run its first instruction: hands the load's share of live_vcpus to vCPU 0. */
@@ -202,7 +213,7 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
     bool first = false;
     bool before = false;
 
-    (void)!lifecycle_resume(vm); /* a paused one would not hear */
+    (void)!lifecycle_resume(vm); /* one that is paused or asleep would not hear */
 
     /* Before the guest hears of it: it may obey at once. */
     spin_lock(&vm->lock);
@@ -286,7 +297,7 @@ void lifecycle_srst(struct vcpu *caller, bool reset, bool warm, bool failure)
 
 static void backoff_over(struct timer *t)
 {
-    lifecycle_retry_start(container_of(t, struct vm, timer));
+    retry_start(container_of(t, struct vm, timer));
 }
 
 /* By policy, after a crash. Returns whether the platform has to know. */
@@ -392,7 +403,7 @@ static void stopped(struct vm *vm)
         power_ctl_escalate(vm);
     }
     if (restart_now) {
-        lifecycle_retry_start(vm);
+        retry_start(vm);
     }
 }
 

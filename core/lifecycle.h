@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VM's life: OFF -> LOADING -> RUNNING -> STOPPING -> OFF or CRASHED, and round again. Loading,
- * zeroing and silencing run on the VM's own harts. Any hart may ask; the calls take the VM's lock.
+ * A VM's life: OFF -> LOADING -> RUNNING -> STOPPING -> OFF or CRASHED, and round again; from
+ * RUNNING to PAUSED or SUSPENDED and back (core/pause.c). Loading, zeroing and silencing run on
+ * the VM's own harts. Any hart may ask; the calls take the VM's lock.
  */
 #ifndef CORE_LIFECYCLE_H
 #define CORE_LIFECYCLE_H
@@ -27,11 +28,27 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart) MUST_CHECK;
  */
 enum err lifecycle_pause(struct vm *vm) MUST_CHECK;
 
-/* PAUSED -> RUNNING. ERR_STATE: it is not paused. */
+/*
+ * PAUSED or SUSPENDED -> RUNNING. ERR_STATE: it is neither, or a power transition keeps it where it
+ * is.
+ */
 enum err lifecycle_resume(struct vm *vm) MUST_CHECK;
 
-/* The same for the power coordinator, under the power lock. Was it paused? */
+/*
+ * RUNNING -> SUSPENDED, by SUSP of caller, on its own hart: it resumes at pc with opaque in a1 when
+ * an interrupt that it enabled is pending, or the power coordinator wakes it, and not before that
+ * allows it. ERR_DENIED: another vCPU is not STOPPED; ERR_STATE: the VM was just paused or stopped.
+ */
+enum err lifecycle_suspend(struct vcpu *caller, gpa_t pc, uint64_t opaque) MUST_CHECK;
+
+/*
+ * For the power coordinator, under the power lock. unpause: a paused VM goes on. freeze: paused
+ * with all it has, for lifecycle_wake() alone to end, and power_ctl_vm_asleep() follows; not if it
+ * is asleep or on its way down, whose own event comes. wake: one that is frozen or asleep goes on.
+ */
 bool lifecycle_unpause(struct vm *vm);
+void lifecycle_freeze(struct vm *vm);
+void lifecycle_wake(struct vm *vm);
 
 /*
  * The VM cannot go on: stops it with the reason (STOP_CRASH, STOP_WATCHDOG) and the fault recorded,
@@ -46,12 +63,15 @@ void lifecycle_srst(struct vcpu *caller, bool reset, bool warm, bool failure);
 
 /*
  * A power transition begins while the VM is being loaded: gives the load up; it is tried again by
- * lifecycle_retry_start(). The power lock may be held.
+ * lifecycle_released(). The power lock may be held.
  */
 void lifecycle_cancel_load(struct vm *vm);
 
-/* Starts again what waits for it, since no power transition holds it back any more. */
-void lifecycle_retry_start(struct vm *vm);
+/*
+ * No power transition holds the VM back any more: starts it again if it waits for that; if it was
+ * told to sleep and has not, its watchdog goes on.
+ */
+void lifecycle_released(struct vm *vm);
 
 /*
  * From vcpu.c only. vCPU 0's hart loads the VM; a vCPU has left the guest for good (the last one
@@ -59,5 +79,8 @@ void lifecycle_retry_start(struct vm *vm);
  */
 void lifecycle_load(struct vm *vm);
 void lifecycle_vcpu_left(struct vm *vm);
+
+/* From vcpu.c only, own hart: v's VM is PAUSED, and v is not in the guest. */
+void lifecycle_vcpu_held(struct vcpu *v);
 
 #endif

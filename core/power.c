@@ -13,6 +13,8 @@ static void take_request(struct power *p, const struct power_event *ev, bool srs
     enum power_phase old = p->phase;
     bool fresh = old == POWER_RUN;
     bool stronger = fresh || ev->kind < p->kind;
+    /* Who was told to sleep can still be asked: no STOP of this kind has gone out. */
+    bool ask = stronger && (old != POWER_STOP || p->kind == POWER_SUSPEND);
     enum audit_event event = fresh ? AUDIT_REQUEST : stronger ? AUDIT_REPLACE : AUDIT_JOIN;
     /* Not for the record: a VM that asks on and on would wash out what else is in it. */
     bool repeated = event == AUDIT_JOIN && ev->vm < p->count && p->nodes[ev->vm].asked &&
@@ -28,9 +30,8 @@ static void take_request(struct power *p, const struct power_event *ev, bool srs
     p->no_abort = p->no_abort || ev->emergency || srst;
     if (fresh) {
         power_act(p, POWER_ACT_HOLD_RESTARTS, POWER_NOBODY);
-        p->phase = POWER_PREPARE;
     }
-    if (stronger && old != POWER_STOP) {
+    if (ask) {
         power_begin_prepares(p);
     }
     reply->txn = p->txn;
@@ -45,23 +46,26 @@ static void take_request(struct power *p, const struct power_event *ev, bool srs
             power_note(p, ev->vm, AUDIT_SRST_ORDER, POWER_VM_OFF, POWER_VM_OFF, left);
         }
     }
+    if (p->emergency) {
+        power_let_sleep(p);
+    }
     if (p->emergency && p->phase == POWER_PREPARE) {
         power_begin_stops(p, AUDIT_EMERGENCY);
     }
     power_advance(p);
 }
 
-static enum err check_kind(enum power_kind kind)
+static enum err check_kind(enum power_kind kind, bool emergency)
 {
     if ((uint32_t)kind >= POWER_KIND_COUNT) {
         return ERR_INVALID;
     }
-    return kind == POWER_SUSPEND ? ERR_NOT_SUPPORTED : ERR_OK;
+    return kind == POWER_SUSPEND && emergency ? ERR_NOT_SUPPORTED : ERR_OK;
 }
 
 static enum err on_request(struct power *p, const struct power_event *ev, struct power_reply *reply)
 {
-    enum err err = check_kind(ev->kind);
+    enum err err = check_kind(ev->kind, ev->emergency);
     if (err != ERR_OK) {
         return err;
     }
@@ -80,6 +84,9 @@ static enum err on_request(struct power *p, const struct power_event *ev, struct
     /* Weaker; but a cold reset does what a warm one was asked for. */
     if (power_in_transition(p) && ev->kind > p->kind && !ev->emergency &&
         !(ev->kind == POWER_RESET_WARM && p->kind == POWER_RESET_COLD)) {
+        return ERR_BUSY;
+    }
+    if (p->phase == POWER_RESUME && ev->kind == POWER_SUSPEND) {
         return ERR_BUSY;
     }
     take_request(p, ev, false, reply);
@@ -151,7 +158,7 @@ static enum err on_answer(struct power *p, const struct power_event *ev, struct 
     }
     if (ev->type == POWER_EV_ACK || ev->type == POWER_EV_READY) {
         bool ready = ev->type == POWER_EV_READY;
-        if (!power_is(n, ASKED_PREPARE | AWAITS_STOP | TOLD_STOP)) {
+        if (!power_is(n, ASKED_PREPARE | AWAITS_STOP | TOLD_STOP | S(RESUMING) | S(UP))) {
             return ERR_STATE;
         }
         if (ready && power_is(n, ASKED_PREPARE | S(UNRESPONSIVE))) {
@@ -160,7 +167,16 @@ static enum err on_answer(struct power *p, const struct power_event *ev, struct 
             power_advance(p);
         } else if (n->state == POWER_VM_NOTIFIED) {
             on_acked(p, ev->vm, 0);
+        } else if (n->state == POWER_VM_RESUMING) {
+            power_disarm(p, ev->vm);
+            power_enter(p, ev->vm, POWER_VM_UP, AUDIT_ACK);
+            power_advance(p);
         }
+        return ERR_OK;
+    }
+    if (ev->type == POWER_EV_VETO && p->kind == POWER_SUSPEND && power_is(n, TOLD_STOP)) {
+        power_note(p, ev->vm, AUDIT_VETO, n->state, POWER_VM_UP, 0);
+        power_abort(p, ev->vm);
         return ERR_OK;
     }
     if (!power_is(n, ASKED_PREPARE)) {
@@ -184,9 +200,10 @@ static enum err on_listener(struct power *p, const struct power_event *ev)
         return ERR_STATE;
     }
     n->listener = ev->on;
-    if (!ev->on && power_is(n, ASKED_PREPARE)) {
+    if (!ev->on && power_is(n, ASKED_PREPARE | S(RESUMING))) {
         power_disarm(p, ev->vm);
-        power_enter(p, ev->vm, POWER_VM_READY, AUDIT_NO_LISTENER);
+        power_enter(p, ev->vm, n->state == POWER_VM_RESUMING ? POWER_VM_UP : POWER_VM_READY,
+                    AUDIT_NO_LISTENER);
         power_advance(p);
     }
     return ERR_OK;
@@ -196,13 +213,15 @@ static enum err on_listener(struct power *p, const struct power_event *ev)
 static void take_down(struct power *p, uint32_t vm, enum audit_event event)
 {
     struct power_node *n = &p->nodes[vm];
-    bool forced = n->state == POWER_VM_FORCING;
+    bool forced = n->state == POWER_VM_FORCING && p->kind != POWER_SUSPEND;
+    bool was_down = power_is(n, S(OFF) | S(FORCED)) && !n->asleep;
     power_disarm(p, vm);
     n->listener = false;
     n->paused = false;
     n->told = false;
     n->asked = false;
-    if (power_is(n, S(OFF) | S(FORCED))) {
+    n->asleep = false;
+    if (was_down) {
         return;
     }
     if (p->phase == POWER_RUN) {
@@ -216,17 +235,80 @@ static void take_down(struct power *p, uint32_t vm, enum audit_event event)
 static enum err on_down(struct power *p, const struct power_event *ev, struct power_reply *reply)
 {
     bool srst = ev->type == POWER_EV_VM_SRST;
-    if (srst && (check_kind(ev->kind) != ERR_OK || power_is(&p->nodes[ev->vm], DOWN))) {
+    const struct power_node *n = &p->nodes[ev->vm];
+    if (srst && ((uint32_t)ev->kind >= POWER_SUSPEND || power_is(n, DOWN))) {
         return ERR_INVALID;
     }
+    /* Once STOP has begun, an SRST is just a stop; in a SUSPEND, at the VM's own turn. */
+    bool just = p->phase == POWER_COMMIT ||
+                (p->phase == POWER_STOP && (p->kind != POWER_SUSPEND || power_is(n, TOLD_STOP)));
     take_down(p, ev->vm, ev->type == POWER_EV_VM_CRASHED ? AUDIT_CRASHED : AUDIT_STOPPED);
-    /* Once STOP has begun, an SRST is just a stop. */
-    if (srst && (p->phase == POWER_RUN || p->phase == POWER_PREPARE)) {
+    if (srst && !just) {
         take_request(p, ev, true, reply);
     } else if (power_in_transition(p)) {
         power_advance(p);
     }
     return ERR_OK;
+}
+
+/*
+ * What it was told or asked meanwhile it has not heard: it is woken at once, but where to sleep is
+ * what is wanted of it, or is good enough (EMERGENCY).
+ */
+static void on_suspended(struct power *p, uint32_t vm)
+{
+    struct power_node *n = &p->nodes[vm];
+    bool wanted = p->kind == POWER_SUSPEND || p->emergency;
+    if (power_is(n, DOWN) || p->phase == POWER_COMMIT) {
+        return; /* told late, of one that is being stopped */
+    }
+    n->asleep = true;
+    if (p->phase == POWER_RUN || (p->phase == POWER_RESUME && n->state == POWER_VM_UP)) {
+        n->state = POWER_VM_SUSPENDED;
+        return;
+    }
+    p->halted = true;
+    if (p->phase != POWER_RESUME && wanted) {
+        power_disarm(p, vm);
+        power_enter(p, vm, POWER_VM_SUSPENDED, AUDIT_SUSPENDED);
+        power_advance(p);
+    } else if (!power_is(n, S(WAITING) | AWAITS_STOP)) {
+        power_wake(p, vm);
+    }
+}
+
+static void frozen(struct power *p, uint32_t vm, enum audit_event event)
+{
+    p->nodes[vm].asleep = true;
+    power_disarm(p, vm);
+    power_enter(p, vm, POWER_VM_FORCED, event);
+    power_advance(p);
+}
+
+/*
+ * A VM that may not run yet stays as it is, its interrupt pending: who is WAITING since the machine
+ * slept is woken at its turn, and nobody is left WAITING (power_abort()). Who counts as stopped in
+ * an EMERGENCY does not run again.
+ */
+static void on_wake(struct power *p, uint32_t vm)
+{
+    struct power_node *n = vm < p->count ? &p->nodes[vm] : NULL;
+    bool own = n != NULL && n->asleep && n->state != POWER_VM_FORCED;
+    bool early = p->kind == POWER_SUSPEND && (p->phase == POWER_PREPARE || p->phase == POWER_STOP);
+
+    if ((own && early) || (p->phase == POWER_SLEEP && (own || n == NULL))) {
+        power_note(p, vm, AUDIT_WAKE, p->phase, p->phase, 0);
+        power_abort(p, vm);
+    }
+    if (!own || p->phase == POWER_COMMIT || (n->state == POWER_VM_WAITING && p->halted)) {
+        return;
+    }
+    if (n->state == POWER_VM_SUSPENDED && p->phase != POWER_STOP) {
+        n->state = POWER_VM_UP;
+    }
+    if (n->state != POWER_VM_SUSPENDED) {
+        power_wake(p, vm);
+    }
 }
 
 /* LOADING, STARTED, PAUSED: only in RUN. */
@@ -270,15 +352,19 @@ static void on_timer(struct power *p, const struct power_event *ev)
             return;
         }
         power_enter(p, vm, POWER_VM_UNRESPONSIVE, AUDIT_TIMEOUT);
-    } else if (n->state == POWER_VM_STOPPING) {
+    } else if (n->state == POWER_VM_RESUMING) {
+        power_enter(p, vm, POWER_VM_UP, AUDIT_TIMEOUT);
+    } else if (n->state == POWER_VM_STOPPING && p->kind != POWER_SUSPEND) {
         uint32_t rest_us = p->config[vm].stop_us / 2;
         if (n->listener) {
             power_note(p, vm, AUDIT_STOP_REPEATED, n->state, n->state, 0);
             power_notify(p, vm, POWER_NOTICE_STOP, p->initiator, p->now_us + rest_us);
         }
         power_press_key(p, vm, rest_us);
-    } else if (n->state == POWER_VM_KEYED) {
+    } else if (power_is(n, TOLD_STOP)) {
         power_force(p, vm);
+    } else if (p->kind == POWER_SUSPEND) {
+        frozen(p, vm, AUDIT_FREEZE_LATE);
     } else {
         take_down(p, vm, AUDIT_FREEZE_LATE);
     }
@@ -303,6 +389,20 @@ static enum err dispatch(struct power *p, const struct power_event *ev, struct p
     case POWER_EV_VM_CRASHED:
     case POWER_EV_VM_SRST:
         return on_down(p, ev, reply);
+    case POWER_EV_VM_SUSPENDED:
+        on_suspended(p, ev->vm);
+        return ERR_OK;
+    case POWER_EV_VM_FROZEN:
+        if (p->nodes[ev->vm].state == POWER_VM_FORCING) {
+            frozen(p, ev->vm, AUDIT_FORCED);
+        }
+        return ERR_OK;
+    case POWER_EV_WAKE:
+        on_wake(p, ev->vm);
+        return ERR_OK;
+    case POWER_EV_SLEEP_REFUSED:
+        power_note(p, POWER_NOBODY, AUDIT_SLEEP_REFUSED, p->phase, p->phase, 0);
+        return ERR_OK;
     case POWER_EV_VM_RESUMED:
         p->nodes[ev->vm].paused = false;
         return ERR_OK;
@@ -319,7 +419,8 @@ static enum err dispatch(struct power *p, const struct power_event *ev, struct p
 
 enum err power_handle(struct power *p, const struct power_event *ev, struct power_reply *reply)
 {
-    bool may_be_other = ev->type == POWER_EV_REQUEST || ev->type == POWER_EV_CANCEL;
+    bool may_be_other = ev->type == POWER_EV_REQUEST || ev->type == POWER_EV_CANCEL ||
+                        ev->type == POWER_EV_WAKE || ev->type == POWER_EV_SLEEP_REFUSED;
     bool other = ev->vm == POWER_BY_CONSOLE || ev->vm == POWER_BY_PLATFORM;
     *reply = (struct power_reply){.outcome = POWER_NOTHING};
     if (ev->vm >= p->count && !(may_be_other && other)) {

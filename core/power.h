@@ -38,7 +38,7 @@ enum power_kind {
     POWER_OFF = 0,
     POWER_RESET_COLD = 1,
     POWER_RESET_WARM = 2,
-    POWER_SUSPEND = 3, /* answered ERR_NOT_SUPPORTED until SLEEP and RESUME are there */
+    POWER_SUSPEND = 3, /* no EMERGENCY is of this kind */
 };
 #define POWER_KIND_COUNT 4u
 
@@ -87,9 +87,9 @@ enum power_phase {
     POWER_RUN = 0,
     POWER_PREPARE,
     POWER_STOP,
-    POWER_COMMIT, /* final */
-    POWER_SLEEP,  /* with SUSPEND */
-    POWER_RESUME, /* with SUSPEND */
+    POWER_COMMIT, /* final, but for a SUSPEND, which passes on to SLEEP at once */
+    POWER_SLEEP,  /* all VMs are off, asleep or frozen, until one of the wake-ups */
+    POWER_RESUME, /* those that are asleep or frozen are woken, down the ranks */
 };
 
 /* Where one VM stands. */
@@ -105,13 +105,16 @@ enum power_vm_state {
     POWER_VM_STOPPING,     /* STOP sent */
     POWER_VM_KEYED,        /* power key pressed: the last wait */
     POWER_VM_FORCING,      /* freeze ordered, not yet seen */
-    POWER_VM_FORCED,       /* frozen: counts as stopped */
+    POWER_VM_FORCED,       /* frozen: counts as stopped; in a SUSPEND it is thawed */
+    POWER_VM_SUSPENDED,    /* asleep: counts as stopped */
+    POWER_VM_RESUMING,     /* woken and told RESUME, ACK awaited */
 };
 
 enum power_event_type {
     /* From the PWR extension, the console, the platform. `kind`, `reason`, `emergency`. Replies txn
-     * and outcome. ERR_INVALID kind, ERR_NOT_SUPPORTED SUSPEND, ERR_DENIED may not initiate that,
-     * ERR_BUSY a stronger one is running, ERR_STATE not running, or already committed. */
+     * and outcome. ERR_INVALID kind, ERR_NOT_SUPPORTED an EMERGENCY of kind SUSPEND, ERR_DENIED may
+     * not initiate that, ERR_BUSY a stronger one is running, or a SUSPEND is just ending, ERR_STATE
+     * not running, or already committed. */
     POWER_EV_REQUEST,
     /* `txn` as replied to REQUEST, or 0 for whichever runs. ERR_NOT_FOUND no such transition,
      * ERR_DENIED not the initiator's nor a superior's, cannot be aborted, or STOP has begun. */
@@ -121,15 +124,22 @@ enum power_event_type {
      * nothing; ERR_NOT_FOUND: not the running transition; ERR_STATE: not asked, or too late. */
     POWER_EV_ACK,
     POWER_EV_READY,    /* implies ACK; an UNRESPONSIVE VM still may, until its turn in STOP */
-    POWER_EV_VETO,     /* ERR_DENIED: no veto right, or none against this transition */
+    POWER_EV_VETO,     /* ERR_DENIED: no veto right, or none against this transition. After STOP of
+                          a SUSPEND: the VM is awake and cannot sleep; needs no right */
     POWER_EV_POSTPONE, /* `us` more; implies ACK; replies us granted; ERR_DENIED: none left */
     POWER_EV_LISTENER, /* `on`: the VM has registered for PWR events, or no longer */
 
     /* Facts of the lifecycle; never refused. Stopped: no hart is or will be in the guest. */
-    POWER_EV_VM_STOPPED, /* by SRST, its last hart's stop, a VMM call, or after FORCE */
-    POWER_EV_VM_CRASHED, /* any state, LOADING included */
-    POWER_EV_VM_SRST,    /* by an SRST that the manifest makes the platform's; `kind`, `reason` */
-    POWER_EV_VM_RESUMED, /* no longer paused */
+    POWER_EV_VM_STOPPED,   /* by SRST, its last hart's stop, a VMM call, or after FORCE */
+    POWER_EV_VM_CRASHED,   /* any state, LOADING included */
+    POWER_EV_VM_SRST,      /* by an SRST that the manifest makes the platform's; `kind`, `reason` */
+    POWER_EV_VM_SUSPENDED, /* asleep, all by itself or told to: runs no more until ACT_WAKE */
+    POWER_EV_VM_FROZEN,    /* after FREEZE: no hart is in the guest until ACT_WAKE */
+    POWER_EV_WAKE, /* vm: it is asleep and something wants it awake: its own interrupt, a VMM call.
+                      It runs if ACT_WAKE follows, at once or at its turn. Or vm is the console, for
+                      a key, or the platform, for the end of the firmware's sleep */
+    POWER_EV_SLEEP_REFUSED, /* vm: the platform, whose firmware does not sleep: the harts wait */
+    POWER_EV_VM_RESUMED,    /* no longer paused */
 
     /* Steps of the lifecycle that a transition holds back. ERR_BUSY: not now; a VM that gets it for
      * STARTED stays at the gate, before its first guest instruction, and both are tried again after
@@ -172,6 +182,7 @@ enum power_notice {
     POWER_NOTICE_PREPARE = 1, /* ACK by `at`, then READY, VETO or POSTPONE */
     POWER_NOTICE_STOP = 2,    /* go down; frozen at the latest when stop_us has passed */
     POWER_NOTICE_ABORT = 3,   /* this transition, and any with a smaller txn, is over: go on */
+    POWER_NOTICE_RESUME = 6,  /* a suspend is over, or called off after STOP: go on; ACK by `at` */
 };
 
 enum power_action_type {
@@ -179,13 +190,17 @@ enum power_action_type {
     POWER_ACT_PRESS_KEY,        /* vm: virtual power key, where it has one */
     POWER_ACT_RESUME_PAUSED,    /* vm */
     POWER_ACT_FORCE,            /* vm: freeze, silence devices, record; then VM_STOPPED */
+    POWER_ACT_FREEZE,           /* vm: keep it out of the guest with all it has; then VM_FROZEN */
+    POWER_ACT_WAKE,             /* vm: asleep or frozen, or about to be: it runs again */
     POWER_ACT_ARM_TIMER,        /* vm: its one timer (re)armed for `at`; on a hart of that VM */
     POWER_ACT_CANCEL_TIMER,     /* vm */
     POWER_ACT_HOLD_RESTARTS,    /* no load or start begins */
     POWER_ACT_RELEASE_RESTARTS, /* those held may be tried again */
     POWER_ACT_CANCEL_RESTART,   /* vm: was LOADING, is OFF now */
-    POWER_ACT_COMMIT,           /* kind, reason, txn: all VMs are down. The last action ever */
-    POWER_ACT_AUDIT,            /* txn, vm, event, old_state, new_state, detail, at = time */
+    POWER_ACT_COMMIT,    /* kind, reason, txn: all VMs are down. The last action ever, but for a
+                         SUSPEND; vm: then one that sleeps, of the highest rank there is, if any */
+    POWER_ACT_END_SLEEP, /* the harts that the COMMIT of a SUSPEND stopped are wanted */
+    POWER_ACT_AUDIT,     /* txn, vm, event, old_state, new_state, detail, at = time */
 };
 
 struct power_action {
@@ -219,8 +234,9 @@ struct power_node {
     enum power_vm_state state;
     bool listener;
     bool paused;
-    bool told;  /* got PREPARE or STOP and no ABORT since */
-    bool asked; /* requested or joined the running transition */
+    bool told;   /* got PREPARE or STOP and no ABORT or RESUME since */
+    bool asked;  /* requested or joined the running transition */
+    bool asleep; /* asleep or frozen: ACT_WAKE is due before it is told anything */
 };
 
 struct power {
@@ -232,16 +248,22 @@ struct power {
     uint8_t initiator; /* VM, POWER_BY_*, or POWER_NOBODY in RUN */
     bool emergency;
     bool no_abort; /* EMERGENCY or SRST: no veto, cancel or abort on time-out */
+    bool halted;   /* since RUN, VMs were told to sleep, or did: an abort has to RESUME */
     enum power_phase phase;
     enum power_kind kind;
     uint32_t txn; /* of the running or the last transition; 0: none yet */
     uint32_t reason;
-    uint64_t now_us; /* of the event being handled */
+    uint32_t wake_reason; /* in RESUME: who woke the machine; POWER_WAKE_EARLY: before it slept */
+    uint64_t now_us;      /* of the event being handled */
 };
+
+/* With power_event.vm of who woke, the reason of a RESUME notice: the numbers of the ABI. */
+#define POWER_WAKE_EARLY 0x100u
 
 /*
  * Checks what the manifest says. deadline_us bounds the longest possible time from a REQUEST to its
- * COMMIT, if no further request replaces it (POWER_NEVER: no bound). ERR_INVALID and *error for the
+ * COMMIT, if no further request replaces it (POWER_NEVER: no bound); the RESUME of a SUSPEND is no
+ * part of it, and ends within the longest chain down of ack_us. ERR_INVALID and *error for the
  * first fault found; ERR_OK and error->total_us otherwise.
  */
 MUST_CHECK enum err power_check_config(const struct power_vm_config *config, uint32_t count,

@@ -75,18 +75,22 @@ static void audit(const struct power_action *a) REQUIRES(ctl.lock)
     log_info("%s", line);
 }
 
-/* From here on the coordinator's own deadlines bound it. */
-static void end_watchdog(struct vm *vm) REQUIRES(ctl.lock)
+/* From here on the coordinator's own deadlines bound it; in a SUSPEND it comes back. */
+static void stop_watchdog(struct vm *vm, enum power_kind kind) REQUIRES(ctl.lock)
 {
     spin_lock(&vm->lock);
-    watchdog_end(vm);
+    if (kind == POWER_SUSPEND) {
+        watchdog_hold(vm);
+    } else {
+        watchdog_end(vm);
+    }
     spin_unlock(&vm->lock);
 }
 
 static void notify(struct vm *vm, const struct power_action *a) REQUIRES(ctl.lock)
 {
     if (a->notice == POWER_NOTICE_STOP) {
-        end_watchdog(vm);
+        stop_watchdog(vm, a->kind);
     }
     ctl.vms[vm->index].notice = (struct power_notice_seen){
         .type = (uint8_t)a->notice,
@@ -108,7 +112,7 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         notify(vm, a);
         break;
     case POWER_ACT_PRESS_KEY: /* no VM has one */
-        end_watchdog(vm);
+        stop_watchdog(vm, a->kind);
         break;
     case POWER_ACT_RESUME_PAUSED:
         (void)lifecycle_unpause(vm);
@@ -117,6 +121,12 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         break;
     case POWER_ACT_FORCE:
         (void)!lifecycle_stop(vm, STOP_FORCED, false);
+        break;
+    case POWER_ACT_FREEZE:
+        lifecycle_freeze(vm);
+        break;
+    case POWER_ACT_WAKE:
+        lifecycle_wake(vm);
         break;
     case POWER_ACT_ARM_TIMER:
         timer_arm(&ctl.vms[a->vm].timer, vm->vcpus[0]->hart,
@@ -132,7 +142,10 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         lifecycle_cancel_load(vm);
         break;
     case POWER_ACT_COMMIT:
-        power_commit(a->kind, a->reason != SRST_REASON_NONE);
+        power_commit(a->kind, a->reason != SRST_REASON_NONE, vm);
+        break;
+    case POWER_ACT_END_SLEEP:
+        power_commit_awake();
         break;
     case POWER_ACT_AUDIT:
         audit(a);
@@ -164,7 +177,7 @@ static enum err handle(struct power_event ev, struct power_reply *reply) EXCLUDE
     spin_unlock(&ctl.lock);
 
     for (uint32_t i = 0; released && i < machine.vm_count; i++) {
-        lifecycle_retry_start(machine.vms[i]);
+        lifecycle_released(machine.vms[i]);
     }
     return e;
 }
@@ -297,6 +310,22 @@ enum err power_ctl_vm_paused(struct vm *vm)
 void power_ctl_vm_resumed(struct vm *vm)
 {
     (void)!handle_vm(vm, POWER_EV_VM_RESUMED);
+}
+
+void power_ctl_wake(uint32_t who)
+{
+    (void)!handle((struct power_event){.type = POWER_EV_WAKE, .vm = (uint8_t)who}, NULL);
+}
+
+void power_ctl_sleep_refused(void)
+{
+    (void)!handle((struct power_event){.type = POWER_EV_SLEEP_REFUSED, .vm = POWER_BY_PLATFORM},
+                  NULL);
+}
+
+void power_ctl_vm_asleep(struct vm *vm, bool frozen)
+{
+    (void)!handle_vm(vm, frozen ? POWER_EV_VM_FROZEN : POWER_EV_VM_SUSPENDED);
 }
 
 void power_ctl_vm_stopped(struct vm *vm, bool crashed)

@@ -61,20 +61,31 @@ struct power_status power_ctl_status(struct vm *vm);
 enum err power_ctl_ask_stop(struct vm *vm, bool restart) MUST_CHECK;
 
 /*
+ * Who (a VM that sleeps, POWER_BY_CONSOLE for a key, POWER_BY_PLATFORM) wants to end a sleep. Any
+ * hart, no lock held. The VM runs when it returns, or will at its turn, or counts as stopped.
+ */
+void power_ctl_wake(uint32_t who);
+
+/* The firmware refused to let the machine sleep: goes into the audit. */
+void power_ctl_sleep_refused(void);
+
+/*
  * From lifecycle, no lock held.
  * loading: a load is about to begin; ERR_BUSY: not during a transition (retried, see below).
  * starting: the gate before the first guest instruction; an error: the load is given up.
  * paused: ERR_BUSY: not during a transition; resumed: its end.
+ * asleep: by SUSP; frozen: after lifecycle_freeze().
  * stopped: all vCPUs have left.
  * srst: the same, by an SRST that the manifest calls the platform's.
  * escalate: its crash policy asks for an emergency power-off.
- * When a transition ends without COMMIT, lifecycle_retry_start() is called for every VM, with no
+ * When a transition ends without COMMIT, lifecycle_released() is called for every VM, with no
  * lock held.
  */
 enum err power_ctl_vm_loading(struct vm *vm) MUST_CHECK;
 enum err power_ctl_vm_starting(struct vm *vm) MUST_CHECK;
 enum err power_ctl_vm_paused(struct vm *vm) MUST_CHECK;
 void power_ctl_vm_resumed(struct vm *vm);
+void power_ctl_vm_asleep(struct vm *vm, bool frozen);
 void power_ctl_vm_stopped(struct vm *vm, bool crashed);
 void power_ctl_vm_srst(struct vm *vm, enum power_kind kind, bool failure);
 void power_ctl_escalate(struct vm *vm);

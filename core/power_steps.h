@@ -10,9 +10,9 @@
 
 /* Sets of VM states, for power_is() and power_vms_in(). */
 #define S(state)      (1u << (POWER_VM_##state - POWER_VM_OFF))
-#define DOWN          (S(OFF) | S(LOADING) | S(FORCED))
+#define DOWN          (S(OFF) | S(LOADING) | S(FORCED) | S(SUSPENDED))
 #define ASKED_PREPARE (S(NOTIFIED) | S(PREPARING))
-#define NOT_READY     (S(WAITING) | ASKED_PREPARE)
+#define NOT_READY     (S(WAITING) | ASKED_PREPARE | S(RESUMING))
 #define AWAITS_STOP   (S(READY) | S(UNRESPONSIVE))
 #define TOLD_STOP     (S(STOPPING) | S(KEYED))
 
@@ -43,20 +43,33 @@ void power_arm(struct power *p, uint32_t vm, uint64_t at);
 void power_disarm(struct power *p, uint32_t vm);
 void power_enter(struct power *p, uint32_t vm, enum power_vm_state state, enum audit_event event);
 
+/* If the VM is asleep or frozen: it runs again. */
+void power_wake(struct power *p, uint32_t vm);
+
 /* A VM's last two turns in STOP: the key, with the wait after it; the freeze. */
 void power_press_key(struct power *p, uint32_t vm, uint32_t wait_us);
 void power_force(struct power *p, uint32_t vm);
 
-/* A new transaction: everybody who runs is to be asked, or asked again. */
+/* A new transaction: everybody who runs is to be asked, or asked again; so is, but for a SUSPEND
+ * and in an EMERGENCY, who sleeps, after it was woken. From any phase but COMMIT. */
 void power_begin_prepares(struct power *p);
 
-/* PREPARE -> STOP: from here on there is no way back. VMs still being prepared count as ready. */
+/* An EMERGENCY: who sleeps counts as stopped. */
+void power_let_sleep(struct power *p);
+
+/* PREPARE -> STOP: from here on there is no way back, but from a SUSPEND. VMs still being prepared
+ * count as ready. */
 void power_begin_stops(struct power *p, enum audit_event why);
 
-/* In PREPARE or STOP: gives every VM whose turn has come its turn; commits when all are down. */
+/* In PREPARE, STOP or RESUME: gives every VM whose turn has come its turn; commits when all are
+ * down, is done when all are up. */
 void power_advance(struct power *p);
 
-/* In PREPARE, and not with no_abort (nor, thus, emergency). by: who ended it. */
+/*
+ * In PREPARE, or before the COMMIT of a SUSPEND, or in SLEEP; and not with no_abort (nor, thus,
+ * emergency). by: who ended it. If VMs were told to sleep or fell asleep since RUN, it goes on in
+ * RESUME: those are woken, down the ranks.
+ */
 void power_abort(struct power *p, uint32_t by);
 
 #endif

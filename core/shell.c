@@ -223,6 +223,7 @@ static void cmd_power(const char *what, const char *how)
         {"off", POWER_OFF},
         {"reset", POWER_RESET_COLD},
         {"warm", POWER_RESET_WARM},
+        {"suspend", POWER_SUSPEND},
     };
     bool emergency = how != NULL && strcmp(how, "now") == 0;
     uint32_t txn = 0;
@@ -243,7 +244,7 @@ static void cmd_power(const char *what, const char *how)
             return;
         }
     }
-    say("power off, reset, warm (with `now`: an emergency) or cancel");
+    say("power off, reset, warm (with `now`: an emergency), suspend or cancel");
 }
 
 static void cmd_audit(void)
@@ -269,6 +270,7 @@ static void cmd_help(void)
     say("pause|resume NAME         keep a VM out of its guest for a while");
     say("stop|restart NAME [force] ask the VM to go down; with force do not ask");
     say("power off|reset|warm [now] take all VMs down in order, then the platform");
+    say("power suspend             put all VMs to sleep, then the machine; a key wakes it");
     say("power cancel              call that off, before the first VM was stopped");
     say("audit                     what power transitions did, with times");
 }

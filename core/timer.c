@@ -126,3 +126,11 @@ void timer_run(struct hart *hart)
         fn(t);
     }
 }
+
+void timer_run_anew(struct hart *hart)
+{
+    spin_lock(&hart->timers.lock);
+    hart->timers.programmed = UINT64_MAX;
+    spin_unlock(&hart->timers.lock);
+    timer_run(hart);
+}

@@ -44,6 +44,12 @@ void timer_cancel(struct timer *t);
 void timer_run(struct hart *hart);
 
 /*
+ * Own hart, no lock held: the same after the port has lost what the comparator held, and set it to
+ * never (arch_hart_sleep(), arch_machine_sleep()).
+ */
+void timer_run_anew(struct hart *hart);
+
+/*
  * Ticks are rounded up, microseconds down: what is armed for a time finds, when it fires, that this
  * time has come. The timebase is known.
  */

@@ -7,6 +7,7 @@
 #include "core/vcpu.h"
 
 #include "core/lifecycle.h"
+#include "core/power_ctl.h"
 #include "core/vm.h"
 
 #include <stddef.h>
@@ -149,6 +150,25 @@ static bool wake(struct vcpu *v, bool asked)
     return true;
 }
 
+/*
+ * Own hart, SUSPENDED, and so is the VM: it stays resident, so that an interrupt ends the hart's
+ * wait, and one that is pending already asks the power coordinator. The answer is a request to
+ * this vCPU, now or later, after the VM's state: VCPU_REQ_WAKE, which ends up in wake(). Until
+ * then it is off the hart, or its interrupt would end every wait; it asks again whenever the hart
+ * has work.
+ */
+static void doze(struct vcpu *v)
+{
+    load(v);
+    arch_vcpu_sync_irqs(v);
+    if (arch_vcpu_irq_pending(v)) {
+        power_ctl_wake(v->vm->index);
+        if (vm_state(v->vm) == VM_SUSPENDED) {
+            unload(v);
+        }
+    }
+}
+
 static void do_fences(struct vcpu *v)
 {
     struct fence todo[VCPU_FENCES];
@@ -180,6 +200,10 @@ static bool ready(struct vcpu *v, uint32_t requests)
     case VCPU_START_PENDING:
         return false;
     case VCPU_SUSPENDED:
+        if (vm_state(v->vm) == VM_SUSPENDED) {
+            doze(v);
+            return false;
+        }
         return wake(v, (requests & VCPU_REQ_WAKE) != 0);
     case VCPU_STARTED:
         if (!v->loaded || (requests & VCPU_REQ_IRQ) != 0) {
@@ -193,7 +217,7 @@ static bool ready(struct vcpu *v, uint32_t requests)
 
 /*
  * Is its VM paused? Then it is not resident, so that none of its interrupts wakes the hart; what
- * woke it from a suspend has done so for when it goes on. lifecycle_unpause() changes the state
+ * woke it from a suspend has done so for when it goes on. Who ends the pause changes the state
  * before it requests VCPU_REQ_STATE: whoever still sees PAUSED here comes here again.
  */
 static bool hold(struct vcpu *v)
@@ -202,6 +226,7 @@ static bool hold(struct vcpu *v)
 
     if (paused) {
         unload(v);
+        lifecycle_vcpu_held(v);
     }
     return paused;
 }

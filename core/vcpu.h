@@ -33,7 +33,7 @@ enum vcpu_state {
 #define VCPU_REQ_LOAD  (1u << 2) /* the VM is LOADING and this is its vCPU 0: load it */
 #define VCPU_REQ_IRQ   (1u << 3) /* irq_lines changed */
 #define VCPU_REQ_FENCE (1u << 4) /* fences[] is not empty */
-#define VCPU_REQ_WAKE  (1u << 5) /* an IPI ends its SUSPENDED, enabled or not */
+#define VCPU_REQ_WAKE  (1u << 5) /* an IPI, or the VM's wake-up, ends its SUSPENDED */
 #define VCPU_REQ_STATE (1u << 6) /* the VM was paused, or goes on */
 
 #define VCPU_FENCES 4u

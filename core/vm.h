@@ -28,8 +28,8 @@ enum vm_state {
     VM_LOADING, /* its own harts load it */
     VM_RUNNING,
     VM_PAUSED,
-    VM_SUSPENDED,
-    VM_STOPPING, /* its vCPUs are leaving */
+    VM_SUSPENDED, /* asleep by SUSP; its one vCPU that is not stopped waits for an interrupt */
+    VM_STOPPING,  /* its vCPUs are leaving */
     VM_CRASHED,
 };
 
@@ -73,6 +73,7 @@ struct vm {
     enum power_kind srst_kind GUARDED_BY(lock); /* ... and this is what */
     bool stop_asked GUARDED_BY(lock);           /* a graceful stop waits for the guest ... */
     bool asked_restart GUARDED_BY(lock);        /* ... and the VM is to start again then */
+    bool frozen GUARDED_BY(lock); /* PAUSED by the power coordinator, for it alone to resume */
     enum stop_reason stop_reason GUARDED_BY(lock);
     struct vm_fault fault GUARDED_BY(lock);
     uint64_t started_at GUARDED_BY(lock);         /* ticks */
@@ -84,6 +85,7 @@ struct vm {
 
     _Atomic uint32_t live_vcpus; /* and a load under way: core/lifecycle.c */
     _Atomic uint32_t state_seen; /* a copy of state for unlocked readers */
+    _Atomic uint64_t freezing;   /* bit i: vCPU i has not left the guest since it was frozen */
 };
 
 static inline void vm_set_state(struct vm *vm, enum vm_state state) REQUIRES(vm->lock)

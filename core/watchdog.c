@@ -21,15 +21,17 @@ static void arm(struct vm *vm, uint64_t ticks) REQUIRES(vm->lock)
 static void set(struct vm *vm, uint64_t us) REQUIRES(vm->lock)
 {
     vm->watchdog.us = us;
+    vm->watchdog.left_ticks = us_to_ticks(us);
     timer_cancel(&vm->watchdog.timer);
-    if (us != 0) {
-        arm(vm, us_to_ticks(us));
+    if (us != 0 && !vm->watchdog.held) {
+        arm(vm, vm->watchdog.left_ticks);
     }
 }
 
 void watchdog_start(struct vm *vm) NO_TSA
 {
     vm->watchdog.over = false;
+    vm->watchdog.held = false;
     set(vm, vm->config->watchdog_us);
 }
 
@@ -44,21 +46,25 @@ void watchdog_hold(struct vm *vm) NO_TSA
     uint64_t now = arch_now();
     uint64_t deadline = vm->watchdog.timer.deadline;
 
-    vm->watchdog.left_ticks = deadline > now ? deadline - now : 0;
-    timer_cancel(&vm->watchdog.timer);
+    if (!vm->watchdog.held) {
+        vm->watchdog.held = true;
+        vm->watchdog.left_ticks = deadline > now ? deadline - now : 0;
+        timer_cancel(&vm->watchdog.timer);
+    }
 }
 
 void watchdog_go_on(struct vm *vm) NO_TSA
 {
-    if (vm->watchdog.us != 0) {
+    if (vm->watchdog.held && vm->watchdog.us != 0) {
         arm(vm, vm->watchdog.left_ticks);
     }
+    vm->watchdog.held = false;
 }
 
 /* A timer that fired just before a heartbeat, a pause or another life is not for now. */
 bool watchdog_late(const struct vm *vm) NO_TSA
 {
-    return vm->watchdog.us != 0 && vm->state == VM_RUNNING &&
+    return vm->watchdog.us != 0 && vm->state == VM_RUNNING && !vm->watchdog.held &&
            arch_now() >= vm->watchdog.timer.deadline;
 }
 
@@ -75,9 +81,6 @@ enum err watchdog_beat(struct vm *vm, uint64_t us, uint64_t *granted_us)
     spin_lock(&vm->lock);
     if (!vm->watchdog.over) {
         set(vm, *granted_us);
-        if (vm->state == VM_PAUSED) { /* since it called */
-            watchdog_hold(vm);
-        }
     }
     spin_unlock(&vm->lock);
     return ERR_OK;

@@ -2,8 +2,9 @@
 /*
  * A VM's watchdog: it has to give a sign of life (VMM HEARTBEAT) within the time that it named
  * itself, or that its manifest names, from its start on. One that is late is stopped as crashed,
- * with the reason recorded. Time in which the VM is paused does not count. Once the VM is stopped,
- * or told to, its watchdog is over for this life: from then on the time to stop is what bounds it.
+ * with the reason recorded. Time in which the VM is paused, asleep or frozen does not count, nor
+ * that from the order to sleep on. Once the VM is stopped, or told to, its watchdog is over for
+ * this life: from then on the time to stop is what bounds it.
  *
  * The VM's lock is held for all but watchdog_beat(). Any hart; the timer fires on that of vCPU 0.
  */
@@ -23,8 +24,9 @@ struct vm;
 struct watchdog {
     struct timer timer;
     uint64_t us;         /* to the next heartbeat; 0: it is off */
-    uint64_t left_ticks; /* while the VM is paused */
+    uint64_t left_ticks; /* while it is held */
     bool over;           /* until the next start */
+    bool held;
 };
 
 /* The VM starts. */
@@ -33,7 +35,7 @@ void watchdog_start(struct vm *vm);
 /* The VM stops, or is told to. */
 void watchdog_end(struct vm *vm);
 
-/* The VM is paused; it goes on. */
+/* Its clock stands still; it goes on, if it was held. */
 void watchdog_hold(struct vm *vm);
 void watchdog_go_on(struct vm *vm);
 

@@ -74,6 +74,10 @@
 #define SBI_SRST_REASON_NONE    0
 #define SBI_SRST_REASON_FAILURE 1
 
+#define SBI_SUSP_SUSPEND        0
+#define SBI_SUSP_SLEEP_TO_RAM   0x00000000
+#define SBI_SUSP_SLEEP_PLATFORM 0x80000000 /* and above: the platform's own */
+
 #define SBI_DBCN_WRITE      0
 #define SBI_DBCN_READ       1
 #define SBI_DBCN_WRITE_BYTE 2
@@ -165,19 +169,26 @@
 
 /* A packed event: bits 7:0 type, 15:8 kind, 31:16 reason, 63:32 txn. */
 #define CURIA_PWR_EV_PREPARE  1 /* answer ACK, then READY, VETO or POSTPONE */
-#define CURIA_PWR_EV_STOP     2 /* stop now: SRST (kind reset: SRST reset will do as well) */
+#define CURIA_PWR_EV_STOP     2 /* stop now: SRST (reset: SRST reset does, too); suspend: SUSP */
 #define CURIA_PWR_EV_ABORT    3 /* the transition is off; go on */
 #define CURIA_PWR_EV_SHUTDOWN 4 /* this VM alone is asked to stop (VMM); txn 0 */
 #define CURIA_PWR_EV_RESTART  5 /* this VM alone is asked to stop, and starts again; txn 0 */
+#define CURIA_PWR_EV_RESUME   6 /* a suspend is over, or called off after STOP: go on, answer ACK */
 
 #define CURIA_PWR_EVENT_TYPE(e)   ((e)&0xff)
 #define CURIA_PWR_EVENT_KIND(e)   (((e) >> 8) & 0xff)
 #define CURIA_PWR_EVENT_REASON(e) (((e) >> 16) & 0xffff)
 #define CURIA_PWR_EVENT_TXN(e)    ((e) >> 32)
 
+/* The reason of RESUME: who woke the machine, and whether it had not been asleep yet. */
+#define CURIA_PWR_WAKE_BY(reason)    ((reason)&0xff) /* a VM's number, or one of these: */
+#define CURIA_PWR_WAKE_CONSOLE       0xfd            /* a key at the machine's terminal */
+#define CURIA_PWR_WAKE_PLATFORM      0xfe            /* the firmware ended the sleep */
+#define CURIA_PWR_WAKE_EARLY(reason) (((reason) >> 8) & 1)
+
 #define CURIA_PWR_ANSWER_ACK      0
 #define CURIA_PWR_ANSWER_READY    1
-#define CURIA_PWR_ANSWER_VETO     2
+#define CURIA_PWR_ANSWER_VETO     2 /* after STOP of a suspend: cannot sleep, call it off */
 #define CURIA_PWR_ANSWER_POSTPONE 3 /* argument: microseconds wanted */
 
 /* Packed state: bits 7:0 state of the machine, 15:8 kind, 23:16 state of this VM, 63:32 txn. */

@@ -6,8 +6,7 @@
 #include "core/vm.h"
 #include "sbi/sbi.h"
 
-/* Can a guest run from addr with translation off? (Instructions start at even addresses.) */
-static bool runs_from(const struct vm *vm, uint64_t addr)
+bool sbi_runs_from(const struct vm *vm, uint64_t addr)
 {
     return is_aligned(addr, 2) && memmap_is_ram(&vm->map, gpa(addr), 2);
 }
@@ -19,7 +18,7 @@ static struct sbi_ret start(struct vcpu *v, uint64_t hartid, uint64_t addr, uint
     if (target == NULL) {
         return sbi_err(SBI_ERR_INVALID_PARAM);
     }
-    if (!runs_from(v->vm, addr)) {
+    if (!sbi_runs_from(v->vm, addr)) {
         return sbi_err(SBI_ERR_INVALID_ADDRESS);
     }
 
@@ -56,7 +55,7 @@ static struct sbi_ret suspend(struct vcpu *v, uint32_t type, uint64_t addr, uint
         vcpu_suspend_self(v, false, gpa(0), 0);
         return sbi_ok(0);
     case SBI_HSM_SUSPEND_NON_RETENTIVE:
-        if (!runs_from(v->vm, addr)) {
+        if (!sbi_runs_from(v->vm, addr)) {
             return sbi_err(SBI_ERR_INVALID_ADDRESS);
         }
         vcpu_suspend_self(v, true, gpa(addr), opaque);

@@ -16,7 +16,8 @@ _Static_assert(CURIA_PWR_EV_PREPARE == (int)POWER_NOTICE_PREPARE &&
                    CURIA_PWR_EV_STOP == (int)POWER_NOTICE_STOP &&
                    CURIA_PWR_EV_ABORT == (int)POWER_NOTICE_ABORT &&
                    CURIA_PWR_EV_SHUTDOWN == POWER_ASK_SHUTDOWN &&
-                   CURIA_PWR_EV_RESTART == POWER_ASK_RESTART,
+                   CURIA_PWR_EV_RESTART == POWER_ASK_RESTART &&
+                   CURIA_PWR_EV_RESUME == (int)POWER_NOTICE_RESUME,
                "so are events");
 
 static struct sbi_ret request(struct vm *vm, const uint64_t a[6])

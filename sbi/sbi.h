@@ -63,7 +63,7 @@ struct sbi_ext {
 };
 
 extern const struct sbi_ext sbi_ext_base, sbi_ext_time, sbi_ext_ipi, sbi_ext_rfence, sbi_ext_hsm,
-    sbi_ext_srst, sbi_ext_dbcn, sbi_ext_ipc, sbi_ext_pwr, sbi_ext_vmm;
+    sbi_ext_srst, sbi_ext_susp, sbi_ext_dbcn, sbi_ext_ipc, sbi_ext_pwr, sbi_ext_vmm;
 
 /*
  * Legacy calls keep a1 and answer in a0 alone; one that could not read its hart mask does not
@@ -84,6 +84,9 @@ bool sbi_rfence_fast(struct vcpu *v, uint64_t a[8]);
 
 /* IPC's part: NOTIFY. */
 bool sbi_ipc_fast(struct vcpu *v, uint64_t a[8]);
+
+/* Can a guest run from addr with translation off? (Instructions start at even addresses.) */
+bool sbi_runs_from(const struct vm *vm, uint64_t addr);
 
 /*
  * The vCPUs that (mask, base) names: value is a bit mask of vCPU numbers. base UINT64_MAX means

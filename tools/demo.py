@@ -9,6 +9,7 @@
     poweroff   plain `poweroff` typed in control: the same order
     hung       cockpit ignores what it is told: forced at its turn, the rest in order
     crashed    control's kernel crashes: `power off` in the hypervisor's shell
+    sleep      `echo mem` in control: all sleep until the RTC's alarm; `curiactl suspend`, until a key
 
 Each is one boot. Whatever is not as told ends it with a message and the path of the log; the order
 is checked by the audit, the end by QMP and QEMU's exit status. tests/qemu/test_demo.py runs the
@@ -257,6 +258,25 @@ def check_order(m, told, initiator, forced=(), emergency=False):
               + "".join(f"; {vm} FORCED" for vm in forced))
 
 
+def check_sleep(m, told, initiator, woken_by):
+    """A whole suspend, from REQUEST to RESUMED: to sleep up the ranks, awake down the ranks."""
+    all_of_it = records(m)
+    told.check(all_of_it and (all_of_it[0].event, all_of_it[0].vm) == ("REQUEST", initiator)
+               and all_of_it[0].detail.startswith("suspend"), f"no suspend asked for by {initiator}")
+    told.check([r.seq for r in all_of_it] == [all_of_it[0].seq + i for i in range(len(all_of_it))],
+               "a record of the audit was not printed")
+    steps = [(r.event, r.vm) for r in all_of_it
+             if r.event in ("PREPARE-SENT", "STOP-SENT", "SUSPENDED", "COMMIT", "SLEEP", "WAKE", "RESUMED")
+             or (r.event == "RESUME" and r.vm in VMS) or (r.event, r.old) == ("ACK", "RESUMING")]
+    wanted = [("PREPARE-SENT", vm) for vm in VMS]
+    wanted += [(event, vm) for vm in reversed(VMS) for event in ("STOP-SENT", "SUSPENDED")]
+    wanted += [("COMMIT", "all"), ("SLEEP", "all"), ("WAKE", woken_by)]
+    wanted += [(event, vm) for vm in VMS for event in ("RESUME", "ACK")] + [("RESUMED", "all")]
+    told.check(steps == wanted, f"the suspend went {steps}, not {wanted}")
+    told.step(f"the audit: STOP adas, cockpit, control, each asleep; woken by {woken_by}; "
+              "RESUME control, cockpit, adas")
+
+
 def machine_off(m, told):
     """The platform went off because Curia asked its firmware, and QEMU ended well."""
     status = m.wait_exit(OFF_SECONDS)
@@ -371,8 +391,46 @@ def story_crashed(m, told):
     check_order(m, told, "console", forced=("control",))
 
 
+def slept(m, told, times, woken_by):
+    """control's own word of it, after so many sleeps: processes and their memory are as they were."""
+    m.expect_audit("all", "RESUMED", times, OFF_SECONDS)
+    check_sleep(m, told, "control", woken_by)
+    m.prompt("control")
+    _, lines = m.shell("echo kept $kept; kill -0 %1 && cat /sys/power/suspend_stats/success; curiactl status",
+                       vm="control")
+    told.show(lines)
+    told.check(lines == [f"kept {m.name}", str(times), "machine RUN, this VM UP",
+                         f"suspend {records(m)[0].txn} was ended by {woken_by}"], f"control says {lines}")
+    all_run(m, told, (1, 1, 1))
+
+
+def story_sleep(m, told):
+    boot(m, told)
+    m.prompt("control")
+    m.shell(f"kept={m.name}; sleep 9999 & true", vm="control")
+    last = states(m, told)
+    m.prompt("control")
+    m.shell("curiactl alarm 6 > /run/alarm & true", vm="control")
+    m.type("echo mem > /sys/power/state", vm="control")
+    told.step("echo mem > /sys/power/state in control, the RTC's alarm set")
+    slept(m, told, 1, "control")
+    told.check(m.shell("cat /run/alarm", vm="control")[1] == ["alarm: interrupt came (1)"],
+               "the alarm's interrupt was lost")
+    told.check(states(m, told) > last, "adas's messages did not go on")
+    m.prompt("control")
+    m.type("curiactl suspend", vm="control")
+    m.expect_audit("all", "SLEEP", 2, OFF_SECONDS)
+    told.step("curiactl suspend in control: all sleep")
+    m.send("\r")
+    slept(m, told, 2, "console")
+    ping(m, told)
+    ask_poweroff(m, told)
+    machine_off(m, told)
+    check_order(m, told, "control")
+
+
 STORIES = {"order": story_order, "poweroff": story_poweroff, "hung": story_hung,
-           "crashed": story_crashed}
+           "crashed": story_crashed, "sleep": story_sleep}
 
 
 def play(variant, irqchip, out=None, prefix="demo"):
@@ -412,6 +470,7 @@ STORIES_TOLD = {
     "poweroff": "plain poweroff in control",
     "hung": "cockpit hangs, curiactl poweroff in control",
     "crashed": "control crashes, power off in the hypervisor's shell",
+    "sleep": "echo mem in control, woken by the RTC; curiactl suspend, woken by a key",
 }
 
 if __name__ == "__main__":

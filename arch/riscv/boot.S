@@ -80,6 +80,17 @@ rv_hart_entry:
     lla     t0, rv_satp
     ld      a0, 0(t0)
     ld      t1, virt_hart
+    j       translate
+
+    /* Harts that rv_sleep() stopped: likewise. */
+    .globl rv_wake_entry
+    .balign 4
+rv_wake_entry:
+    csrw    CSR_SIE, zero
+    mv      s1, a1
+    lla     t0, rv_satp
+    ld      a0, 0(t0)
+    ld      t1, virt_wake
 
 translate:
     csrw    CSR_STVEC, t1
@@ -97,6 +108,8 @@ virt_boot:
     .dword  boot_translated
 virt_hart:
     .dword  hart_translated
+virt_wake:
+    .dword  wake_translated
 virt_boot_stack:
     .dword  RV_STACK_TOP(0)
 
@@ -122,6 +135,43 @@ hart_translated:
     csrw    CSR_STVEC, t0
     mv      a0, tp
     call    rv_hart_main
+
+    /*
+     * int64_t rv_sleep(a0, a1, a2, eid, fid): an SBI call from which the hart comes back by
+     * rv_wake_entry, with 0, or at once, with an error. It keeps what a C call keeps, and stvec.
+     */
+    .globl rv_sleep
+    .balign 4
+rv_sleep:
+    addi    sp, sp, -112
+    csrr    t0, CSR_STVEC
+    sd      t0, 0(sp)
+    sd      ra, 8(sp)
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    sd      s\n, (16 + 8 * \n)(sp)
+    .endr
+    sd      sp, RV_HART_SLEEP_SP(tp)
+    mv      a7, a3
+    mv      a6, a4
+    fence   rw, rw /* before whatever the firmware does with the hart */
+    ecall
+    j       1f
+
+    .balign 4
+wake_translated:
+    sfence.vma
+    mv      tp, s1
+    ld      sp, RV_HART_SLEEP_SP(tp)
+    csrw    CSR_SSCRATCH, zero
+    li      a0, 0
+1:  ld      t0, 0(sp)
+    csrw    CSR_STVEC, t0
+    ld      ra, 8(sp)
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    ld      s\n, (16 + 8 * \n)(sp)
+    .endr
+    addi    sp, sp, 112
+    ret
 
     /*
      * Keeps sp, ra, t0 and t1 in the hart's structure, then reports on the one emergency stack,

@@ -23,6 +23,14 @@ uint64_t rv_early_map(void);
 /* boot.S: where harts that the firmware starts begin; a1 = the struct rv_hart. */
 void rv_hart_entry(void);
 
+/*
+ * boot.S: the SBI call (eid, fid)(a0, a1, a2) that stops this hart. 0: it was started again at
+ * rv_wake_entry, a1 = its struct rv_hart; all but the registers that a C call keeps, and stvec, is
+ * as the firmware left it. SBI's error: it was not stopped.
+ */
+int64_t rv_sleep(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t eid, uint64_t fid);
+void rv_wake_entry(void);
+
 /* The boot hart's structure, so that tp is right from the first C function on. */
 extern struct rv_hart rv_boot_hart;
 

@@ -13,11 +13,13 @@
 #include "core/arch.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/vcpu.h"
 
 #include <stdatomic.h>
 
 _Static_assert(offsetof(struct rv_hart, stack_top) == RV_HART_STACK_TOP, "boot.S");
 _Static_assert(offsetof(struct rv_hart, trap_regs) == RV_HART_TRAP_REGS, "boot.S");
+_Static_assert(offsetof(struct rv_hart, sleep_sp) == RV_HART_SLEEP_SP, "boot.S");
 
 #define START_WAIT_S 10u /* an emulated hart may get no processor for seconds */
 
@@ -71,7 +73,7 @@ static void init_csrs(void)
     csr_write(CSR_HSTATUS, HSTATUS_VSXL_64);
     csr_write(CSR_HEDELEG, 0);
     csr_write(CSR_HIDELEG, 0);
-    csr_write(CSR_HIE, 0);
+    csr_write(CSR_HIE, HIE_SGEIE); /* which comes only of what hgeie names: see own_file() */
     csr_write(CSR_HGEIE, 0);
     csr_write(CSR_HVIP, 0);
     csr_write(CSR_HCOUNTEREN, 0);
@@ -97,14 +99,19 @@ static void init_csrs(void)
     csr_write(CSR_SIE, SIE_SSIE | SIE_STIE | SIE_SEIE);
 }
 
+static void irqchip_hart_init(struct rv_hart *hart)
+{
+    if (machine.irqchip.ops != NULL && machine.irqchip.ops->hart_init != NULL) {
+        machine.irqchip.ops->hart_init(&hart->core);
+    }
+}
+
 /* What boot hart and others do alike before the machine runs. */
 static void hart_ready(struct rv_hart *hart)
 {
     init_csrs();
     rv_imsic_hart_init(&hart->core);
-    if (machine.irqchip.ops != NULL && machine.irqchip.ops->hart_init != NULL) {
-        machine.irqchip.ops->hart_init(&hart->core);
-    }
+    irqchip_hart_init(hart);
     atomic_store_explicit(&hart->online, 1, memory_order_release); /* pairs with await_hart() */
 }
 
@@ -154,9 +161,14 @@ static void await_hart(struct rv_hart *hart)
     }
 }
 
+static uint64_t image_phys(void (*entry)(void))
+{
+    return (uint64_t)entry - RV_IMAGE_VA + mmu_image_base().v;
+}
+
 void rv_harts_start(void)
 {
-    uint64_t entry = (uint64_t)rv_hart_entry - RV_IMAGE_VA + mmu_image_base().v;
+    uint64_t entry = image_phys(rv_hart_entry);
     struct rv_hart *self = rv_hart_self();
 
     hart_ready(self);
@@ -210,9 +222,24 @@ void arch_hart_kick(struct hart *hart)
     }
 }
 
+/*
+ * For hgeie, while the hart waits with a vCPU resident whose guest has external interrupts enabled:
+ * an MSI into its file is pending in hip then, which ends a WFI; but QEMU 10 looks at that in
+ * VS-mode only, while SGEI, which is made of the same, wakes there, too. It must never be enabled in
+ * the guest. File 0, that is none, has no bit.
+ */
+static uint64_t own_file(void)
+{
+    uint64_t vgein = (csr_read(CSR_HSTATUS) & HSTATUS_VGEIN) >> HSTATUS_VGEIN_SHIFT;
+
+    return (csr_read(CSR_HIE) & HIE_VSEIE) != 0 ? 1ull << vgein : 0;
+}
+
 void arch_hart_wait(struct hart *hart)
 {
+    csr_write(CSR_HGEIE, own_file());
     __asm__ volatile("wfi" ::: "memory");
+    csr_write(CSR_HGEIE, 0);
     rv_handle_irqs(rv_hart_of(hart));
 }
 
@@ -244,6 +271,72 @@ bool arch_hart_parked(const struct hart *hart)
     struct fw_ret r = fw_hart_status(hart->id);
 
     return r.error == SBI_SUCCESS && r.value == SBI_HSM_STATE_STOPPED;
+}
+
+/* ---- sleep ----------------------------------------------------------------------------------- */
+
+/*
+ * Of the hart nothing survives but what is in memory [SBI 3.0 HSM, SUSP]: HS level is made anew as
+ * at the boot, the vCPU put and loaded, the interrupt files kept by imsic.c. What lies outside the
+ * harts (APLIC, PLIC but for the harts' contexts, devices) SBI says nothing of: it is taken as kept
+ * by the platform. The comparator is programmed anew by the timer work.
+ *
+ * loaded: the vCPU stays on the hart, so that what its guest has enabled is pending there, too.
+ */
+static int64_t hart_sleep(bool loaded, uint64_t wake_at, uint64_t a1, uint64_t eid, uint64_t fid)
+{
+    struct rv_hart *hart = rv_hart_self();
+    struct vcpu *v = hart->core.vcpu;
+    struct rv_imsic_files files;
+    int64_t error;
+
+    loaded = loaded && v != NULL && v->loaded;
+    if (v != NULL && v->loaded) {
+        arch_vcpu_put(v);
+    }
+    rv_imsic_save(&files, v);
+    if (loaded) {
+        arch_vcpu_load(v);
+        arch_vcpu_sync_irqs(v);
+        csr_write(CSR_HGEIE, own_file());
+    }
+    arch_hart_timer(wake_at);
+    error = rv_sleep(0, a1, (uint64_t)hart, eid, fid);
+
+    init_csrs();
+    rv_imsic_restore(&files, v);
+    irqchip_hart_init(hart);
+    if (v != NULL && v->loaded) {
+        arch_vcpu_load(v);
+        arch_vcpu_sync_irqs(v);
+    }
+    atomic_fetch_or_explicit(&hart->core.work, HART_WORK_TIMER, memory_order_relaxed);
+    return error;
+}
+
+void arch_hart_sleep(void)
+{
+    (void)hart_sleep(false, UINT64_MAX, 0, SBI_EXT_HSM, SBI_HSM_STOP);
+}
+
+enum err arch_hart_wake(struct hart *hart)
+{
+    struct fw_ret r =
+        fw_hart_start(hart->id, image_phys(rv_wake_entry), (uint64_t)rv_hart_of(hart));
+
+    return r.error == SBI_SUCCESS ? ERR_OK : ERR_STATE;
+}
+
+bool arch_can_sleep(void)
+{
+    return fw_has(SBI_EXT_SUSP);
+}
+
+enum err arch_machine_sleep(uint64_t wake_at)
+{
+    return hart_sleep(true, wake_at, image_phys(rv_wake_entry), SBI_EXT_SUSP, SBI_SUSP_SUSPEND) == 0
+               ? ERR_OK
+               : ERR_NOT_SUPPORTED;
 }
 
 void rv_handle_irqs(struct rv_hart *hart)

@@ -12,6 +12,7 @@
 /* Offsets that assembler relies on; checked in hart.c. */
 #define RV_HART_STACK_TOP 0
 #define RV_HART_TRAP_REGS 8
+#define RV_HART_SLEEP_SP  40
 
 #define RV_TRAP_REGS 4 /* sp, ra, t0, t1 */
 
@@ -30,6 +31,8 @@ struct rv_vcpu;
 struct rv_hart {
     uint64_t stack_top;               /* virtual; the stack is empty when a guest is entered */
     uint64_t trap_regs[RV_TRAP_REGS]; /* own hart: what rv_hyp_trap saves before it has a stack */
+
+    uint64_t sleep_sp; /* own hart: of rv_sleep(), while the firmware has the hart */
 
     struct hart core;
 

@@ -154,6 +154,14 @@ void rv_imsic_file_reset(uint32_t vgein)
     csr_write(CSR_HSTATUS, hstatus);
 }
 
+/* All identities in use now or later: nobody but Curia and its APLIC reaches this page. */
+static void own_on(void)
+{
+    own_write(ISELECT_EIE0, ~1ull);
+    own_write(ISELECT_EITHRESHOLD, 0);
+    own_write(ISELECT_EIDELIVERY, EIDELIVERY_ON);
+}
+
 void rv_imsic_hart_init(struct hart *hart)
 {
     if (!rv_imsic_present()) {
@@ -168,10 +176,63 @@ void rv_imsic_hart_init(struct hart *hart)
     for (uint32_t g = 1; g <= machine.irqchip.guest_files; g++) {
         rv_imsic_file_reset(g);
     }
-    /* All identities in use now or later: nobody but Curia and its APLIC reaches this page. */
-    own_write(ISELECT_EIE0, ~1ull);
-    own_write(ISELECT_EITHRESHOLD, 0);
-    own_write(ISELECT_EIDELIVERY, EIDELIVERY_ON);
+    own_on();
+}
+
+/* ---- sleep ----------------------------------------------------------------------------------- */
+
+/* The guest file that vsiselect and vsireg reach from here on; false: there is none. */
+static bool select_file(const struct vcpu *vcpu)
+{
+    uint32_t vgein = vcpu != NULL ? rv_vcpu_of(vcpu)->vgein : 0;
+
+    csr_clear(CSR_HSTATUS, HSTATUS_VGEIN);
+    csr_set(CSR_HSTATUS, (uint64_t)vgein << HSTATUS_VGEIN_SHIFT);
+    return vgein != 0;
+}
+
+static uint64_t file_read(uint64_t select)
+{
+    csr_write(CSR_VSISELECT, select);
+    return csr_read(CSR_VSIREG);
+}
+
+void rv_imsic_save(struct rv_imsic_files *files, const struct vcpu *vcpu)
+{
+    if (!rv_imsic_present()) {
+        return;
+    }
+    csr_write(CSR_SISELECT, ISELECT_EIP0);
+    files->own_eip = csr_read(CSR_SIREG);
+    if (!select_file(vcpu)) {
+        return;
+    }
+    files->delivery = file_read(ISELECT_EIDELIVERY);
+    files->threshold = file_read(ISELECT_EITHRESHOLD);
+    for (uint64_t n = 0; n <= last_register(machine.irqchip.guest_ids); n += 2) {
+        files->eie[n / 2] = file_read(ISELECT_EIE0 + n);
+        files->eip[n / 2] = file_read(ISELECT_EIP0 + n);
+    }
+}
+
+void rv_imsic_restore(const struct rv_imsic_files *files, const struct vcpu *vcpu)
+{
+    if (!rv_imsic_present()) {
+        return;
+    }
+    own_on();
+    csr_write(CSR_SISELECT, ISELECT_EIP0);
+    csr_set(CSR_SIREG, files->own_eip);
+    if (!select_file(vcpu)) {
+        return;
+    }
+    for (uint64_t n = 0; n <= last_register(machine.irqchip.guest_ids); n += 2) {
+        file_write(ISELECT_EIE0 + n, files->eie[n / 2]);
+        csr_write(CSR_VSISELECT, ISELECT_EIP0 + n);
+        csr_set(CSR_VSIREG, files->eip[n / 2]);
+    }
+    file_write(ISELECT_EITHRESHOLD, files->threshold);
+    file_write(ISELECT_EIDELIVERY, files->delivery);
 }
 
 void rv_imsic_handle(struct hart *hart)

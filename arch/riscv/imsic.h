@@ -60,6 +60,21 @@ void rv_imsic_handle(struct hart *hart);
  */
 void rv_imsic_file_reset(uint32_t vgein);
 
+#define RV_IMSIC_WORDS 32u /* 64 identities each: as many as a file can have */
+
+/* What a hart's own file and its vCPU's hold while the hart is off. */
+struct rv_imsic_files {
+    uint64_t own_eip;
+    uint64_t delivery, threshold, eie[RV_IMSIC_WORDS], eip[RV_IMSIC_WORDS];
+};
+
+/*
+ * Own hart, around the time that it is off; vcpu (NULL: none) is not loaded. A file comes back as
+ * it was, and what has become pending meanwhile, where the platform keeps files, stays so.
+ */
+void rv_imsic_save(struct rv_imsic_files *files, const struct vcpu *vcpu);
+void rv_imsic_restore(const struct rv_imsic_files *files, const struct vcpu *vcpu);
+
 /*
  * Gives irq an identity of irq->hart's own file; its arrival runs irq->handler. ERR_NO_MEMORY: none
  * left. At boot.

@@ -301,6 +301,25 @@ void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
     }
 }
 
+/*
+ * Of a vCPU that is on no hart, or on this one. One that has its timer interrupt disabled waits for
+ * none.
+ */
+uint64_t arch_vcpu_timer(const struct vcpu *vcpu)
+{
+    const struct rv_vcpu *v = rv_vcpu_of(vcpu);
+    bool here = rv_hart_self()->resident == v && vcpu->loaded;
+    uint64_t sie = here ? csr_read(CSR_VSIE) : v->csrs.vsie;
+
+    if ((sie & SIE_STIE) == 0) {
+        return UINT64_MAX;
+    }
+    if (!rv_features.sstc) {
+        return v->timer.hart != NULL ? v->timer.deadline : UINT64_MAX;
+    }
+    return here ? csr_read(CSR_VSTIMECMP) : v->csrs.vstimecmp;
+}
+
 uint64_t arch_vcpu_pc(const struct vcpu *vcpu)
 {
     return rv_vcpu_of(vcpu)->trap.sepc;

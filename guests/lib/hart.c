@@ -21,6 +21,7 @@ _Static_assert(offsetof(struct guest_hart, stack_top) == HART_STACK_TOP, "offset
 _Static_assert(offsetof(struct guest_hart, trap_top) == HART_TRAP_TOP, "offsets.h");
 _Static_assert(offsetof(struct guest_hart, catching) == HART_CATCHING, "offsets.h");
 _Static_assert(offsetof(struct guest_hart, catch_regs) == HART_CATCH, "offsets.h");
+_Static_assert(offsetof(struct guest_hart, sleep_sp) == HART_SLEEP_SP, "offsets.h");
 
 struct guest_hart guest_harts[GUEST_HARTS];
 struct guest_entry guest_entry;
@@ -29,6 +30,7 @@ static _Alignas(16) char stacks[GUEST_HARTS][2][STACK_BYTES];
 
 void guest_trap_entry(void);
 void guest_hart_entry(void);
+int64_t guest_sleep_raw(void (*entry)(void));
 bool trap_catch_raw(void (*f)(void *arg), void *arg);
 void guest_boot(uint64_t a0, uint64_t a1);
 void guest_hart_boot(struct guest_hart *self);
@@ -91,6 +93,22 @@ void guest_hart_stop(void)
     csr_clear(CSR_SSTATUS, SSTATUS_SIE);
     (void)sbi_call(SBI_EXT_HSM, SBI_HSM_STOP, 0, 0, 0, 0);
     guest_panic("panic: HSM stop came back");
+}
+
+/* A hart that resumes has nothing but a0 and a1 [SBI 3.0, SUSP]. */
+int64_t guest_sleep_at(void (*entry)(void))
+{
+    uint64_t sie = csr_read(CSR_SIE);
+    int64_t error = guest_sleep_raw(entry);
+
+    hart_init_traps(hart_self());
+    csr_write(CSR_SIE, sie);
+    return error;
+}
+
+int64_t guest_sleep(void)
+{
+    return guest_sleep_at(guest_wake_entry);
 }
 
 /* ---- traps ------------------------------------------------------------------------------------

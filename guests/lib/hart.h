@@ -22,6 +22,7 @@ struct guest_hart {
     uint64_t stack_top, trap_top;
     uint64_t catching; /* 1: a trap goes to trap_catch() */
     uint64_t catch_regs[15];
+    uint64_t sleep_sp;
 
     bool catch_irqs; /* while catching: interrupts are caught too */
     struct trap_info caught;
@@ -75,6 +76,16 @@ bool trap_catch(struct trap_info *info, bool irqs, void (*f)(void *arg), void *a
 /* Interrupts of this hart on or off; off returns whether they were on. */
 void irqs_on(void);
 bool irqs_off(void);
+
+/*
+ * Sleeps by SBI SUSP until an interrupt is pending that this hart has enabled in sie. Interrupts
+ * are off, all other harts stopped. 0: it has slept; registers, traps and sie are as before, time
+ * has passed. SBI's error: it has not. entry: where the hart resumes; guest_wake_entry, or what
+ * jumps there with a0 and a1 as they were.
+ */
+int64_t guest_sleep_at(void (*entry)(void));
+int64_t guest_sleep(void);
+void guest_wake_entry(void);
 
 /* Waits for any enabled interrupt, which is then taken, and returns with interrupts off. To be
  * called with interrupts off after having found nothing to do. */

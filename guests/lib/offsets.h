@@ -11,5 +11,6 @@
 #define HART_TRAP_TOP  296
 #define HART_CATCHING  304
 #define HART_CATCH     312 /* ra, sp, s0 to s11, sstatus */
+#define HART_SLEEP_SP  432
 
 #endif

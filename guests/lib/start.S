@@ -56,6 +56,37 @@ guest_hart_entry:
 5:  wfi
     j       5b
 
+/* int64_t guest_sleep_raw(void (*entry)(void)): SUSP, from which it comes back through entry. */
+    .globl guest_sleep_raw
+guest_sleep_raw:
+    addi    sp, sp, -112
+    sd      ra, 0(sp)
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    sd      s\n, (8 + 8 * \n)(sp)
+    .endr
+    sd      sp, HART_SLEEP_SP(tp)
+    mv      a1, a0
+    mv      a2, tp
+    li      a0, 0                   /* suspend to RAM */
+    li      a7, 0x53555350          /* SUSP */
+    li      a6, 0
+    ecall
+    j       6f
+    .balign 4
+    .globl guest_wake_entry
+guest_wake_entry:
+    csrw    sie, zero
+    csrw    satp, zero
+    mv      tp, a1
+    ld      sp, HART_SLEEP_SP(tp)
+    li      a0, 0
+6:  ld      ra, 0(sp)
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    ld      s\n, (8 + 8 * \n)(sp)
+    .endr
+    addi    sp, sp, 112
+    ret
+
 /* ---- traps ---------------------------------------------------------------------------------- */
 
     .macro each_register op

@@ -80,6 +80,12 @@ struct curia_ctl_status {
     __u64 time_left_us; /* to answer what is asked of this VM; 0: nothing is */
 };
 
+/* Who ended this VM's last sleep, or called it off. */
+struct curia_ctl_wake {
+    __u32 txn;    /* of that suspend; 0: there was none */
+    __u32 reason; /* CURIA_PWR_WAKE_*() */
+};
+
 struct curia_ctl_audit {
     __u64 seq;      /* in: the first record wanted; 0: the oldest there is */
     __u64 records;  /* in: address of an array of struct curia_audit_record */
@@ -97,5 +103,6 @@ struct curia_ctl_audit {
 /* 1: power events are taken and not acted upon, as by a hung system; 0: as usual again. */
 #define CURIA_CTL_IGNORE  _IOW(CURIA_IOC, 0x17, __u32)
 #define CURIA_CTL_IGNORED _IOR(CURIA_IOC, 0x18, __u32)
+#define CURIA_CTL_WAKE    _IOR(CURIA_IOC, 0x19, struct curia_ctl_wake)
 
 #endif

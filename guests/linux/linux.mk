@@ -9,7 +9,7 @@ linux_ko    := $(LINUX_OUT)/curia/curia.ko
 linux_wdt   := $(LINUX_OUT)/curia/curia_wdt.ko
 linux_ctl   := $(LINUX_OUT)/curiactl
 linux_ko_src := $(addprefix guests/linux/curia/,Kbuild curia.h channel.h main.c sbi.c channel.c \
-                  mailbox.c region.c power.c policy.c ctl.c watchdog.c)
+                  mailbox.c region.c power.c sleep.c policy.c ctl.c watchdog.c)
 linux_ctl_src := $(wildcard guests/linux/curiactl/*.c)
 linux_ctl_hdr := $(wildcard guests/linux/curiactl/*.h) guests/demo_messages.h
 linux_abi   := sbi/abi.h guests/linux/curia_uapi.h

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Power: on PREPARE the guest acknowledges, brings the vehicle functions to rest (which takes a
- * moment, PARK_US), and says that it is ready; on STOP it is gone by SRST; on ABORT it goes on.
+ * moment, PARK_US), and says that it is ready; on STOP it is gone by SRST, or asleep by SUSP; on
+ * ABORT and RESUME it goes on. With the bootarg wake-ms it wakes itself, and so the machine, so
+ * long after it fell asleep.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -72,6 +74,31 @@ static void stop(uint32_t type)
     guest_panic("adas: power: SRST came back");
 }
 
+static void sleep(uint32_t txn)
+{
+    uint64_t wake_ms = board_arg_number("wake-ms", 0);
+    int64_t error;
+
+    con_printf("adas: power: sleep (transition %u)\n", (unsigned)txn);
+    irqs_off();
+    task_rest(wake_ms != 0 ? time_now() + ticks_of_us(wake_ms * 1000) : UINT64_MAX);
+    error = guest_sleep();
+    task_go_on();
+    irqs_on();
+    if (error != SBI_SUCCESS) {
+        con_printf("adas: power: SUSP: error %d\n", (int)error);
+        (void)power_answer(txn, CURIA_PWR_ANSWER_VETO, 0);
+    }
+    park.event_due = true; /* the event's interrupt may be what ended it */
+}
+
+static void go_on(const char *why, uint32_t reason)
+{
+    con_printf("adas: power: %s (0x%x), going on\n", why, (unsigned)reason);
+    park.parking = false;
+    park.parked = false;
+}
+
 static void handle(const struct power_event *event)
 {
     switch (event->type) {
@@ -79,6 +106,12 @@ static void handle(const struct power_event *event)
         prepare(event);
         break;
     case CURIA_PWR_EV_STOP:
+        if (event->kind == CURIA_PWR_KIND_SUSPEND) {
+            sleep(event->txn);
+            break;
+        }
+        stop(SBI_SRST_TYPE_SHUTDOWN);
+        break;
     case CURIA_PWR_EV_SHUTDOWN:
         stop(SBI_SRST_TYPE_SHUTDOWN);
         break;
@@ -86,9 +119,11 @@ static void handle(const struct power_event *event)
         stop(SBI_SRST_TYPE_COLD);
         break;
     case CURIA_PWR_EV_ABORT:
-        con_printf("adas: power: aborted, going on\n");
-        park.parking = false;
-        park.parked = false;
+        go_on("aborted", event->reason);
+        break;
+    case CURIA_PWR_EV_RESUME:
+        go_on("resumed", event->reason);
+        (void)power_answer(event->txn, CURIA_PWR_ANSWER_ACK, 0);
         break;
     default:
         con_printf("adas: power: unknown event %u\n", (unsigned)event->type);

@@ -13,6 +13,14 @@
 /* Starts the task on this hart, first release one period from now. */
 void task_start(void);
 
+/*
+ * The task rests; the timer is free for a wake-up at that time (UINT64_MAX: none). Interrupts off,
+ * until task_go_on(): the releases of that time are neither made nor missed, so that a sleep is no
+ * jitter; the next is a multiple of the period from the start, as ever.
+ */
+void task_rest(uint64_t wake_at);
+void task_go_on(void);
+
 /* How late it was released so far. */
 struct demo_jitter task_jitter(void);
 

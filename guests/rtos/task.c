@@ -63,6 +63,21 @@ void task_start(void)
     timer_enable();
 }
 
+void task_rest(uint64_t wake_at)
+{
+    timer_set(wake_at);
+}
+
+void task_go_on(void)
+{
+    uint64_t now = time_now();
+
+    if ((int64_t)(now - task.due) >= 0) {
+        task.due += ((now - task.due) / task.period + 1) * task.period;
+    }
+    timer_set(task.due);
+}
+
 static uint32_t ns32(uint64_t ticks)
 {
     uint64_t ns = ns_of_ticks(ticks);

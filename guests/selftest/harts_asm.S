@@ -32,3 +32,16 @@ hart_resume_entry:
     ecall
 1:  wfi
     j       1b
+
+/* Resume by SUSP: saves what it finds in susp_seen and goes on as guest_sleep() does. */
+    .balign 4
+    .globl susp_probe_entry
+susp_probe_entry:
+    la      t3, susp_seen
+    csrr    t0, satp
+    csrr    t2, sstatus
+    sd      a0, 0(t3)
+    sd      a1, 8(t3)
+    sd      t0, 16(t3)
+    sd      t2, 24(t3)
+    j       guest_wake_entry

@@ -5,7 +5,8 @@
  * has, answers in shared regions, and obeys power events with a last verdict. With the bootarg
  * rest-ms it sleeps so long after each look, or until an interrupt: for machines with many of it;
  * with beat-ms it gives heartbeats, each good for so long, until it has told beats-of times that
- * all is well.
+ * all is well. STOP of a suspend puts it to sleep; with sleep=deaf it does not, with sleep=veto it
+ * says that it cannot, with wake-ms it wakes so long after.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -17,6 +18,7 @@
 #include "guests/selftest/selftest.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define CHECK_BYTES 0x100000u /* between looks at everything else */
 #define TICK_MS     10u
@@ -119,6 +121,42 @@ static void answer_regions(void)
     }
 }
 
+static void sleep(uint32_t txn)
+{
+    uint64_t wake_ms = board_arg_number("wake-ms", 0);
+    char how[8] = "";
+    int64_t error = SBI_ERR_FAILED;
+
+    (void)board_arg("sleep", how, sizeof(how));
+    if (strcmp(how, "deaf") == 0) {
+        return;
+    }
+    (void)irqs_off();
+    if (strcmp(how, "veto") != 0) {
+        con_printf("neighbour: sleeps\n");
+        timer_set(wake_ms != 0 ? time_now() + ticks_of_us(wake_ms * 1000) : UINT64_MAX);
+        error = guest_sleep();
+        me.due = time_now() + ticks_of_us(me.tick_us);
+        timer_set(me.due);
+        con_printf("neighbour: awake, error %d\n", (int)error);
+    }
+    irqs_on();
+    if (error != SBI_SUCCESS) {
+        (void)power_answer(txn, CURIA_PWR_ANSWER_VETO, 0);
+    }
+}
+
+static void stop(const struct power_event *event)
+{
+    if (event->type == CURIA_PWR_EV_STOP && event->kind == CURIA_PWR_KIND_SUSPEND) {
+        sleep(event->txn);
+        return;
+    }
+    (void)irqs_off();
+    verdict("asked to stop");
+    sbi_system_reset(SBI_SRST_TYPE_SHUTDOWN, SBI_SRST_REASON_NONE);
+}
+
 static void obey(void)
 {
     struct power_event event;
@@ -131,9 +169,11 @@ static void obey(void)
         case CURIA_PWR_EV_STOP:
         case CURIA_PWR_EV_SHUTDOWN:
         case CURIA_PWR_EV_RESTART:
-            (void)irqs_off();
-            verdict("asked to stop");
-            sbi_system_reset(SBI_SRST_TYPE_SHUTDOWN, SBI_SRST_REASON_NONE);
+            stop(&event);
+            break;
+        case CURIA_PWR_EV_RESUME:
+            con_printf("neighbour: resumed (0x%x)\n", (unsigned)event.reason);
+            (void)power_answer(event.txn, CURIA_PWR_ANSWER_ACK, 0);
             break;
         default:
             break;

@@ -17,6 +17,7 @@ void test_harts(void);
 void test_fences(void);
 void test_timer(void);
 void test_irqs(void);
+void test_susp(void);
 void test_mmio(void);
 void test_memory(void);
 void test_stage1(void);

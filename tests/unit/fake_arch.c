@@ -116,6 +116,45 @@ bool arch_hart_parked(const struct hart *hart)
     return fake_hart(hart->index)->parked;
 }
 
+void arch_hart_sleep(void)
+{
+    struct fake_hart *h = container_of(arch_hart_self(), struct fake_hart, core);
+
+    h->sleeps++;
+    h->parked = true;
+    if (fake.on_hart_sleep != NULL) {
+        fake.on_hart_sleep();
+    }
+    h->parked = false;
+}
+
+enum err arch_hart_wake(struct hart *hart)
+{
+    struct fake_hart *h = fake_hart(hart->index);
+
+    if (!h->parked) {
+        return ERR_EXISTS;
+    }
+    h->wakes++;
+    h->parked = false;
+    return ERR_OK;
+}
+
+bool arch_can_sleep(void)
+{
+    return fake.can_sleep;
+}
+
+enum err arch_machine_sleep(uint64_t wake_at)
+{
+    fake.machine_sleeps++;
+    fake.wake_at = wake_at;
+    if (fake.on_machine_sleep != NULL) {
+        fake.on_machine_sleep();
+    }
+    return fake.sleep_result;
+}
+
 _Noreturn void arch_machine_reset(enum arch_reset kind, bool reason_failed)
 {
     fake.resets++;
@@ -341,6 +380,11 @@ void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
 
     f->timer = deadline;
     f->set_timers++;
+}
+
+uint64_t arch_vcpu_timer(const struct vcpu *vcpu)
+{
+    return ((const struct fake_vcpu *)(const void *)vcpu)->timer;
 }
 
 void arch_vcpu_fence(struct vcpu *vcpu, const struct fence *fence)

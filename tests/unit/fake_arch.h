@@ -36,7 +36,8 @@ struct fake_hart {
     _Atomic bool kicked;    /* and not yet seen by arch_hart_wait() */
     uint32_t waits;
     uint64_t timer; /* what arch_hart_timer() set; UINT64_MAX: never */
-    bool parked;
+    bool parked;    /* or in arch_hart_sleep() */
+    uint32_t sleeps, wakes;
 };
 
 struct fake_vcpu {
@@ -93,6 +94,10 @@ struct fake {
     uint32_t resets;
     enum arch_reset reset_kind;
     bool reset_failed;
+    bool can_sleep;        /* what arch_can_sleep() answers */
+    enum err sleep_result; /* of arch_machine_sleep() */
+    uint32_t machine_sleeps;
+    uint64_t wake_at; /* of the last one */
     struct arch_ids ids;
     const void *bundle;           /* what arch_bundle() answers */
     uint32_t map_budget;          /* arch_vm_map() fails with ERR_NO_MEMORY after so many more */
@@ -108,6 +113,8 @@ struct fake {
     void (*on_wait)(struct hart *hart);
     void (*on_kick)(struct hart *hart);
     void (*on_fence)(struct vcpu *vcpu); /* own hart, with each arch_vcpu_fence() */
+    void (*on_hart_sleep)(void);         /* while own hart is stopped */
+    void (*on_machine_sleep)(void);      /* while the machine sleeps */
 };
 
 extern struct fake fake;

@@ -6,6 +6,7 @@
 #include "core/console.h"
 #include "core/log.h"
 #include "core/pagepool.h"
+#include "core/power_ctl.h"
 #include "tests/unit/fake_arch.h"
 
 #include <stdio.h>
@@ -54,6 +55,11 @@ WEAK _Noreturn void boot_fail(const char *fmt, ...)
 
 WEAK void console_work(void)
 {
+}
+
+WEAK void power_ctl_wake(uint32_t who)
+{
+    (void)who;
 }
 
 WEAK void pool_init(void *base, size_t size)

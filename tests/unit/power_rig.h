@@ -52,10 +52,14 @@ static inline void on_emit(void *ctx, const struct power_action *a)
 {
     static const char *const notices[] = {[POWER_NOTICE_PREPARE] = "prepare",
                                           [POWER_NOTICE_STOP] = "stop",
-                                          [POWER_NOTICE_ABORT] = "abort"};
+                                          [POWER_NOTICE_ABORT] = "abort",
+                                          [POWER_NOTICE_RESUME] = "up"};
     static const char *const words[] = {[POWER_ACT_PRESS_KEY] = "key",
                                         [POWER_ACT_RESUME_PAUSED] = "resume",
                                         [POWER_ACT_FORCE] = "force",
+                                        [POWER_ACT_FREEZE] = "freeze",
+                                        [POWER_ACT_WAKE] = "wake",
+                                        [POWER_ACT_END_SLEEP] = "awake",
                                         [POWER_ACT_HOLD_RESTARTS] = "hold",
                                         [POWER_ACT_RELEASE_RESTARTS] = "release",
                                         [POWER_ACT_CANCEL_RESTART] = "norestart",
@@ -100,7 +104,7 @@ static inline void expect(struct power_event ev, enum err err, const char *did)
     for (uint32_t v = 0; v < VMS; v++) {
         enum power_vm_state s = r.nodes[v].state;
         bool timed = s == POWER_VM_NOTIFIED || s == POWER_VM_PREPARING || s == POWER_VM_STOPPING ||
-                     s == POWER_VM_KEYED || s == POWER_VM_FORCING;
+                     s == POWER_VM_KEYED || s == POWER_VM_FORCING || s == POWER_VM_RESUMING;
         assert_true((r.nodes[v].timer_at_us != POWER_NEVER) == timed);
     }
 }

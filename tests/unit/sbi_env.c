@@ -93,6 +93,20 @@ WEAK void lifecycle_srst(struct vcpu *caller, bool reset, bool warm, bool failur
     env.srst_failure = failure;
 }
 
+WEAK enum err lifecycle_suspend(struct vcpu *caller, gpa_t pc, uint64_t opaque)
+{
+    env.suspends++;
+    env.suspend_caller = caller;
+    env.suspend_pc = pc;
+    env.suspend_opaque = opaque;
+    return env.suspend_result;
+}
+
+WEAK void lifecycle_vcpu_held(struct vcpu *v)
+{
+    (void)v;
+}
+
 WEAK void lifecycle_load(struct vm *vm)
 {
     (void)vm;
@@ -139,6 +153,7 @@ static bool own_probe(const struct vcpu *v)
     return !env.own_absent;
 }
 
+WEAK const struct sbi_ext sbi_ext_susp = {SBI_EXT_SUSP, own, NULL};
 WEAK const struct sbi_ext sbi_ext_ipc = {CURIA_EXT_IPC, own_ipc, NULL};
 WEAK const struct sbi_ext sbi_ext_pwr = {CURIA_EXT_PWR, own, NULL};
 WEAK const struct sbi_ext sbi_ext_vmm = {CURIA_EXT_VMM, own, own_probe};

@@ -32,6 +32,11 @@ struct sbi_env {
     uint32_t srsts;
     bool srst_reset, srst_warm, srst_failure;
     struct vcpu *srst_caller;
+    uint32_t suspends;
+    struct vcpu *suspend_caller;
+    gpa_t suspend_pc;
+    uint64_t suspend_opaque;
+    enum err suspend_result;
     uint32_t left; /* lifecycle_vcpu_left() */
     uint32_t notifies;
     uint64_t notify_end, notify_bits;

@@ -306,8 +306,8 @@ static void test_rights_to_request(void **state)
     (void)state;
     refused(DENIED, REQUEST, COCKPIT, .kind = POWER_OFF);
     refused(DENIED, REQUEST, CONTROL, .kind = POWER_OFF, .emergency = true);
-    refused(NOT_SUPPORTED, REQUEST, CONTROL, .kind = POWER_SUSPEND);
-    refused(NOT_SUPPORTED, REQUEST, POWER_BY_CONSOLE, .kind = POWER_SUSPEND);
+    refused(DENIED, REQUEST, CONTROL, .kind = POWER_SUSPEND);
+    refused(NOT_SUPPORTED, REQUEST, POWER_BY_CONSOLE, .kind = POWER_SUSPEND, .emergency = true);
     refused(INVALID, REQUEST, CONTROL, .kind = (enum power_kind)4);
     refused(INVALID, REQUEST, VMS, .kind = POWER_OFF);
     refused(INVALID, REQUEST, POWER_NOBODY, .kind = POWER_OFF);

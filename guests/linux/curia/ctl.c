@@ -153,6 +153,14 @@ static long set_ignore(const u32 __user *arg)
     return 0;
 }
 
+static long power_wake(struct curia_ctl_wake __user *arg)
+{
+    struct curia_ctl_wake wake;
+
+    curia_sleep_woken(&wake);
+    return copy_to_user(arg, &wake, sizeof(wake)) != 0 ? -EFAULT : 0;
+}
+
 static long ctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
     void __user *user = (void __user *)arg;
@@ -176,6 +184,8 @@ static long ctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
         return set_ignore(user);
     case CURIA_CTL_IGNORED:
         return put_user((u32)curia_power_ignored(), (u32 __user *)user);
+    case CURIA_CTL_WAKE:
+        return power_wake(user);
     default:
         return -ENOTTY;
     }

@@ -11,6 +11,7 @@
 #include <linux/miscdevice.h>
 #include <linux/of.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 #include "guests/linux/curia_uapi.h"
 
@@ -48,14 +49,11 @@ int curia_ctl_init(struct device *dev);
 void curia_channels_quiesce(void);
 void curia_power_quiesce(void);
 
-/* The kernel wants to sleep: -EBUSY, an event of Curia waits. */
-int curia_power_suspend(void);
-
 /* The hung system of the demo: power events are taken and not acted upon. */
 void curia_power_set_ignore(bool on);
 bool curia_power_ignored(void);
 
-/* ---- power.c and policy.c -------------------------------------------------------------------- */
+/* ---- power.c, sleep.c and policy.c ----------------------------------------------------------- */
 
 struct curia_power_event {
     u8 type; /* CURIA_PWR_EV_* */
@@ -71,5 +69,42 @@ bool curia_policy_tell(const struct curia_power_event *event);
 int curia_power_answer(unsigned long answer, unsigned long argument, unsigned long *granted_us);
 
 int curia_policy_init(struct device *dev);
+
+/* Takes what events there are; all: also those that sleep.c would leave with Curia. */
+void curia_power_take_events(bool all);
+
+/* Woken whenever events have been taken. */
+extern wait_queue_head_t curia_power_news;
+
+/* The transition, or one after it, was called off. */
+bool curia_power_called_off(u32 txn);
+
+/* User space, which gives the heartbeats, stands still or is gone; the kernel waits and lives. */
+void curia_power_heartbeat(void);
+
+/* Jiffies that it waits at most for the other VMs. */
+unsigned long curia_power_wait_limit(void);
+
+int curia_sleep_init(struct device *dev, int irq, bool may_initiate);
+
+/* Of the platform device. */
+int curia_sleep_prepare(struct device *dev);
+int curia_sleep_suspend(struct device *dev);
+
+/* Curia's STOP of a suspend, to be obeyed; 0: whatever it was that was ordered, it is over. */
+void curia_sleep_order(u32 txn);
+/* Curia says RESUME. */
+void curia_sleep_over(const struct curia_power_event *resume);
+/* What the last RESUME said. */
+void curia_sleep_woken(struct curia_ctl_wake *wake);
+
+/* Events are not to be taken now. */
+bool curia_sleep_leaves_events(void);
+/* This one is not to be acted upon now: kept, and called for by curia_sleep_kept() (type 0: no). */
+bool curia_sleep_keeps(const struct curia_power_event *event);
+struct curia_power_event curia_sleep_kept(void);
+bool curia_sleep_keeping(void);
+/* This VM has asked for a suspend and waits for its own STOP. */
+bool curia_sleep_asking(void);
 
 #endif

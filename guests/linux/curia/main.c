@@ -85,12 +85,10 @@ static void curia_shutdown(struct platform_device *pdev)
     curia_power_quiesce();
 }
 
-static int curia_suspend(struct device *dev)
-{
-    return curia_power_suspend();
-}
-
-static DEFINE_SIMPLE_DEV_PM_OPS(curia_pm, curia_suspend, NULL);
+static const struct dev_pm_ops curia_pm = {
+    .prepare = pm_sleep_ptr(curia_sleep_prepare),
+    SYSTEM_SLEEP_PM_OPS(curia_sleep_suspend, NULL) /* ends with a comma */
+};
 
 static const struct of_device_id curia_match[] = {
     {.compatible = "curia,hypervisor"},

@@ -49,7 +49,7 @@ static int format(const struct curia_power_event *ev, char *line)
     static const char *const types[] = {
         [CURIA_PWR_EV_PREPARE] = "prepare", [CURIA_PWR_EV_STOP] = "stop",
         [CURIA_PWR_EV_ABORT] = "abort",     [CURIA_PWR_EV_SHUTDOWN] = "shutdown",
-        [CURIA_PWR_EV_RESTART] = "restart",
+        [CURIA_PWR_EV_RESTART] = "restart", [CURIA_PWR_EV_RESUME] = "resume",
     };
     static const char *const kinds[] = {
         [CURIA_PWR_KIND_OFF] = "off",

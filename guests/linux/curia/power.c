@@ -3,10 +3,8 @@
  * This VM's part in power transitions. Curia's events are taken one after the other, by the
  * interrupt thread or by whoever waits in the reboot path, and acted upon under power.lock (outside
  * the lock of policy.c): PREPARE is acknowledged at once and answered by the policy program, or
- * READY if there is none; STOP becomes the kernel's own orderly power-off or reboot.
- *
- * A VM that sleeps (s2idle) is woken by an event, and takes it when all of its user space runs
- * again: before, the kernel could start no /sbin/poweroff, and would go down without one.
+ * READY if there is none; STOP becomes the kernel's own orderly power-off or reboot, that of a
+ * suspend its suspend to RAM (sleep.c, which also tells when events are not taken).
  *
  * A VM that may initiate transitions does so, too, when its kernel goes down by itself: the reboot
  * notifier asks for a transition and waits for this VM's STOP, so that plain `poweroff` keeps the
@@ -19,10 +17,9 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/of_irq.h>
-#include <linux/pm_wakeirq.h>
+#include <linux/pm_wakeup.h>
 #include <linux/reboot.h>
 #include <linux/string.h>
-#include <linux/suspend.h>
 #include <linux/wait.h>
 
 #include <asm/sbi.h>
@@ -36,19 +33,17 @@ static unsigned int stop_wait_s = 300;
 module_param(stop_wait_s, uint, 0644);
 MODULE_PARM_DESC(stop_wait_s, "seconds that a power-off waits for the other VMs, at most");
 
+DECLARE_WAIT_QUEUE_HEAD(curia_power_news);
+
 static struct {
     struct device *dev;
     bool may_initiate;      /* from the FDT */
     bool reset_is_platform; /* from the FDT: this VM's reset means the machine's */
     struct notifier_block reboot;
-    struct notifier_block sleep;
-    wait_queue_head_t wait; /* for stop_seen and aborted_txn */
 
     struct mutex lock;
     struct curia_power_event asked; /* the PREPARE that is not answered yet; type 0: none */
     bool ignore;
-    bool asleep;     /* or on its way there, or back: events stay with Curia */
-    bool left;       /* and one has come meanwhile */
     bool going_down; /* the kernel is on its way down already */
     bool stop_seen;  /* Curia wants this VM down */
     u32 aborted_txn; /* this one, and any before it, was called off */
@@ -85,7 +80,7 @@ static void go_down(const struct curia_power_event *ev, bool restart)
 {
     power.asked.type = 0;
     WRITE_ONCE(power.stop_seen, true);
-    wake_up_all(&power.wait);
+    curia_sleep_order(0);
     curia_policy_tell(ev);
     if (power.going_down) {
         return;
@@ -99,23 +94,48 @@ static void go_down(const struct curia_power_event *ev, bool restart)
     }
 }
 
+/* A kernel that is on its way down counts as stopped when it is. */
+static void go_to_sleep(const struct curia_power_event *ev)
+{
+    power.asked.type = 0;
+    if (!power.going_down) {
+        curia_policy_tell(ev);
+        curia_sleep_order(ev->txn);
+    }
+}
+
+static void prepare(const struct curia_power_event *ev)
+{
+    answer(ev->txn, CURIA_PWR_ANSWER_ACK, 0);
+    curia_sleep_order(0); /* an earlier one: this overrides it */
+    power.asked = *ev;
+    if (power.going_down || curia_sleep_asking() || !curia_policy_tell(ev)) {
+        answer_ready();
+    }
+}
+
 static void act(const struct curia_power_event *ev)
 {
     switch (ev->type) {
     case CURIA_PWR_EV_PREPARE:
-        answer(ev->txn, CURIA_PWR_ANSWER_ACK, 0);
-        power.asked = *ev;
-        if (power.going_down || !curia_policy_tell(ev)) {
-            answer_ready();
-        }
+        prepare(ev);
         break;
     case CURIA_PWR_EV_STOP:
+        if (ev->kind == CURIA_PWR_KIND_SUSPEND) {
+            go_to_sleep(ev);
+            break;
+        }
         go_down(ev, ev->kind == CURIA_PWR_KIND_RESET_COLD || ev->kind == CURIA_PWR_KIND_RESET_WARM);
         break;
     case CURIA_PWR_EV_ABORT:
         power.asked.type = 0;
         WRITE_ONCE(power.aborted_txn, ev->txn);
-        wake_up_all(&power.wait);
+        curia_sleep_order(0);
+        curia_policy_tell(ev);
+        break;
+    case CURIA_PWR_EV_RESUME:
+        answer(ev->txn, CURIA_PWR_ANSWER_ACK, 0);
+        curia_sleep_over(ev);
         curia_policy_tell(ev);
         break;
     case CURIA_PWR_EV_SHUTDOWN:
@@ -130,27 +150,43 @@ static void act(const struct curia_power_event *ev)
     }
 }
 
-static void take_events(void)
+static struct curia_power_event next_event(void)
 {
-    mutex_lock(&power.lock);
-    power.left = power.asleep && !power.going_down;
-    while (!power.left) {
-        struct curia_ret r = curia_pwr(CURIA_PWR_EVENT, 0, 0, 0, 0);
-        struct curia_power_event ev = {
-            .type = (u8)CURIA_PWR_EVENT_TYPE(r.value),
-            .kind = (u8)CURIA_PWR_EVENT_KIND(r.value),
-            .reason = (u16)CURIA_PWR_EVENT_REASON(r.value),
-            .txn = (u32)CURIA_PWR_EVENT_TXN(r.value),
-        };
+    struct curia_ret r = curia_pwr(CURIA_PWR_EVENT, 0, 0, 0, 0);
 
-        if (r.error != SBI_SUCCESS || ev.type == 0) {
-            break;
-        }
-        if (!power.ignore) {
+    if (r.error != SBI_SUCCESS) {
+        r.value = 0;
+    }
+    return (struct curia_power_event){
+        .type = (u8)CURIA_PWR_EVENT_TYPE(r.value),
+        .kind = (u8)CURIA_PWR_EVENT_KIND(r.value),
+        .reason = (u16)CURIA_PWR_EVENT_REASON(r.value),
+        .txn = (u32)CURIA_PWR_EVENT_TXN(r.value),
+    };
+}
+
+static bool leaves_events(bool all)
+{
+    return !power.going_down && (all ? curia_sleep_keeping() : curia_sleep_leaves_events());
+}
+
+void curia_power_take_events(bool all)
+{
+    struct curia_power_event ev;
+
+    mutex_lock(&power.lock);
+    ev = curia_sleep_kept();
+    do {
+        if (ev.type != 0 && !power.ignore && (power.going_down || !curia_sleep_keeps(&ev))) {
             act(&ev);
         }
-    }
+        ev.type = 0;
+        if (!leaves_events(all)) {
+            ev = next_event();
+        }
+    } while (ev.type != 0);
     mutex_unlock(&power.lock);
+    wake_up_all(&curia_power_news);
 }
 
 int curia_power_answer(unsigned long what, unsigned long argument, unsigned long *granted_us)
@@ -173,19 +209,29 @@ int curia_power_answer(unsigned long what, unsigned long argument, unsigned long
 
 /* ---- the reboot path ------------------------------------------------------------------------- */
 
-static bool settled(u32 txn)
+bool curia_power_called_off(u32 txn)
 {
     /* Transactions are numbered upwards; the difference bears the wrap. */
     u32 aborted = READ_ONCE(power.aborted_txn);
 
-    return READ_ONCE(power.stop_seen) || (aborted != 0 && (s32)(aborted - txn) >= 0);
+    return aborted != 0 && (s32)(aborted - txn) >= 0;
+}
+
+unsigned long curia_power_wait_limit(void)
+{
+    return (unsigned long)READ_ONCE(stop_wait_s) * HZ;
+}
+
+static bool settled(u32 txn)
+{
+    return READ_ONCE(power.stop_seen) || curia_power_called_off(txn);
 }
 
 /*
  * User space, which has given the heartbeats, may be gone; the kernel waits and lives. Where the
  * manifest wants this VM watched, Curia makes of any time the longest that it grants.
  */
-static void give_heartbeat(void)
+void curia_power_heartbeat(void)
 {
     if (curia_vmm(CURIA_VMM_HEARTBEAT, 0, 0, 0, 0).error != SBI_SUCCESS) {
         curia_vmm(CURIA_VMM_HEARTBEAT, ULONG_MAX, 0, 0, 0);
@@ -194,12 +240,12 @@ static void give_heartbeat(void)
 
 static void wait_for_stop(u32 txn)
 {
-    unsigned long deadline = jiffies + (unsigned long)READ_ONCE(stop_wait_s) * HZ;
+    unsigned long deadline = jiffies + curia_power_wait_limit();
 
     while (!settled(txn) && time_before(jiffies, deadline)) {
-        give_heartbeat();
-        wait_event_timeout(power.wait, settled(txn), LOOK_EVERY);
-        take_events();
+        curia_power_heartbeat();
+        wait_event_timeout(curia_power_news, settled(txn), LOOK_EVERY);
+        curia_power_take_events(false);
     }
     if (READ_ONCE(power.stop_seen)) {
         return;
@@ -256,63 +302,23 @@ static int on_reboot(struct notifier_block *nb, unsigned long mode, void *comman
     return NOTIFY_DONE;
 }
 
-/* ---- sleep ----------------------------------------------------------------------------------- */
-
-static int on_sleep(struct notifier_block *nb, unsigned long mode, void *unused)
-{
-    bool awake = mode == PM_POST_SUSPEND || mode == PM_POST_HIBERNATION || mode == PM_POST_RESTORE;
-
-    mutex_lock(&power.lock);
-    power.asleep = !awake;
-    mutex_unlock(&power.lock);
-    if (awake) {
-        take_events();
-    }
-    return NOTIFY_DONE;
-}
-
-/* power_irq() calls off a suspend only once that has forgotten earlier wake-ups, as it has here. */
-int curia_power_suspend(void)
-{
-    return READ_ONCE(power.left) ? -EBUSY : 0;
-}
-
-static void forget_sleep(void *dev)
-{
-    unregister_pm_notifier(&power.sleep);
-    dev_pm_clear_wake_irq(dev);
-    device_init_wakeup(dev, false);
-}
-
-static int wake_on_event(struct device *dev, int irq)
-{
-    int bad = device_init_wakeup(dev, true);
-
-    if (bad == 0) {
-        bad = dev_pm_set_wake_irq(dev, irq);
-    }
-    if (bad == 0) {
-        power.sleep.notifier_call = on_sleep;
-        bad = register_pm_notifier(&power.sleep);
-    }
-    return bad != 0 ? bad : devm_add_action_or_reset(dev, forget_sleep, dev);
-}
-
 /* ---- coming and going ------------------------------------------------------------------------ */
 
 /*
- * Calls off a suspend that has begun. No IRQF_ONESHOT: an event that comes while the thread runs
- * makes it run once more.
+ * Calls off a suspend that has begun, but for one that waits for what the event may say. No
+ * IRQF_ONESHOT: an event that comes while the thread runs makes it run once more.
  */
 static irqreturn_t power_irq(int irq, void *data)
 {
-    pm_wakeup_hard_event(power.dev);
+    if (!curia_sleep_asking()) {
+        pm_wakeup_hard_event(power.dev);
+    }
     return IRQ_WAKE_THREAD;
 }
 
 static irqreturn_t power_thread(int irq, void *data)
 {
-    take_events();
+    curia_power_take_events(false);
     return IRQ_HANDLED;
 }
 
@@ -334,7 +340,7 @@ static int listen(struct device *dev)
         bad = devm_add_action_or_reset(dev, stop_listening, NULL);
     }
     if (bad == 0) {
-        take_events(); /* whatever came before the interrupt was ours */
+        curia_power_take_events(false); /* whatever came before the interrupt was ours */
     }
     return bad;
 }
@@ -351,7 +357,6 @@ int curia_power_init(struct device *dev, struct device_node *node)
     power.may_initiate = of_property_read_bool(node, "may-initiate");
     power.reset_is_platform = of_property_read_bool(node, "reset-is-platform");
     power.reboot.notifier_call = on_reboot;
-    init_waitqueue_head(&power.wait);
 
     bad = curia_policy_init(dev);
     if (bad == 0) {
@@ -359,7 +364,7 @@ int curia_power_init(struct device *dev, struct device_node *node)
                                         "curia-power", &power);
     }
     if (bad == 0) {
-        bad = wake_on_event(dev, irq);
+        bad = curia_sleep_init(dev, irq, power.may_initiate);
     }
     if (bad == 0) {
         bad = listen(dev);

@@ -36,7 +36,7 @@ int cmd_name(int argc, char **argv);
 int cmd_vm_op(int argc, char **argv); /* start, stop, restart */
 
 /* power.c */
-int cmd_poweroff(int argc, char **argv); /* and reboot */
+int cmd_poweroff(int argc, char **argv); /* reboot, suspend */
 int cmd_cancel(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_audit(int argc, char **argv);

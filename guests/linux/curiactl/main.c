@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"resume", "VM", "let it go on", cmd_vm_op},
     {"poweroff", "[--emergency]", "the whole machine, in the order of ranks", cmd_poweroff},
     {"reboot", "[--warm] [--emergency]", "likewise, and up again", cmd_poweroff},
+    {"suspend", "", "the whole machine to sleep; who ended it, `status` says then", cmd_poweroff},
     {"cancel", "[TRANSITION]", "call it off, as long as nobody was told to stop", cmd_cancel},
     {"status", "", "where the machine and this VM stand", cmd_status},
     {"audit", "", "every step of the power transitions", cmd_audit},

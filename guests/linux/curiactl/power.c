@@ -29,12 +29,15 @@ static const char *why_not(int error)
 int cmd_poweroff(int argc, char **argv)
 {
     bool reboot = strcmp(argv[0], "reboot") == 0;
+    bool suspend = strcmp(argv[0], "suspend") == 0;
     struct curia_ctl_request request = {
-        .kind = reboot ? CURIA_PWR_KIND_RESET_COLD : CURIA_PWR_KIND_OFF,
+        .kind = suspend  ? CURIA_PWR_KIND_SUSPEND
+                : reboot ? CURIA_PWR_KIND_RESET_COLD
+                         : CURIA_PWR_KIND_OFF,
     };
 
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--emergency") == 0) {
+        if (strcmp(argv[i], "--emergency") == 0 && !suspend) {
             request.flags |= CURIA_PWR_FLAG_EMERGENCY;
         } else if (strcmp(argv[i], "--warm") == 0 && reboot) {
             request.kind = CURIA_PWR_KIND_RESET_WARM;
@@ -69,35 +72,6 @@ int cmd_cancel(int argc, char **argv)
     return EXIT_DONE;
 }
 
-int cmd_status(int argc, char **argv)
-{
-    struct curia_ctl_status s;
-    uint32_t state;
-
-    (void)argv;
-    if (argc != 1) {
-        usage_error("takes no arguments");
-    }
-    if (ctl_call(CURIA_CTL_STATUS, &s) != 0) {
-        fail("%s", strerror(errno));
-    }
-    state = (uint32_t)CURIA_PWR_STATUS_STATE(s.status);
-    printf("machine %s", name_of_power_state(state));
-    if (state != 0) {
-        printf(" (%s, transition %" PRIu32 ")",
-               name_of_power_kind((uint32_t)CURIA_PWR_STATUS_KIND(s.status)),
-               (uint32_t)CURIA_PWR_STATUS_TXN(s.status));
-    }
-    printf(", this VM %s", name_of_power_state((uint32_t)CURIA_PWR_STATUS_VM(s.status)));
-    if (s.time_left_us != 0) {
-        printf(", %" PRIu64 " ms left", (uint64_t)s.time_left_us / 1000);
-    }
-    putchar('\n');
-    return EXIT_DONE;
-}
-
-/* ---- the audit ------------------------------------------------------------------------------- */
-
 /* Names are asked for once each. */
 static const char *who(uint32_t vm)
 {
@@ -126,6 +100,51 @@ static const char *who(uint32_t vm)
     }
     return names[vm];
 }
+
+static void print_wake(void)
+{
+    struct curia_ctl_wake wake;
+    uint32_t by;
+
+    if (ctl_call(CURIA_CTL_WAKE, &wake) != 0) {
+        fail("%s", strerror(errno));
+    }
+    by = CURIA_PWR_WAKE_BY(wake.reason);
+    if (wake.txn != 0) {
+        printf("suspend %" PRIu32 " was ended by %s%s\n", wake.txn, who(by),
+               CURIA_PWR_WAKE_EARLY(wake.reason) != 0 ? " before the machine slept" : "");
+    }
+}
+
+int cmd_status(int argc, char **argv)
+{
+    struct curia_ctl_status s;
+    uint32_t state;
+
+    (void)argv;
+    if (argc != 1) {
+        usage_error("takes no arguments");
+    }
+    if (ctl_call(CURIA_CTL_STATUS, &s) != 0) {
+        fail("%s", strerror(errno));
+    }
+    state = (uint32_t)CURIA_PWR_STATUS_STATE(s.status);
+    printf("machine %s", name_of_power_state(state));
+    if (state != 0) {
+        printf(" (%s, transition %" PRIu32 ")",
+               name_of_power_kind((uint32_t)CURIA_PWR_STATUS_KIND(s.status)),
+               (uint32_t)CURIA_PWR_STATUS_TXN(s.status));
+    }
+    printf(", this VM %s", name_of_power_state((uint32_t)CURIA_PWR_STATUS_VM(s.status)));
+    if (s.time_left_us != 0) {
+        printf(", %" PRIu64 " ms left", (uint64_t)s.time_left_us / 1000);
+    }
+    putchar('\n');
+    print_wake();
+    return EXIT_DONE;
+}
+
+/* ---- the audit ------------------------------------------------------------------------------- */
 
 /* In the form in which Curia prints records itself. */
 static void print_detail(const struct curia_audit_record *r)
