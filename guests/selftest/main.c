@@ -25,6 +25,7 @@ static const struct {
     {"stage1", test_stage1}, {"traps", test_traps},
     {"user", test_user},     {"csrs", test_csrs},
     {"peers", test_peers},   {"privileges", test_privileges},
+    {"events", test_events},
 };
 
 static void test_all(void)
