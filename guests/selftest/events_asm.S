@@ -2,8 +2,8 @@
 /* Software events: the entry of a handler, and a call that shows what one leaves of registers. */
 
     .macro others op
-    .irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, \
-            28, 29, 30, 31
+    .irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 19, 20, 21, 22, 23, 24, 25, \
+            26, 27, 28, 29, 30, 31
     \op     x\n, (8 * \n)(sp)
     .endr
     .endm
