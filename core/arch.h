@@ -238,6 +238,33 @@ struct fence {
 /* Own hart, vCPU loaded. */
 void arch_vcpu_fence(struct vcpu *vcpu, const struct fence *fence);
 
+/*
+ * Own hart, vCPU loaded: it goes on in the handler of a software event, at pc (a guest-virtual
+ * address) in supervisor mode with interrupts off, and with arg. What that changes beside what the
+ * handler saves by itself goes to kept, in the order and encoding of the INTERRUPTED_ attributes.
+ * The guest may change it there. [SBI 3.0 §17.5]
+ */
+#define ARCH_EVENT_WORDS 4u
+void arch_vcpu_event_enter(struct vcpu *vcpu, uint64_t pc, uint64_t arg,
+                           uint64_t kept[ARCH_EVENT_WORDS]);
+
+/* The way back, in the call that ends the handler. [SBI 3.0 §17.6] */
+void arch_vcpu_event_leave(struct vcpu *vcpu, const uint64_t kept[ARCH_EVENT_WORDS]);
+
+/* What a guest switches for each of its vCPUs; off, which is 0, at each start. [SBI 3.0 §18] */
+enum vcpu_feature {
+    VCPU_PTE_AD_UPDATE, /* 1: the hart sets A and D bits itself */
+    VCPU_POINTER_MASK,  /* bits of a pointer that are ignored, of supervisor mode */
+    VCPU_FEATURES,
+};
+
+/* Have the harts this one? */
+bool arch_has_feature(enum vcpu_feature feature);
+
+/* Own hart, vCPU loaded, a feature that there is. ERR_INVALID: not to that value. */
+enum err arch_vcpu_feature_set(struct vcpu *vcpu, enum vcpu_feature feature,
+                               uint64_t value) MUST_CHECK;
+
 /* mvendorid, marchid, mimpid as the guest sees them: those of the host's firmware. */
 struct arch_ids {
     uint64_t vendor, arch, impl;

@@ -121,12 +121,13 @@ static bool enter_running(struct vm *vm, const struct loaded *image)
 }
 
 /*
- * The devices as after power-on; no vCPU runs. When the VM has stopped, so that they are silent,
- * and before it starts: a key typed or a host interrupt on its way meanwhile is none of its next
- * life.
+ * The devices and software events as after power-on; no vCPU runs. When the VM has stopped, so
+ * that they are silent, and before it starts: a key typed or a host interrupt on its way meanwhile
+ * is none of its next life.
  */
 static void reset_devices(struct vm *vm)
 {
+    sse_reset_vm(vm);
     vm->irqchip->ops->reset(vm->irqchip);
     for (struct vdev *dev = vm->vdevs; dev != NULL; dev = dev->next) {
         dev->ops->reset(dev);

@@ -6,7 +6,8 @@
  *
  *     power > vm > vcpu > device > channel > irqchip > hart (timers) > pool > console > log
  *
- * irqchip: a VM's interrupt controller (devices and channels raise its sources), then the
+ * vcpu: its fences, or the VM's software events; no other is taken with either held. irqchip: a
+ * VM's interrupt controller (devices and channels raise its sources), then the
  * machine's. Nothing is called back upwards with a lower lock held: an event that has to go up (a
  * VM has stopped) is raised after the lower lock is dropped.
  */

@@ -11,6 +11,7 @@
 #include "core/vm.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static enum vcpu_state state_of(const struct vcpu *v)
 {
@@ -73,7 +74,8 @@ enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque)
     }
     v->start_pc = pc;
     v->start_opaque = opaque;
-    /* An IPI from before is of the life before; one from now on is not to be lost. */
+    /* An event or an IPI from before is of the life before; one from now on is not to be lost. */
+    sse_reset(v);
     atomic_fetch_and_explicit(&v->irq_lines, ~(1u << VCPU_IRQ_SOFT), memory_order_relaxed);
     vcpu_request(v, VCPU_REQ_START);
     return ERR_OK;
@@ -95,6 +97,8 @@ static void leave(struct vcpu *v)
         return;
     }
     atomic_store_explicit(&v->state, VCPU_STOPPED, memory_order_release);
+    sse_leave(
+        v); /* its next life, if a sibling has asked for it, begins on this hart, after this */
     lifecycle_vcpu_left(v->vm);
 }
 
@@ -131,6 +135,8 @@ static void start(struct vcpu *v)
     }
     load(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);
+    memset(v->features, 0, sizeof(v->features));
+    v->features_locked = 0;
     arch_vcpu_sync_irqs(v);
     atomic_store_explicit(&v->state, VCPU_STARTED, memory_order_release);
 }
@@ -192,6 +198,13 @@ static void do_fences(struct vcpu *v)
     atomic_store_explicit(&v->fence_done, posted, memory_order_release);
 }
 
+/* SUSPENDED: was something asked that ends it, beside an interrupt? */
+static bool woken(struct vcpu *v, uint32_t requests)
+{
+    return (requests & VCPU_REQ_WAKE) != 0 ||
+           ((requests & VCPU_REQ_SSE) != 0 && sse_take(v, false));
+}
+
 /* May it run, as far as its own state goes? */
 static bool ready(struct vcpu *v, uint32_t requests)
 {
@@ -204,15 +217,23 @@ static bool ready(struct vcpu *v, uint32_t requests)
             doze(v);
             return false;
         }
-        return wake(v, (requests & VCPU_REQ_WAKE) != 0);
-    case VCPU_STARTED:
-        if (!v->loaded || (requests & VCPU_REQ_IRQ) != 0) {
-            load(v);
-            arch_vcpu_sync_irqs(v);
+        if (!wake(v, woken(v, requests))) {
+            return false;
         }
-        return true;
+        requests |= VCPU_REQ_SSE; /* one that came while the VM slept has not been looked at */
+        break;
+    case VCPU_STARTED:
+        if (v->loaded && (requests & (VCPU_REQ_IRQ | VCPU_REQ_SSE)) == 0) {
+            return true;
+        }
+        load(v);
+        arch_vcpu_sync_irqs(v);
+        break;
     }
-    return false;
+    if ((requests & VCPU_REQ_SSE) != 0) {
+        (void)sse_take(v, true);
+    }
+    return true;
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "core/arch.h"
 #include "core/hart.h"
 #include "core/spinlock.h"
+#include "core/sse.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -35,6 +36,7 @@ enum vcpu_state {
 #define VCPU_REQ_FENCE (1u << 4) /* fences[] is not empty */
 #define VCPU_REQ_WAKE  (1u << 5) /* an IPI, or the VM's wake-up, ends its SUSPENDED */
 #define VCPU_REQ_STATE (1u << 6) /* the VM was paused, or goes on */
+#define VCPU_REQ_SSE   (1u << 7) /* a software event may be due */
 
 #define VCPU_FENCES 4u
 
@@ -68,6 +70,11 @@ struct vcpu {
     gpa_t start_pc;
     uint64_t start_opaque;
 
+    /* Own hart: as the guest has set them, and 1 << those that it has locked. Until a start. */
+    uint32_t features[VCPU_FEATURES];
+    uint32_t features_locked;
+    struct sse_vcpu sse;
+
     struct spinlock fence_lock;
     uint32_t fence_count GUARDED_BY(fence_lock);
     struct fence fences[VCPU_FENCES] GUARDED_BY(fence_lock);
@@ -99,8 +106,9 @@ enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque) MUST_CHECK;
 void vcpu_stop_self(struct vcpu *v);
 
 /*
- * Own hart: SUSPENDED until an interrupt that the guest enabled is pending, or VCPU_REQ_WAKE comes;
- * then it continues, or, if nonretentive, restarts at pc with opaque in a1. [SBI 3.0 §9.4]
+ * Own hart: SUSPENDED until an interrupt that the guest enabled is pending, VCPU_REQ_WAKE comes, or
+ * a software event is due; then it continues, or, if nonretentive, restarts at pc with opaque in
+ * a1. [SBI 3.0 §9.4]
  */
 void vcpu_suspend_self(struct vcpu *v, bool nonretentive, gpa_t pc, uint64_t opaque);
 

@@ -228,6 +228,7 @@ enum err vm_build(uint32_t index, const char **why)
     vm->index = index;
     vm->config = c;
     spinlock_init(&vm->lock);
+    spinlock_init(&vm->sse.lock);
 
     e = memmap_init(&vm->map, region_bound(index));
     if (e == ERR_OK) {

@@ -64,6 +64,7 @@ struct vm {
     struct ipc_vm *ipc; /* core/channel.h: its ends of channels; made by ipc_build() */
     uint32_t vcpu_count;
     struct vcpu **vcpus;
+    struct sse_vm sse;
 
     struct spinlock lock;
     enum vm_state state GUARDED_BY(lock); /* read unlocked by vm_state() */

@@ -31,6 +31,8 @@
 #define SBI_EXT_SRST   0x53525354
 #define SBI_EXT_DBCN   0x4442434E
 #define SBI_EXT_SUSP   0x53555350
+#define SBI_EXT_SSE    0x535345
+#define SBI_EXT_FWFT   0x46574654
 
 #define SBI_BASE_GET_SPEC_VERSION 0
 #define SBI_BASE_GET_IMPL_ID      1
@@ -81,6 +83,51 @@
 #define SBI_DBCN_WRITE      0
 #define SBI_DBCN_READ       1
 #define SBI_DBCN_WRITE_BYTE 2
+
+#define SBI_SSE_READ_ATTRS  0
+#define SBI_SSE_WRITE_ATTRS 1
+#define SBI_SSE_REGISTER    2
+#define SBI_SSE_UNREGISTER  3
+#define SBI_SSE_ENABLE      4
+#define SBI_SSE_DISABLE     5
+#define SBI_SSE_COMPLETE    6
+#define SBI_SSE_INJECT      7
+#define SBI_SSE_HART_UNMASK 8
+#define SBI_SSE_HART_MASK   9
+
+#define SBI_SSE_LOCAL_HIGH_RAS    0x00000000
+#define SBI_SSE_LOCAL_DOUBLE_TRAP 0x00000001
+#define SBI_SSE_GLOBAL_HIGH_RAS   0x00008000
+#define SBI_SSE_LOCAL_PMU         0x00010000
+#define SBI_SSE_LOCAL_LOW_RAS     0x00100000
+#define SBI_SSE_GLOBAL_LOW_RAS    0x00108000
+#define SBI_SSE_LOCAL_SOFTWARE    0xffff0000
+#define SBI_SSE_GLOBAL_SOFTWARE   0xffff8000
+
+#define SBI_SSE_ATTR_STATUS         0 /* bits 1:0 state, 2 pending, 3 may be injected */
+#define SBI_SSE_ATTR_PRIORITY       1
+#define SBI_SSE_ATTR_CONFIG         2 /* bit 0 one-shot */
+#define SBI_SSE_ATTR_PREFERRED_HART 3
+#define SBI_SSE_ATTR_ENTRY_PC       4
+#define SBI_SSE_ATTR_ENTRY_ARG      5
+#define SBI_SSE_ATTR_SEPC           6 /* this and those after: INTERRUPTED_ */
+#define SBI_SSE_ATTR_FLAGS          7 /* bits 0 SPP, 1 SPIE, 2 SPV, 3 SPVP, 4 SPELP, 5 SDT */
+#define SBI_SSE_ATTR_A6             8
+#define SBI_SSE_ATTR_A7             9
+
+#define SBI_SSE_STATUS_INJECT 8
+
+#define SBI_FWFT_SET 0
+#define SBI_FWFT_GET 1
+
+#define SBI_FWFT_MISALIGNED_EXC_DELEG  0
+#define SBI_FWFT_LANDING_PAD           1
+#define SBI_FWFT_SHADOW_STACK          2
+#define SBI_FWFT_DOUBLE_TRAP           3
+#define SBI_FWFT_PTE_AD_HW_UPDATING    4
+#define SBI_FWFT_POINTER_MASKING_PMLEN 5
+
+#define SBI_FWFT_LOCK 1
 
 #define SBI_SUCCESS               0
 #define SBI_ERR_FAILED            (-1)

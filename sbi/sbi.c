@@ -15,8 +15,9 @@
 #define LEGACY_EIDS 0x10u /* EIDs below are legacy, whether offered or not [SBI 3.0 §5] */
 
 static const struct sbi_ext *const extensions[] = {
-    &sbi_ext_base, &sbi_ext_time, &sbi_ext_ipi, &sbi_ext_rfence, &sbi_ext_hsm, &sbi_ext_srst,
-    &sbi_ext_susp, &sbi_ext_dbcn, &sbi_ext_ipc, &sbi_ext_pwr,    &sbi_ext_vmm,
+    &sbi_ext_base, &sbi_ext_time, &sbi_ext_ipi,  &sbi_ext_rfence, &sbi_ext_hsm,
+    &sbi_ext_srst, &sbi_ext_susp, &sbi_ext_dbcn, &sbi_ext_ipc,    &sbi_ext_pwr,
+    &sbi_ext_vmm,  &sbi_ext_sse,  &sbi_ext_fwft,
 };
 
 struct sbi_ret sbi_from(enum err e)
@@ -127,6 +128,8 @@ bool sbi_fast(struct vcpu *v, uint64_t a[8])
     case SBI_EXT_SRST:
     case SBI_EXT_SUSP:
     case SBI_EXT_DBCN:
+    case SBI_EXT_SSE:
+    case SBI_EXT_FWFT:
     case CURIA_EXT_PWR:
     case CURIA_EXT_VMM:
         return false;

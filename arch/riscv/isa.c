@@ -2,8 +2,8 @@
 /*
  * The guest's ISA: what its hart has, less what Curia does not let through. Left out: h and the
  * machine level's; v (its state is not saved); counters beyond Zicntr; Zkr (the seed is the
- * machine's); pointer masking, Zicfilp and Zicfiss (off in henvcfg); whatever is not in the table.
- * Writes /cpus from it. Runs on the host too. No lock.
+ * machine's); U-mode's pointer masking, Zicfilp and Zicfiss (off in henvcfg); whatever is not in
+ * the table. Writes /cpus from it. Runs on the host too. No lock.
  */
 #include "arch/riscv/isa.h"
 
@@ -24,7 +24,7 @@ enum offer {
     OFFER_CBOZ,
     OFFER_PBMT,
     OFFER_ADUE,
-    OFFER_NO_ADUE,
+    OFFER_ADE, /* the hart has it, or can be switched to it: off is the reset value */
     OFFER_SSTC,
     OFFER_IMSIC, /* and the VM has interrupt files */
 };
@@ -39,7 +39,7 @@ enum offer {
     X(zfhmin, FP) X(zca, HART) X(zcb, HART) X(zcd, FP) X(zcmop, HART) X(zba, HART) X(zbb, HART)    \
     X(zbc, HART) X(zbkb, HART) X(zbkc, HART) X(zbkx, HART) X(zbs, HART) X(zknd, HART)              \
     X(zkne, HART) X(zknh, HART) X(zksed, HART) X(zksh, HART) X(zkt, HART) X(ztso, HART)            \
-    X(ssaia, IMSIC) X(sstc, SSTC) X(svade, NO_ADUE) X(svadu, ADUE) X(svinval, HART)                \
+    X(ssaia, IMSIC) X(sstc, SSTC) X(svade, ADE) X(svadu, ADUE) X(svinval, HART)                \
     X(svnapot, HART) X(svpbmt, PBMT)
 /* clang-format on */
 
@@ -66,9 +66,13 @@ uint64_t rv_isa_henvcfg(const struct rv_features *f)
     bits |= f->zicbom ? HENVCFG_CBCFE | HENVCFG_CBIE_FLUSH : 0;
     bits |= f->zicboz ? HENVCFG_CBZE : 0;
     bits |= f->svpbmt ? HENVCFG_PBMTE : 0;
-    bits |= f->svadu ? HENVCFG_ADUE : 0;
     bits |= f->sstc ? HENVCFG_STCE : 0;
     return f->henvcfg ? bits & f->henvcfg_bits : 0;
+}
+
+uint64_t rv_isa_switches(const struct rv_features *f)
+{
+    return f->henvcfg ? f->henvcfg_bits & ((f->svadu ? HENVCFG_ADUE : 0) | HENVCFG_PMM) : 0;
 }
 
 static bool offered(enum offer offer, uint64_t env, bool imsic)
@@ -76,6 +80,7 @@ static bool offered(enum offer offer, uint64_t env, bool imsic)
     switch (offer) {
     case OFFER_ALWAYS:
     case OFFER_HART:
+    case OFFER_ADE:
         return true;
     case OFFER_FP:
         return rv_features.d;
@@ -87,8 +92,6 @@ static bool offered(enum offer offer, uint64_t env, bool imsic)
         return (env & HENVCFG_PBMTE) != 0;
     case OFFER_ADUE:
         return (env & HENVCFG_ADUE) != 0;
-    case OFFER_NO_ADUE:
-        return (env & HENVCFG_ADUE) == 0;
     case OFFER_SSTC:
         return (env & HENVCFG_STCE) != 0;
     case OFFER_IMSIC:
@@ -100,14 +103,15 @@ static bool offered(enum offer offer, uint64_t env, bool imsic)
 /* Bit i: names[i] is in the guest's ISA. */
 static uint64_t guest_isa(const struct board_hart *hart, bool imsic)
 {
-    uint64_t env = rv_isa_henvcfg(&rv_features);
+    uint64_t env = rv_isa_henvcfg(&rv_features) | rv_isa_switches(&rv_features);
     uint64_t have = rv_isa_have(hart, names, ARRAY_SIZE(names));
     uint64_t isa = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         uint64_t bit = UINT64_C(1) << i;
 
-        if ((have & bit) != 0 || offers[i] == OFFER_ALWAYS) {
+        if ((have & bit) != 0 || offers[i] == OFFER_ALWAYS ||
+            (offers[i] == OFFER_ADE && (env & HENVCFG_ADUE) != 0)) {
             isa |= offered((enum offer)offers[i], env, imsic) ? bit : 0;
         }
     }

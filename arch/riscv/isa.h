@@ -10,7 +10,10 @@
 
 #include <stdint.h>
 
-/* henvcfg for guests; 0 on a hart without it. Pure. */
+/* henvcfg for guests, less rv_isa_switches(); 0 on a hart without it. Pure. */
 uint64_t rv_isa_henvcfg(const struct rv_features *features);
+
+/* Bits of henvcfg that a guest may set by FWFT, 0 at the start of each vCPU. Pure. */
+uint64_t rv_isa_switches(const struct rv_features *features);
 
 #endif

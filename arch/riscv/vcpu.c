@@ -91,7 +91,7 @@ static void write_csrs(const struct rv_vcpu *v)
     csr_write(CSR_HCOUNTEREN, COUNTERS_GUEST);
     csr_write(CSR_HTIMEDELTA, 0); /* guest time is host time: peers can compare time stamps */
     if (rv_features.henvcfg) {
-        csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features));
+        csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features) | c->switches);
         csr_write(CSR_SENVCFG, c->senvcfg);
     }
     if (rv_features.smstateen) {

@@ -84,6 +84,9 @@ static void dirty_hart(void *unused)
     csr_write(CSR_SIE, ~0ull);
     csr_set(CSR_SIP, 1u << IRQ_S_SOFT);
     csr_write(CSR_SCOUNTEREN, 0);
+    if (board.curia) {
+        events_leave(false);
+    }
     csr_write(CSR_SEPC, MARK & ~1ull);
     csr_write(CSR_SCAUSE, 31);
     csr_write(CSR_STVAL, MARK);
@@ -99,6 +102,7 @@ static void look_at_hart(void *bad)
     *n_bad += csr_read(CSR_SIE) != 0 || csr_read(CSR_SIP) != 0;
     *n_bad += (sstatus & (SSTATUS_FS | SSTATUS_VS | SSTATUS_SUM | SSTATUS_MXR)) != 0;
     *n_bad += csr_read(CSR_SCOUNTEREN) == 0;
+    *n_bad += board.curia && !events_are_fresh(false);
     for (uint32_t i = 0; i < OWN_CSRS; i++) {
         struct exec e = exec_one(INSN_CSRR(own_csrs[i].csr), 0, 0);
 
@@ -166,6 +170,7 @@ void residue_leave(void)
     (void)sbi_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, hart_self()->id, 0, 0);
     timer_set(time_now());
     dirty_hart(NULL);
+    events_leave(true);
     sbi_system_reset(SBI_SRST_TYPE_COLD, SBI_SRST_REASON_NONE);
     guest_panic("panic: SRST came back");
 }
@@ -189,6 +194,7 @@ void test_residue(void)
     (void)tap_ok(marks == 0, "RAM is clean (%lu MiB; %lu pages are not, first %lx)",
                  (unsigned long)(bytes >> 20), (unsigned long)marks, (unsigned long)first);
     (void)tap_eq(csr_read(CSR_SIP), 0, "nothing is pending");
+    (void)tap_ok(events_are_fresh(true), "SSE, FWFT: all is as at the start");
     (void)tap_eq(mmio_read8(board.uart.start + UART_SCR), 0, "UART: scratch register");
     (void)tap_eq(mmio_read8(board.uart.start + UART_IER), 0, "UART: interrupts are off");
     if (board.imsic_ids != 0) {

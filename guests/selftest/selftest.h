@@ -26,6 +26,7 @@ void test_user(void);
 void test_csrs(void);
 void test_peers(void);
 void test_privileges(void);
+void test_events(void);
 
 /* Other roles than the test's, by the bootarg "mode". */
 _Noreturn void role_neighbour(void);
@@ -38,6 +39,10 @@ void test_residue(void);
 
 /* Which start of this VM this is, 1 being the first; 0 without Curia. */
 uint32_t vm_generation(void);
+
+/* Leaves events and features of this hart set; is none? of_vm: nor of the VM. */
+void events_leave(bool of_vm);
+bool events_are_fresh(bool of_vm);
 
 /* RAM of the guest beyond its own image: page aligned, the size in *bytes. */
 char *free_ram(uint64_t *bytes);

@@ -2,7 +2,7 @@
 /* LINK: sbi/sbi.c sbi/hartmask.c sbi/ext_base.c sbi/ext_time.c sbi/ext_ipi.c sbi/ext_rfence.c
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
- *       tests/unit/fake_core.c tests/unit/sbi_env.c */
+ *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c */
 /*
  * libFuzzer target for SBI dispatch: a run of calls with any registers, by any vCPU that runs, on
  * the path that a trap would take. Checked after each: registers that a call must keep are kept,
@@ -51,7 +51,8 @@ static const uint64_t eids[] = {
     SBI_EXT_BASE,  SBI_EXT_TIME,  SBI_EXT_IPI,  SBI_EXT_RFENCE, SBI_EXT_HSM, SBI_EXT_SRST,
     SBI_EXT_DBCN,  CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM, SBI_EXT_SUSP, 0x504D55,
     0,             1,             2,            3,              4,           5,
-    6,             7,             8,            9,              15,
+    6,             7,             8,            9,              15,          SBI_EXT_SSE,
+    SBI_EXT_FWFT,
 };
 
 static const uint64_t words[] = {
@@ -60,7 +61,7 @@ static const uint64_t words[] = {
     255,         4095,        4096,       0xffff,      0x10000,    ENV_RAM,
     ENV_RAM + 1, ENV_RAM2 - 1, ENV_RAM2,  ENV_RAM_END - 1, ENV_RAM_END, ENV_SHARED,
     FAKE_HPA_BASE, 0x80000000, 0xffffffff, 1ull << 63, UINT64_MAX - 1, UINT64_MAX,
-    ENV_RAM_BYTES, SBI_EXT_BASE,
+    ENV_RAM_BYTES, SBI_EXT_BASE, SBI_SSE_LOCAL_SOFTWARE, SBI_SSE_GLOBAL_SOFTWARE, 8, 9, 10,
 };
 /* clang-format on */
 
@@ -90,12 +91,16 @@ static void call(struct vcpu *v, struct input *in)
     MUST(memcmp(before + 2, a + 2, sizeof(a) - 2 * sizeof(a[0])) == 0);
     if (a[7] < SBI_EXT_BASE) {
         MUST(a[1] == before[1]);
+    } else if (a[7] == SBI_EXT_SSE && a[6] == SBI_SSE_COMPLETE) {
+        MUST((a[0] | a[1]) == 0 || memcmp(before, a, 2 * sizeof(a[0])) == 0);
     } else {
         MUST((int64_t)a[0] <= 0 && (int64_t)a[0] >= SBI_ERR_DENIED_LOCKED);
         MUST(a[0] == 0 || a[1] == 0);
     }
     if (a[7] == SBI_EXT_DBCN && a[6] == SBI_DBCN_READ) {
         MUST(fake.bytes_written - written == (a[0] == 0 ? a[1] : 0));
+    } else if (a[7] == SBI_EXT_SSE && a[6] == SBI_SSE_READ_ATTRS) {
+        MUST(fake.bytes_written - written == (a[0] == 0 ? (uint32_t)a[2] * 8 : 0));
     } else {
         MUST(fake.bytes_written == written);
     }

@@ -285,6 +285,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     f->pc = pc.v;
     f->timer = UINT64_MAX;
     f->soft_pending = false;
+    memset(f->features, 0, sizeof(f->features));
     for (uint32_t i = 0; i < ARRAY_SIZE(f->msi_pending); i++) {
         atomic_store(&f->msi_pending[i], 0);
     }
@@ -398,6 +399,48 @@ void arch_vcpu_fence(struct vcpu *vcpu, const struct fence *fence)
     if (fake.on_fence != NULL) {
         fake.on_fence(vcpu);
     }
+}
+
+void arch_vcpu_event_enter(struct vcpu *vcpu, uint64_t pc, uint64_t arg,
+                           uint64_t kept[ARCH_EVENT_WORDS])
+{
+    struct fake_vcpu *f = own_loaded(vcpu);
+
+    memcpy(kept, f->context, sizeof(f->context));
+    f->context[0] = f->pc;
+    f->context[1] = ++f->events;
+    f->context[2] = vcpu->index;
+    f->context[3] = arg;
+    f->pc = pc;
+}
+
+void arch_vcpu_event_leave(struct vcpu *vcpu, const uint64_t kept[ARCH_EVENT_WORDS])
+{
+    struct fake_vcpu *f = own_loaded(vcpu);
+
+    f->event_ends++;
+    f->pc = f->context[0];
+    memcpy(f->context, kept, sizeof(f->context));
+}
+
+bool arch_has_feature(enum vcpu_feature feature)
+{
+    return (fake.features >> feature & 1) != 0;
+}
+
+enum err arch_vcpu_feature_set(struct vcpu *vcpu, enum vcpu_feature feature, uint64_t value)
+{
+    struct fake_vcpu *f = own_loaded(vcpu);
+
+    if (!arch_has_feature(feature)) {
+        fake_wrong("a feature that the harts lack");
+    }
+    if (value > (feature == VCPU_PTE_AD_UPDATE ? 1 : 7)) {
+        return ERR_INVALID;
+    }
+    f->features[feature] = value;
+    f->feature_sets++;
+    return ERR_OK;
 }
 
 struct arch_ids arch_machine_ids(void)

@@ -62,6 +62,12 @@ struct fake_vcpu {
     _Atomic uint32_t msi_total;
     _Atomic uint64_t msi_pending[FAKE_EIIDS / 64];
     uint64_t pc;
+    /* What an event's entry changes beside pc, in the order of what it keeps; flags are a count of
+     * the entries. */
+    uint64_t context[ARCH_EVENT_WORDS];
+    uint32_t events, event_ends;
+    uint64_t features[VCPU_FEATURES]; /* as last set */
+    uint32_t feature_sets;
 };
 
 struct fake_map {
@@ -99,6 +105,7 @@ struct fake {
     uint32_t machine_sleeps;
     uint64_t wake_at; /* of the last one */
     struct arch_ids ids;
+    uint32_t features;            /* arch_has_feature(): bits 1 << enum vcpu_feature */
     const void *bundle;           /* what arch_bundle() answers */
     uint32_t map_budget;          /* arch_vm_map() fails with ERR_NO_MEMORY after so many more */
     uint32_t share_budget;        /* standing mappings left */

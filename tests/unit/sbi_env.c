@@ -26,6 +26,8 @@ void env_init(void)
     env.in = "";
     env.a = fake_vm_add("a", ENV_VCPUS, 0, ENV_RAM, ENV_RAM_BYTES);
     env.b = fake_vm_add("b", 1, ENV_VCPUS, ENV_RAM, ENV_RAM_BYTES);
+    sse_reset_vm(env.a);
+    sse_reset_vm(env.b);
     console_a.vm = env.a;
     env.a->console = &console_a;
     memset(fake_vm_region(env.a, ENV_RAM2, ENV_RAM2_BYTES, REGION_RAM, MAP_RAM), 0x5a,

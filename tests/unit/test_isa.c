@@ -118,12 +118,34 @@ static void rich_hart(void **state)
     (void)state;
     make(rich, sizeof(rich), ENV_ALL, true);
     expect_isa("rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zawrs_zba_zbb_zbs_ssaia_sstc_"
-               "svadu_svinval_svnapot_svpbmt");
+               "svade_svadu_svinval_svnapot_svpbmt");
     assert_int_equal(cell("/cpus/cpu@1", "riscv,cbom-block-size"), 64);
     assert_int_equal(cell("/cpus/cpu@1", "riscv,cboz-block-size"), 128);
     assert_int_equal(rv_isa_henvcfg(&rv_features), HENVCFG_FIOM | HENVCFG_CBIE_FLUSH |
                                                        HENVCFG_CBCFE | HENVCFG_CBZE |
-                                                       HENVCFG_PBMTE | HENVCFG_ADUE | HENVCFG_STCE);
+                                                       HENVCFG_PBMTE | HENVCFG_STCE);
+    assert_int_equal(rv_isa_switches(&rv_features), HENVCFG_ADUE | HENVCFG_PMM);
+}
+
+/* Both where the guest can switch, whether the host says svade or not: off is the reset value. */
+static void who_sets_ad_bits(void **state)
+{
+    static const char both[] = "i\0svade\0svadu", updates[] = "i\0svadu", faults[] = "i\0svade",
+                      silent[] = "i";
+
+    (void)state;
+    make(both, sizeof(both), HENVCFG_ADUE, false);
+    expect_isa("rv64i_zicsr_zifencei_svade_svadu");
+    make(updates, sizeof(updates), HENVCFG_ADUE, false);
+    expect_isa("rv64i_zicsr_zifencei_svade_svadu");
+    make(updates, sizeof(updates), HENVCFG_FIOM, false);
+    expect_isa("rv64i_zicsr_zifencei");
+    assert_int_equal(rv_isa_switches(&rv_features), 0);
+    make(faults, sizeof(faults), HENVCFG_ADUE, false);
+    expect_isa("rv64i_zicsr_zifencei_svade");
+    assert_int_equal(rv_isa_switches(&rv_features), 0);
+    make(silent, sizeof(silent), HENVCFG_ADUE, false);
+    expect_isa("rv64i_zicsr_zifencei");
 }
 
 /* riscv,isa: letters of any case, g for five, versions, a name without '_' before it. */
@@ -175,6 +197,7 @@ static void no_henvcfg(void **state)
     make(poor, sizeof(poor), 0, true);
     expect_isa("rv64imac_zicsr_zifencei");
     assert_int_equal(rv_isa_henvcfg(&rv_features), 0);
+    assert_int_equal(rv_isa_switches(&rv_features), 0);
     assert_null(prop("/cpus/cpu@1", "riscv,cbom-block-size", &len));
     assert_null(prop("/cpus/cpu@1", "riscv,cboz-block-size", &len));
 }
@@ -221,9 +244,13 @@ static void no_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rich_hart),  cmocka_unit_test(no_interrupt_file),
-        cmocka_unit_test(no_henvcfg), cmocka_unit_test(nodes),
-        cmocka_unit_test(no_room),    cmocka_unit_test(strings),
+        cmocka_unit_test(rich_hart),
+        cmocka_unit_test(no_interrupt_file),
+        cmocka_unit_test(who_sets_ad_bits),
+        cmocka_unit_test(no_henvcfg),
+        cmocka_unit_test(nodes),
+        cmocka_unit_test(no_room),
+        cmocka_unit_test(strings),
     };
 
     return cmocka_run_group_tests_name("isa", tests, NULL, NULL);

@@ -2,7 +2,7 @@
 /* LINK: sbi/sbi.c sbi/hartmask.c sbi/ext_base.c sbi/ext_time.c sbi/ext_ipi.c sbi/ext_rfence.c
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
- *       tests/unit/fake_core.c tests/unit/sbi_env.c */
+ *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c */
 /*
  * The fast and the general path agree: each call is made on either, from the same state, and both
  * must leave the same registers and the same world behind. Where the fast path declines, it has
@@ -117,10 +117,12 @@ static bool compare(uint32_t caller, const uint64_t call[8])
 }
 
 static const uint64_t eids[] = {
-    SBI_EXT_BASE,  SBI_EXT_TIME,  SBI_EXT_IPI,  SBI_EXT_RFENCE,
-    SBI_EXT_HSM,   SBI_EXT_SRST,  SBI_EXT_DBCN, CURIA_EXT_IPC,
-    CURIA_EXT_PWR, CURIA_EXT_VMM, SBI_EXT_SUSP, 0x504D55,
-    0x535441,      0x11,          UINT64_MAX,   SBI_EXT_TIME | 1ull << 32,
+    SBI_EXT_BASE,   SBI_EXT_TIME,  SBI_EXT_IPI,
+    SBI_EXT_RFENCE, SBI_EXT_HSM,   SBI_EXT_SRST,
+    SBI_EXT_DBCN,   CURIA_EXT_IPC, CURIA_EXT_PWR,
+    CURIA_EXT_VMM,  SBI_EXT_SUSP,  0x504D55,
+    SBI_EXT_SSE,    SBI_EXT_FWFT,  0x535441,
+    0x11,           UINT64_MAX,    SBI_EXT_TIME | 1ull << 32,
 };
 
 /* clang-format off */
@@ -211,6 +213,8 @@ static void takes_what_it_should(void **state)
         {CURIA_EXT_VMM, 0, 0, 0, false},
         {SBI_EXT_HSM, SBI_HSM_GET_STATUS, 0, 0, false},
         {SBI_EXT_SRST, 0, 0, 0, false},
+        {SBI_EXT_SSE, SBI_SSE_HART_MASK, 0, 0, false},
+        {SBI_EXT_FWFT, SBI_FWFT_GET, 4, 0, false},
         {SBI_EXT_DBCN, SBI_DBCN_WRITE_BYTE, 0, 0, false},
         {0x11, 0, 0, 0, true},
     };

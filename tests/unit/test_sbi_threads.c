@@ -2,7 +2,8 @@
 /* LINK: sbi/sbi.c sbi/hartmask.c sbi/ext_base.c sbi/ext_time.c sbi/ext_ipi.c sbi/ext_rfence.c
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/sched.c core/timer.c core/memmap.c core/guest_copy.c
- *       tests/unit/fake_arch.c tests/unit/fake_core.c tests/unit/sbi_env.c */
+ *       tests/unit/fake_arch.c tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c
+ *       sbi/ext_fwft.c core/sse.c */
 /* TSAN */
 /*
  * Harts as threads, each with a guest that calls SBI: no IPI and no wake-up is lost, a remote fence
@@ -239,11 +240,131 @@ static void no_wake_up_lost(void **state)
     env_end();
 }
 
+/* ---- software events --------------------------------------------------------------------------- */
+
+static void guest_sse(struct vcpu *v, uint64_t fid, uint64_t a0, uint64_t a1)
+{
+    uint64_t a[8] = {a0, a1, 0, 0, 0, 0, fid, SBI_EXT_SSE};
+
+    sched_exited(v->hart);
+    sbi_call(v, a);
+    (void)sched_next(v->hart);
+    if ((int64_t)a[0] != 0) {
+        abort();
+    }
+}
+
+/*
+ * Each sleeps until the other's event; the handler runs as soon as the hart goes on, and ends with
+ * an event for the other. One that is lost, and both sleep for ever.
+ */
+static void *event_ping_pong(void *arg)
+{
+    struct vcpu *v = arg;
+    struct fake_vcpu *f = fake_vcpu(v);
+    uint32_t handled = 0;
+
+    fake_become(v->hart);
+    atomic_store(&v->hart->mode, HART_HYP);
+    (void)sched_next(v->hart);
+    guest_sse(v, SBI_SSE_REGISTER, SBI_SSE_LOCAL_SOFTWARE, 0x1000);
+    guest_sse(v, SBI_SSE_ENABLE, SBI_SSE_LOCAL_SOFTWARE, 0);
+    guest_sse(v, SBI_SSE_HART_UNMASK, 0, 0);
+    (void)pthread_barrier_wait(&barrier);
+    if (v->index == 0) {
+        guest_sse(v, SBI_SSE_INJECT, SBI_SSE_LOCAL_SOFTWARE, 1);
+    }
+    while (handled < ROUNDS) {
+        elsewhere(4);
+        kicked_out(v);
+        while (f->events == handled) {
+            if (guest_call(v, SBI_EXT_HSM, SBI_HSM_SUSPEND, SBI_HSM_SUSPEND_RETENTIVE) != 0) {
+                abort();
+            }
+        }
+        handled++;
+        guest_sse(v, SBI_SSE_COMPLETE, 0, 0);
+        if (v->index == 1 || handled < ROUNDS) {
+            guest_sse(v, SBI_SSE_INJECT, SBI_SSE_LOCAL_SOFTWARE, 1 - v->index);
+        }
+    }
+    return NULL;
+}
+
+static void no_event_lost(void **state)
+{
+    (void)state;
+    setup();
+    run(event_ping_pong, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(fake_vcpu(env_vcpu(i))->events, ROUNDS);
+        assert_int_equal(fake_vcpu(env_vcpu(i))->event_ends, ROUNDS);
+    }
+    env_end();
+}
+
+static uint32_t taken_by(uint32_t i)
+{
+    return fake_vcpu(env_vcpu(i))->events;
+}
+
+/* The global event, raised by vCPU 0, is taken by others that mask and unmask all the time: each
+ * time once. */
+static void *event_hunters(void *arg)
+{
+    struct vcpu *v = arg;
+    struct fake_vcpu *f = fake_vcpu(v);
+    uint32_t handled = 0;
+
+    fake_become(v->hart);
+    atomic_store(&v->hart->mode, HART_HYP);
+    (void)sched_next(v->hart);
+    (void)pthread_barrier_wait(&barrier);
+    if (v->index == 0) {
+        guest_sse(v, SBI_SSE_REGISTER, SBI_SSE_GLOBAL_SOFTWARE, 0x1000);
+        guest_sse(v, SBI_SSE_ENABLE, SBI_SSE_GLOBAL_SOFTWARE, 0);
+        for (uint32_t n = 0; n < ROUNDS; n++) {
+            guest_sse(v, SBI_SSE_INJECT, SBI_SSE_GLOBAL_SOFTWARE, 0);
+            while (atomic_load(&finished) <= n) {
+                (void)sched_yield();
+            }
+        }
+        return NULL;
+    }
+    while (atomic_load(&finished) < ROUNDS) {
+        guest_sse(v, SBI_SSE_HART_UNMASK, 0, 0);
+        elsewhere(2);
+        kicked_out(v);
+        if (f->events != handled) {
+            handled++;
+            guest_sse(v, SBI_SSE_COMPLETE, 0, 0);
+            atomic_fetch_add(&finished, 1);
+        }
+        guest_sse(v, SBI_SSE_HART_MASK, 0, 0);
+        if (f->events != handled) {
+            abort(); /* it did not take one while it was masked */
+        }
+    }
+    return NULL;
+}
+
+static void taken_once(void **state)
+{
+    (void)state;
+    setup();
+    run(event_hunters, ENV_VCPUS);
+    assert_int_equal(taken_by(0), 0);
+    assert_int_equal(taken_by(1) + taken_by(2) + taken_by(3), ROUNDS);
+    env_end();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_lost_in_a_storm),
         cmocka_unit_test(no_wake_up_lost),
+        cmocka_unit_test(no_event_lost),
+        cmocka_unit_test(taken_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Software events [SBI 3.0 §17], and the features that a guest switches [§18]: entry, nesting and
+ * the way back on a real hart; events from one hart to another in whatever it does.
+ */
+#include "guests/lib/board.h"
+#include "guests/lib/csr.h"
+#include "guests/lib/sbi_call.h"
+#include "guests/selftest/selftest.h"
+#include "guests/selftest/tap.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#define LOCAL  SBI_SSE_LOCAL_SOFTWARE
+#define GLOBAL SBI_SSE_GLOBAL_SOFTWARE
+#define J_SELF 0x0000006fu /* j . */
+#define ROUNDS 50u
+
+/* What an event's entry_arg points to: events_asm.S knows the first two. */
+struct handler {
+    uint64_t sp, stack_top;
+    uint32_t id;
+    void (*f)(struct handler *h);
+    volatile uint64_t runs;
+    uint64_t hart, sepc, sstatus;
+    uint64_t stack[512];
+};
+
+static struct handler on_local, on_global, on_other;
+static volatile uint64_t flag;
+
+void event_entry(void);
+void event_probe(uint64_t x[32], uint64_t event, uint64_t hart);
+void event_handler(struct handler *h, uint64_t hart);
+
+void event_handler(struct handler *h, uint64_t hart)
+{
+    h->hart = hart;
+    h->sepc = csr_read(CSR_SEPC);
+    h->sstatus = csr_read(CSR_SSTATUS);
+    if (h->f != NULL) {
+        h->f(h);
+    }
+    h->runs = h->runs + 1;
+}
+
+static int64_t sse(uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    return sbi_call(SBI_EXT_SSE, fid, a0, a1, a2, 0).error;
+}
+
+static int64_t attr(uint64_t fid, uint64_t id, uint64_t which, uint64_t *value)
+{
+    return sbi_call6(SBI_EXT_SSE, fid, id, which, 1, (uint64_t)(uintptr_t)value, 0, 0).error;
+}
+
+static uint64_t status(uint64_t id)
+{
+    uint64_t value = 0;
+
+    return attr(SBI_SSE_READ_ATTRS, id, SBI_SSE_ATTR_STATUS, &value) == 0 ? value & 7 : UINT64_MAX;
+}
+
+static int64_t set_ad(uint64_t value)
+{
+    return sbi_call(SBI_EXT_FWFT, SBI_FWFT_SET, SBI_FWFT_PTE_AD_HW_UPDATING, value, 0, 0).error;
+}
+
+static bool set_attr(uint64_t id, uint64_t which, uint64_t value)
+{
+    return attr(SBI_SSE_WRITE_ATTRS, id, which, &value) == 0;
+}
+
+static int64_t begin(struct handler *h, uint32_t id, void (*f)(struct handler *h))
+{
+    int64_t e;
+
+    h->stack_top = (uint64_t)(uintptr_t)&h->stack[512];
+    h->id = id;
+    h->f = f;
+    h->runs = 0;
+    e = sse(SBI_SSE_REGISTER, id, (uint64_t)(uintptr_t)event_entry, (uint64_t)(uintptr_t)h);
+    return e != 0 ? e : sse(SBI_SSE_ENABLE, id, 0, 0);
+}
+
+static bool end(uint32_t id)
+{
+    return sse(SBI_SSE_DISABLE, id, 0, 0) == 0 && sse(SBI_SSE_UNREGISTER, id, 0, 0) == 0;
+}
+
+/* ---- on this hart ------------------------------------------------------------------------------
+ */
+
+static bool registers_kept(const uint64_t x[32])
+{
+    static const uint8_t marked[] = {5,  6,  7,  8,  9,  12, 13, 14, 15, 18, 19, 20,
+                                     21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+
+    for (uint32_t i = 0; i < sizeof(marked); i++) {
+        if (x[marked[i]] != 0x1000u + marked[i]) {
+            return false;
+        }
+    }
+    return x[4] == (uint64_t)(uintptr_t)hart_self() && x[1] == (uint64_t)(uintptr_t)x &&
+           x[10] == 0 && x[11] == 0 && x[16] == SBI_SSE_INJECT && x[17] == SBI_EXT_SSE;
+}
+
+static void test_entry_state(void)
+{
+    static uint64_t x[32];
+
+    for (uint32_t on = 0; on < 2; on++) {
+        uint64_t before = (csr_read(CSR_SSTATUS) ^ SSTATUS_SPIE ^ SSTATUS_SPP) & ~SSTATUS_SIE;
+        uint64_t after;
+
+        before |= on != 0 ? SSTATUS_SIE : 0;
+        csr_write(CSR_SEPC, 0x1234);
+        csr_write(CSR_SSTATUS, before);
+        event_probe(x, LOCAL, hart_self()->id);
+        after = csr_read(CSR_SSTATUS);
+        (void)irqs_off();
+        (void)tap_ok(on_local.runs == on + 1 && on_local.hart == hart_self()->id,
+                     "SSE: the handler ran (%u)", (unsigned)on);
+        (void)tap_ok((on_local.sstatus & SSTATUS_SPP) != 0 &&
+                         (on_local.sstatus & SSTATUS_SIE) == 0 &&
+                         ((on_local.sstatus & SSTATUS_SPIE) != 0) == (on != 0),
+                     "it is told the mode, and SIE in SPIE");
+        (void)tap_ok(after == before && csr_read(CSR_SEPC) == 0x1234,
+                     "sstatus and sepc are as they were: %lx %lx", (unsigned long)after,
+                     (unsigned long)before);
+        (void)tap_ok(registers_kept(x), "and all registers");
+    }
+}
+
+/* What runs at which depth. */
+static struct {
+    uint64_t nested, deferred, at_end;
+} seen;
+
+static void inject_higher(struct handler *h)
+{
+    (void)h;
+    (void)sse(SBI_SSE_INJECT, LOCAL, hart_self()->id, 0);
+    seen.nested = on_local.runs;
+}
+
+static void inject_lower(struct handler *h)
+{
+    (void)h;
+    (void)sse(SBI_SSE_INJECT, GLOBAL, 0, 0);
+    seen.deferred = on_global.runs;
+    seen.at_end = status(GLOBAL);
+}
+
+static void test_nesting(void)
+{
+    uint64_t local = on_local.runs;
+
+    (void)tap_ok(set_attr(GLOBAL, SBI_SSE_ATTR_PREFERRED_HART, hart_self()->id) &&
+                     set_attr(GLOBAL, SBI_SSE_ATTR_PRIORITY, 10) &&
+                     begin(&on_global, GLOBAL, inject_higher) == 0,
+                 "SSE: the global event is enabled");
+    (void)sse(SBI_SSE_INJECT, GLOBAL, 0, 0);
+    (void)tap_ok(on_global.runs == 1 && seen.nested == local + 1,
+                 "a higher event runs within a lower one");
+
+    on_local.f = inject_lower;
+    on_global.f = NULL;
+    (void)sse(SBI_SSE_INJECT, LOCAL, hart_self()->id, 0);
+    (void)tap_ok(seen.deferred == 1 && seen.at_end == 6 && on_global.runs == 2,
+                 "a lower one waits for the end of a higher one");
+    on_local.f = NULL;
+}
+
+/* The handler has its hart go on elsewhere: past a loop in U-mode. */
+static void leave_loop(struct handler *h)
+{
+    if ((h->sstatus & SSTATUS_SPP) == 0) {
+        csr_write(CSR_SEPC, h->sepc + 4);
+    }
+}
+
+/* ---- on another hart ----------------------------------------------------------------------------
+ */
+
+static void other_begins(void *result)
+{
+    *(volatile int64_t *)result = begin(&on_other, LOCAL, NULL) | sse(SBI_SSE_HART_UNMASK, 0, 0, 0);
+}
+
+static void other_ends(void *result)
+{
+    *(volatile int64_t *)result = end(LOCAL) ? sse(SBI_SSE_HART_MASK, 0, 0, 0) : -1;
+}
+
+static void in_user_mode(void *arg)
+{
+    struct exec *e = arg;
+
+    *e = (struct exec){.code = {J_SELF}};
+    on_other.f = leave_loop;
+    flag = 1;
+    exec_user(e);
+    on_other.f = NULL;
+}
+
+static void spins(void *unused)
+{
+    (void)unused;
+    while (on_other.runs < ROUNDS) {
+    }
+}
+
+static void waits(void *unused)
+{
+    (void)unused;
+    csr_write(CSR_SIE, 0);
+    while (on_other.runs < ROUNDS) {
+        __asm__ volatile("wfi" : : : "memory");
+    }
+}
+
+static void suspends(void *unused)
+{
+    (void)unused;
+    csr_write(CSR_SIE, 0);
+    while (on_other.runs < ROUNDS) {
+        (void)sbi_call(SBI_EXT_HSM, SBI_HSM_SUSPEND, SBI_HSM_SUSPEND_RETENTIVE, 0, 0, 0);
+    }
+}
+
+/* An event comes while it is masked, or just before, or just after. */
+static void masks(void *unused)
+{
+    (void)unused;
+    while (on_other.runs < ROUNDS) {
+        (void)sse(SBI_SSE_HART_MASK, 0, 0, 0);
+        (void)sse(SBI_SSE_HART_UNMASK, 0, 0, 0);
+    }
+}
+
+static void rounds(uint32_t other, void (*job)(void *arg), const char *name)
+{
+    uint64_t n = 0;
+
+    on_other.runs = 0;
+    (void)job_start(other, job, NULL);
+    while (n < ROUNDS) {
+        if (sse(SBI_SSE_INJECT, LOCAL, guest_harts[other].id, 0) != 0 ||
+            !wait_for(&on_other.runs, n + 1)) {
+            break;
+        }
+        n++;
+    }
+    (void)tap_eq(n, ROUNDS, "SSE: events reach a hart that %s", name);
+    on_other.runs = ROUNDS;
+    if (n < ROUNDS) {
+        (void)sbi_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, guest_harts[other].id, 0, 0);
+    }
+    (void)job_wait(other);
+}
+
+static void test_other(uint32_t other)
+{
+    static struct exec e;
+    int64_t result = -1;
+
+    (void)job_start(other, other_begins, &result);
+    (void)tap_ok(job_wait(other) && result == 0, "SSE: hart %lu takes events",
+                 (unsigned long)guest_harts[other].id);
+    rounds(other, spins, "spins");
+    rounds(other, waits, "waits for interrupts");
+    rounds(other, suspends, "is suspended");
+    rounds(other, masks, "masks and unmasks");
+
+    flag = 0;
+    (void)job_start(other, in_user_mode, &e);
+    (void)wait_for(&flag, 1);
+    pause_us(20000);
+    (void)sse(SBI_SSE_INJECT, LOCAL, guest_harts[other].id, 0);
+    (void)tap_ok(job_wait(other) && e.trapped && e.trap.scause == EXC_BREAKPOINT &&
+                     e.trap.sepc == e.pc + 4 && (on_other.sstatus & SSTATUS_SPP) == 0 &&
+                     on_other.sepc == e.pc,
+                 "a loop in U-mode is left as the handler says");
+
+    on_global.runs = 0;
+    (void)tap_ok(
+        end(GLOBAL) && set_attr(GLOBAL, SBI_SSE_ATTR_PREFERRED_HART, guest_harts[other].id) &&
+            begin(&on_global, GLOBAL, NULL) == 0 && sse(SBI_SSE_INJECT, GLOBAL, 0, 0) == 0 &&
+            wait_for(&on_global.runs, 1) && on_global.hart == guest_harts[other].id,
+        "the global event goes to the preferred hart");
+    (void)job_start(other, other_ends, &result);
+    (void)tap_ok(job_wait(other) && result == 0, "and it takes no more");
+}
+
+/* ---- residue ------------------------------------------------------------------------------------
+ */
+
+void events_leave(bool of_vm)
+{
+    for (uint32_t i = 0; i < (of_vm ? 2u : 1u); i++) {
+        uint32_t id = i == 0 ? LOCAL : GLOBAL;
+
+        (void)set_attr(id, SBI_SSE_ATTR_PRIORITY, 7);
+        (void)sse(SBI_SSE_REGISTER, id, (uint64_t)(uintptr_t)event_entry, 5);
+        (void)sse(SBI_SSE_INJECT, id, hart_self()->id, 0);
+    }
+    (void)sse(SBI_SSE_HART_UNMASK, 0, 0, 0);
+    (void)sbi_call(SBI_EXT_FWFT, SBI_FWFT_SET, SBI_FWFT_PTE_AD_HW_UPDATING, 1, SBI_FWFT_LOCK, 0);
+}
+
+static bool is_fresh(uint32_t id, uint64_t hart)
+{
+    static uint64_t values[GUEST_HARTS][SBI_SSE_ATTR_A7 + 1];
+    uint64_t *v = values[hart_self()->index];
+    uint64_t bad = sbi_call6(SBI_EXT_SSE, SBI_SSE_READ_ATTRS, id, 0, SBI_SSE_ATTR_A7 + 1,
+                             (uint64_t)(uintptr_t)v, 0, 0)
+                       .error != 0;
+
+    v[SBI_SSE_ATTR_STATUS] ^= SBI_SSE_STATUS_INJECT;
+    v[SBI_SSE_ATTR_PREFERRED_HART] ^= hart;
+    for (uint32_t i = 0; i <= SBI_SSE_ATTR_A7; i++) {
+        bad |= v[i];
+    }
+    return bad == 0;
+}
+
+bool events_are_fresh(bool of_vm)
+{
+    struct sbi_result r =
+        sbi_call(SBI_EXT_FWFT, SBI_FWFT_GET, SBI_FWFT_PTE_AD_HW_UPDATING, 0, 0, 0);
+
+    /* Unlocked: the value that it has is accepted. */
+    return is_fresh(LOCAL, hart_self()->id) && (!of_vm || is_fresh(GLOBAL, 0)) &&
+           sse(SBI_SSE_HART_MASK, 0, 0, 0) == SBI_ERR_ALREADY_STOPPED &&
+           (r.error != 0 || (r.value == 0 && set_ad(0) == 0));
+}
+
+/* ---- features -----------------------------------------------------------------------------------
+ */
+
+/* On a page without A and D: does the access set them, or fault? Twice, so that what the hart has
+ * cached of the first time does not decide. */
+static bool updates(bool want, uint64_t value)
+{
+    static _Alignas(4096) volatile uint64_t page[512];
+    uint64_t pa = (uint64_t)(uintptr_t)page;
+    struct exec e, f;
+
+    paging_set(7, pa, PTE_V | PTE_R | PTE_W);
+    fence_local();
+    if (set_ad(value) != 0) {
+        return false;
+    }
+    e = exec_one(INSN_LD, PAGING_VA(7), 0);
+    f = exec_one(INSN_SD, PAGING_VA(7), 0);
+    return want ? !e.trapped && !f.trapped
+                : e.trapped && e.trap.scause == EXC_LOAD_PAGE && f.trapped &&
+                      f.trap.scause == EXC_STORE_PAGE;
+}
+
+static void test_features(void)
+{
+    if (!sbi_probe(SBI_EXT_FWFT) ||
+        sbi_call(SBI_EXT_FWFT, SBI_FWFT_GET, SBI_FWFT_PTE_AD_HW_UPDATING, 0, 0, 0).error != 0) {
+        return; /* what the FDT then says of A and D bits, test_isa.c checks */
+    }
+    paging_on();
+    (void)tap_ok(updates(false, 0), "FWFT: A and D bits fault");
+    (void)tap_ok(updates(true, 1), "FWFT: A and D bits are set");
+    (void)tap_ok(updates(false, 0), "FWFT: A and D bits fault again");
+    paging_off();
+}
+
+void test_events(void)
+{
+    uint32_t other = hart_self()->index == 0 ? 1 : 0;
+
+    if (!board.curia) {
+        return;
+    }
+    test_features();
+    (void)tap_ok(sbi_probe(SBI_EXT_SSE), "SSE is there");
+    (void)tap_eq(status(LOCAL), 0, "the local event is unused");
+    (void)tap_eq((uint64_t)begin(&on_local, LOCAL, NULL), 0, "it is enabled");
+    (void)sse(SBI_SSE_INJECT, LOCAL, hart_self()->id, 0);
+    (void)tap_ok(on_local.runs == 0 && status(LOCAL) == 6, "masked, it is pending");
+    (void)sse(SBI_SSE_HART_UNMASK, 0, 0, 0);
+    (void)tap_ok(on_local.runs == 1 && status(LOCAL) == 2, "unmasked, it runs");
+    on_local.runs = 0;
+    test_entry_state();
+    test_nesting();
+    if (board.hart_count > 1) {
+        test_other(other);
+        (void)job_stop(other);
+    }
+    (void)tap_ok(end(LOCAL) && end(GLOBAL) && sse(SBI_SSE_HART_MASK, 0, 0, 0) == 0,
+                 "SSE: all are unused again");
+}
