@@ -10,6 +10,7 @@
 #include "core/vm.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static enum vcpu_state state_of(const struct vcpu *v)
 {
@@ -118,6 +119,13 @@ static void load(struct vcpu *v)
     }
 }
 
+/* No counter of the life before goes on, or can be read. */
+static void reset_pmu(struct vcpu *v)
+{
+    memset(&v->pmu, 0, offsetof(struct pmu, received));
+    v->timer_detour &= (uint8_t)~VCPU_TIMER_COUNTED;
+}
+
 /*
  * A start that was posted while the VM was being stopped is undone here: the starter saw the VM
  * run, the stop went out before this vCPU left STOPPED and so passed it by.
@@ -129,6 +137,7 @@ static void start(struct vcpu *v)
         return;
     }
     load(v);
+    reset_pmu(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);
     arch_vcpu_sync_irqs(v);
     atomic_store_explicit(&v->state, VCPU_STARTED, memory_order_release);

@@ -23,6 +23,7 @@ void test_stage1(void);
 void test_traps(void);
 void test_user(void);
 void test_csrs(void);
+void test_pmu(void);
 void test_peers(void);
 void test_privileges(void);
 
@@ -34,6 +35,7 @@ _Noreturn void role_crash(const char *how);
 /* First life of the VM: leaves all the residue it can, then resets itself. */
 _Noreturn void residue_leave(void);
 void test_residue(void);
+void pmu_leave(void);
 
 /* Which start of this VM this is, 1 being the first; 0 without Curia. */
 uint32_t vm_generation(void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: sbi/sbi.c sbi/hartmask.c sbi/ext_base.c sbi/ext_time.c sbi/ext_ipi.c sbi/ext_rfence.c
- *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c core/hart.c
- *       core/memmap.c core/guest_copy.c tests/unit/fake_arch.c tests/unit/fake_core.c
- *       tests/unit/sbi_env.c */
+ *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_dbcn.c sbi/ext_pmu.c sbi/legacy.c core/vcpu.c
+ *       core/hart.c core/memmap.c core/guest_copy.c core/pmu.c tests/unit/fake_arch.c
+ *       tests/unit/fake_core.c tests/unit/sbi_env.c */
 /*
  * libFuzzer target for SBI dispatch: a run of calls with any registers, by any vCPU that runs, on
  * the path that a trap would take. Checked after each: registers that a call must keep are kept,
