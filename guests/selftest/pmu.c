@@ -80,7 +80,7 @@ static void test_snapshot(uint64_t counters)
     (void)pmu(SBI_PMU_SNAPSHOT_SET_SHMEM, UINT64_MAX, UINT64_MAX, 0, 0);
 }
 
-/* ---- the hart's -------------------------------------------------------------------------------- */
+/* ---- the hart's ------------------------------------------------------------------------------ */
 
 static uint64_t csr_of(uint64_t i)
 {
