@@ -199,8 +199,10 @@ bool arch_vcpu_irq_pending(const struct vcpu *vcpu);
 /* Any hart: delivers a message-signalled interrupt to the vCPU's own file; eiid 1.. */
 void arch_vcpu_msi(struct vcpu *vcpu, uint32_t eiid);
 
-/* Own hart: the guest's next timer event in its own time; UINT64_MAX: none. Clears a pending
- * one. */
+/*
+ * Own hart: the guest's next timer event in its own time; UINT64_MAX: none. Clears a pending one.
+ * Counts PMU_SET_TIMER if vcpu->timer_detour says so: the fast path has no test of its own for it.
+ */
 void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline);
 
 /*
@@ -264,6 +266,30 @@ bool arch_has_feature(enum vcpu_feature feature);
 /* Own hart, vCPU loaded, a feature that there is. ERR_INVALID: not to that value. */
 enum err arch_vcpu_feature_set(struct vcpu *vcpu, enum vcpu_feature feature,
                                uint64_t value) MUST_CHECK;
+
+/* ---- the hart's event counters --------------------------------------------------------------- */
+
+/*
+ * How many a vCPU is given of its hart's own counters: only such as can be told to count nothing
+ * but the guest. 0: none. Constant after boot.
+ */
+uint64_t arch_pmu_counters(void);
+
+/* What SBI's counter_get_info tells of counter i. */
+uint64_t arch_pmu_info(uint64_t i);
+
+/*
+ * Finds one among the counters in the mask that can count the event, and sets it up; flags, event
+ * and data are those of SBI's counter_config_matching. ERR_NOT_SUPPORTED: there is none. Its number
+ * in *i. All of these own hart, vCPU loaded; arch_vcpu_reset() stops and forgets them all.
+ */
+enum err arch_pmu_config(struct vcpu *vcpu, uint64_t mask, uint64_t flags, uint64_t event,
+                         uint64_t data, uint64_t *i) MUST_CHECK;
+
+/* Counter i, configured: starts it, from *value if that is not NULL; stops it; reads it. */
+void arch_pmu_start(uint64_t i, const uint64_t *value);
+void arch_pmu_stop(uint64_t i, bool forget);
+uint64_t arch_pmu_read(uint64_t i);
 
 /* mvendorid, marchid, mimpid as the guest sees them: those of the host's firmware. */
 struct arch_ids {

@@ -42,6 +42,7 @@ static void begin_load(struct vm *vm) REQUIRES(vm->lock)
     vm->stop_asked = false;
     vm->frozen = false;
     vm->generation++;
+    atomic_store_explicit(&vm->pmu_counting, false, memory_order_relaxed);
     atomic_store_explicit(&vm->live_vcpus, 1, memory_order_relaxed);
     vm_set_state(vm, VM_LOADING);
     vcpu_request(vm->vcpus[0], VCPU_REQ_LOAD);

@@ -123,6 +123,13 @@ static void load(struct vcpu *v)
     }
 }
 
+/* No counter of the life before goes on, or can be read. */
+static void reset_pmu(struct vcpu *v)
+{
+    memset(&v->pmu, 0, offsetof(struct pmu, received));
+    v->timer_detour &= (uint8_t)~VCPU_TIMER_COUNTED;
+}
+
 /*
  * A start that was posted while the VM was being stopped is undone here: the starter saw the VM
  * run, the stop went out before this vCPU left STOPPED and so passed it by.
@@ -134,6 +141,7 @@ static void start(struct vcpu *v)
         return;
     }
     load(v);
+    reset_pmu(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);
     memset(v->features, 0, sizeof(v->features));
     v->features_locked = 0;

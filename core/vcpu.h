@@ -9,6 +9,7 @@
 #include "core/addr.h"
 #include "core/arch.h"
 #include "core/hart.h"
+#include "core/pmu.h"
 #include "core/spinlock.h"
 #include "core/sse.h"
 
@@ -40,6 +41,10 @@ enum vcpu_state {
 
 #define VCPU_FENCES 4u
 
+/* Bits of vcpu->timer_detour. */
+#define VCPU_TIMER_SOFT    1u /* the port's: the hart has no timer for guests */
+#define VCPU_TIMER_COUNTED 2u /* one of the vCPU's event counters runs */
+
 /* Exits are counted by cause, by their own hart only; others read them relaxed. */
 enum exit_cause {
     EXIT_ECALL_FAST, /* SBI calls served on the fast path */
@@ -65,6 +70,7 @@ struct vcpu {
     _Atomic uint32_t irq_lines; /* 1 << enum vcpu_irq: level of each line; any hart */
     bool loaded;                /* own hart: resident */
     bool resume_nonretentive;   /* own hart: SUSPENDED and will restart at start_pc */
+    uint8_t timer_detour;       /* own hart: why arch_vcpu_set_timer() is no single write */
 
     /* Written by the starter before START_PENDING is published, or by the own hart at suspend. */
     gpa_t start_pc;
@@ -82,6 +88,8 @@ struct vcpu {
     _Atomic uint32_t fence_done;   /* ... carried out, both free-running */
 
     uint64_t exits[EXIT_CAUSES];
+
+    struct pmu pmu; /* forgotten at each start but for what it has received, which pmu.h explains */
 };
 
 /* Publishes request bits and kicks the vCPU's hart if it needs that. Any hart, any lock. */

@@ -84,6 +84,9 @@ struct vm {
     struct timer timer GUARDED_BY(lock);          /* graceful stop; restart back-off */
     struct watchdog watchdog GUARDED_BY(lock);
 
+    /* Any of its vCPUs has had an event counter of Curia's running in this life; any hart. */
+    _Atomic bool pmu_counting;
+
     _Atomic uint32_t live_vcpus; /* and a load under way: core/lifecycle.c */
     _Atomic uint32_t state_seen; /* a copy of state for unlocked readers */
     _Atomic uint64_t freezing;   /* bit i: vCPU i has not left the guest since it was frozen */

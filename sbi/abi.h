@@ -33,6 +33,7 @@
 #define SBI_EXT_SUSP   0x53555350
 #define SBI_EXT_SSE    0x535345
 #define SBI_EXT_FWFT   0x46574654
+#define SBI_EXT_PMU    0x504D55
 
 #define SBI_BASE_GET_SPEC_VERSION 0
 #define SBI_BASE_GET_IMPL_ID      1
@@ -128,6 +129,48 @@
 #define SBI_FWFT_POINTER_MASKING_PMLEN 5
 
 #define SBI_FWFT_LOCK 1
+#define SBI_PMU_NUM_COUNTERS       0
+#define SBI_PMU_COUNTER_GET_INFO   1
+#define SBI_PMU_CONFIG_MATCHING    2
+#define SBI_PMU_COUNTER_START      3
+#define SBI_PMU_COUNTER_STOP       4
+#define SBI_PMU_COUNTER_FW_READ    5
+#define SBI_PMU_COUNTER_FW_READ_HI 6
+#define SBI_PMU_SNAPSHOT_SET_SHMEM 7
+#define SBI_PMU_EVENT_GET_INFO     8
+
+#define SBI_PMU_CFG_SKIP_MATCH       0x01
+#define SBI_PMU_CFG_CLEAR_VALUE      0x02
+#define SBI_PMU_CFG_AUTO_START       0x04
+#define SBI_PMU_CFG_SET_VUINH        0x08
+#define SBI_PMU_CFG_SET_VSINH        0x10
+#define SBI_PMU_CFG_SET_UINH         0x20
+#define SBI_PMU_CFG_SET_SINH         0x40
+#define SBI_PMU_CFG_SET_MINH         0x80
+#define SBI_PMU_START_SET_INIT_VALUE 1
+#define SBI_PMU_START_INIT_SNAPSHOT  2
+#define SBI_PMU_STOP_RESET           1
+#define SBI_PMU_STOP_TAKE_SNAPSHOT   2
+
+/* event_idx: a type above a code of 16 bits. */
+#define SBI_PMU_TYPE_RAW_V2       3 /* the last of those of the hart's counters */
+#define SBI_PMU_TYPE_FW           15
+#define SBI_PMU_EVENT(type, code) ((uint64_t)(type) << 16 | (code))
+#define SBI_PMU_HW_CPU_CYCLES     1
+#define SBI_PMU_HW_INSTRUCTIONS   2
+
+#define SBI_PMU_FW_ACCESS_LOAD              2
+#define SBI_PMU_FW_ACCESS_STORE             3
+#define SBI_PMU_FW_ILLEGAL_INSN             4
+#define SBI_PMU_FW_SET_TIMER                5
+#define SBI_PMU_FW_IPI_SENT                 6
+#define SBI_PMU_FW_IPI_RECEIVED             7
+#define SBI_PMU_FW_FENCE_I_SENT             8
+#define SBI_PMU_FW_FENCE_I_RECEIVED         9
+#define SBI_PMU_FW_SFENCE_VMA_SENT          10
+#define SBI_PMU_FW_SFENCE_VMA_RECEIVED      11
+#define SBI_PMU_FW_SFENCE_VMA_ASID_SENT     12
+#define SBI_PMU_FW_SFENCE_VMA_ASID_RECEIVED 13
 
 #define SBI_SUCCESS               0
 #define SBI_ERR_FAILED            (-1)

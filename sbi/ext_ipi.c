@@ -25,9 +25,9 @@ static void send_one(struct vcpu *target)
 
 static void send(const struct vm *vm, uint64_t targets)
 {
-    for (uint32_t i = 0; targets != 0; i++, targets >>= 1) {
+    for (struct vcpu *const *vcpu = vm->vcpus; targets != 0; vcpu++, targets >>= 1) {
         if ((targets & 1) != 0) {
-            send_one(vm->vcpus[i]);
+            send_one(*vcpu);
         }
     }
 }
@@ -46,10 +46,13 @@ static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
     }
 
     struct sbi_ret r = sbi_hart_mask(v, a[0], a[1]);
-    uint64_t self = 1ull << v->index;
+    uint64_t others = r.value & ~(1ull << v->index);
 
-    send(v->vm, r.value & ~self);
-    if ((r.value & self) != 0) {
+    if (atomic_load_explicit(&v->vm->pmu_counting, memory_order_relaxed)) {
+        pmu_sent(v, PMU_IPI_SENT, others);
+    }
+    send(v->vm, others);
+    if (others != r.value) {
         send_self(v);
     }
     return sbi_err(r.error);

@@ -83,9 +83,14 @@ static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
     struct sbi_ret r = decode(v, fid, a, &fence);
 
     if (r.value != 0) {
+        if (atomic_load_explicit(&v->vm->pmu_counting, memory_order_relaxed)) {
+            pmu_sent(v, PMU_FENCE_I_SENT + 2 * fence.kind, r.value & ~(1ull << v->index));
+        }
         vcpu_fence(v->vm, r.value, &fence);
     }
     return sbi_err(r.error);
 }
+
+_Static_assert(PMU_FENCE_ASID_SENT == PMU_FENCE_I_SENT + 2 * FENCE_VMA_ASID, "counted by kind");
 
 const struct sbi_ext sbi_ext_rfence = {SBI_EXT_RFENCE, handle, NULL};

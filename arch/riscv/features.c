@@ -4,7 +4,9 @@
  * the firmware may have left off. Written once, before other harts run. No lock.
  */
 #include "arch/riscv/csr.h"
+#include "arch/riscv/fw_sbi.h"
 #include "arch/riscv/hart.h"
+#include "arch/riscv/pmu.h"
 #include "arch/riscv/probe.h"
 
 struct rv_features rv_features;
@@ -13,12 +15,12 @@ static void read_fdt(struct hart *const *harts, uint32_t count)
 {
     static const rv_isa_name names[] = {"f",           "d",     "v",       "zicbom",  "zicboz",
                                         "zicbop",      "zawrs", "svinval", "svnapot", "svpbmt",
-                                        "zihintpause", "svadu", "sstc",    "ssaia"};
+                                        "zihintpause", "svadu", "sstc",    "ssaia",   "sscofpmf"};
     bool *const has[] = {
         &rv_features.f,       &rv_features.d,      &rv_features.v,           &rv_features.zicbom,
         &rv_features.zicboz,  &rv_features.zicbop, &rv_features.zawrs,       &rv_features.svinval,
         &rv_features.svnapot, &rv_features.svpbmt, &rv_features.zihintpause, &rv_features.svadu,
-        &rv_features.sstc,    &rv_features.aia,
+        &rv_features.sstc,    &rv_features.aia,    &rv_features.sscofpmf,
     };
     uint64_t all = UINT64_MAX;
 
@@ -98,4 +100,6 @@ void rv_features_read(struct hart *const *harts, uint32_t count)
     f->hvictl = rv_csr_exists(CSR_HVICTL);
     f->jvt = rv_csr_exists(CSR_JVT);
     f->ctr = rv_csr_exists(CSR_VSCTRCTL);
+    f->sscofpmf = f->sscofpmf && fw_has(SBI_EXT_PMU);
+    rv_pmu_init();
 }

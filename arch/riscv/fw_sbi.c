@@ -7,13 +7,14 @@
 static bool has_dbcn;
 static char dbcn_byte; /* of fw_getc(); in the image: mmu_phys() knows where */
 
-struct fw_ret fw_call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2)
+struct fw_ret fw_call5(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2,
+                       uint64_t a3, uint64_t a4)
 {
     register uint64_t r0 __asm__("a0") = a0;
     register uint64_t r1 __asm__("a1") = a1;
     register uint64_t r2 __asm__("a2") = a2;
-    register uint64_t r3 __asm__("a3") = 0;
-    register uint64_t r4 __asm__("a4") = 0;
+    register uint64_t r3 __asm__("a3") = a3;
+    register uint64_t r4 __asm__("a4") = a4;
     register uint64_t r6 __asm__("a6") = fid;
     register uint64_t r7 __asm__("a7") = eid;
 
@@ -22,6 +23,11 @@ struct fw_ret fw_call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint
                      : "r"(r2), "r"(r3), "r"(r4), "r"(r6), "r"(r7)
                      : "memory");
     return (struct fw_ret){(int64_t)r0, r1};
+}
+
+struct fw_ret fw_call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    return fw_call5(eid, fid, a0, a1, a2, 0, 0);
 }
 
 uint64_t fw_base(uint64_t fid)

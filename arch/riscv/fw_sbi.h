@@ -17,7 +17,9 @@ struct fw_ret {
     uint64_t value;
 };
 
-/* One SBI call, arguments beyond the third 0. [SBI 3.0 §3] */
+/* One SBI call; arguments beyond the last given are 0. [SBI 3.0 §3] */
+struct fw_ret fw_call5(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2,
+                       uint64_t a3, uint64_t a4);
 struct fw_ret fw_call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2);
 
 /* bits 30:24 major, 23:0 minor. [SBI 3.0 §4.1] */

@@ -85,6 +85,7 @@ struct rv_features {
     bool svinval, svnapot, svpbmt, svadu;
 
     /* By the FDT and a probe. */
+    bool sscofpmf;  /* event counters that leave modes out, and a firmware with PMU */
     bool sstc;      /* stimecmp and henvcfg.STCE work */
     bool aia;       /* Ssaia: siselect, stopei, hvictl ... */
     bool smstateen; /* hstateen0 */

@@ -9,6 +9,7 @@
 #include "arch/riscv/csr.h"
 #include "arch/riscv/guest_mem.h"
 #include "arch/riscv/insn.h"
+#include "arch/riscv/pmu.h"
 #include "arch/riscv/tlb.h"
 #include "core/lifecycle.h"
 #include "core/sched.h"
@@ -49,6 +50,7 @@ void rv_inject(struct rv_vcpu *v, struct rv_exception exc)
     };
     struct rv_hs_return ret = {v->trap.sepc, v->trap.sstatus, v->trap.hstatus};
 
+    rv_pmu_exception(&v->core, exc.cause);
     /* henvcfg.DTE is off: there is no double trap for a guest. */
     (void)rv_inject_exception(&vs, &ret, exc, false);
     csr_write(CSR_VSSTATUS, vs.vsstatus);

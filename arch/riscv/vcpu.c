@@ -12,6 +12,7 @@
 #include "arch/riscv/hart.h"
 #include "arch/riscv/imsic.h"
 #include "arch/riscv/isa.h"
+#include "arch/riscv/pmu.h"
 #include "arch/riscv/tlb.h"
 #include "core/pagepool.h"
 
@@ -39,6 +40,7 @@ struct vcpu *arch_vcpu_create(struct vm *vm, uint32_t index, struct hart *hart)
     }
     v->hart = rv_hart_of(hart);
     v->csrs.vstimecmp = UINT64_MAX;
+    v->core.timer_detour = (uint8_t)(rv_features.sstc ? 0 : VCPU_TIMER_SOFT);
     v->core.vm = vm;
     v->core.index = index;
     v->core.hart = hart;
@@ -88,7 +90,7 @@ static void write_csrs(const struct rv_vcpu *v)
     csr_write(CSR_HSTATUS, v->trap.hstatus);
     csr_write(CSR_HEDELEG, HEDELEG_GUEST);
     csr_write(CSR_HIDELEG, HIDELEG_MASK);
-    csr_write(CSR_HCOUNTEREN, COUNTERS_GUEST);
+    csr_write(CSR_HCOUNTEREN, COUNTERS_GUEST | c->counters);
     csr_write(CSR_HTIMEDELTA, 0); /* guest time is host time: peers can compare time stamps */
     if (rv_features.henvcfg) {
         csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features) | c->switches);
@@ -166,6 +168,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
         .vstimecmp = UINT64_MAX,
         .scounteren = COUNTERS_GUEST,
     };
+    rv_pmu_reset();
     timer_cancel(&v->timer);
     /* The external line is the interrupt controller's; IPIs are told apart by vcpu_start(). */
     atomic_fetch_and_explicit(&vcpu->irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
@@ -282,8 +285,15 @@ static void timer_due(struct timer *t)
 }
 
 /* Apart, so that the usual case below is a few instructions without a stack frame. */
-static __attribute__((noinline)) void set_soft_timer(struct rv_vcpu *v, uint64_t deadline)
+static __attribute__((noinline)) void set_timer_slow(struct rv_vcpu *v, uint64_t deadline)
 {
+    if ((v->core.timer_detour & VCPU_TIMER_COUNTED) != 0) {
+        pmu_count(&v->core, PMU_SET_TIMER, 1);
+    }
+    if (rv_features.sstc) {
+        csr_write(CSR_VSTIMECMP, deadline);
+        return;
+    }
     timer_cancel(&v->timer);
     atomic_fetch_and_explicit(&v->core.irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
     csr_clear(CSR_HVIP, HVIP_VSTIP);
@@ -294,10 +304,10 @@ static __attribute__((noinline)) void set_soft_timer(struct rv_vcpu *v, uint64_t
 
 void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
 {
-    if (rv_features.sstc) {
+    if (vcpu->timer_detour == 0) {
         csr_write(CSR_VSTIMECMP, deadline);
     } else {
-        set_soft_timer(rv_vcpu_of(vcpu), deadline);
+        set_timer_slow(rv_vcpu_of(vcpu), deadline);
     }
 }
 

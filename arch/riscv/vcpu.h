@@ -51,6 +51,7 @@ struct rv_guest_csrs {
     uint64_t vssip;               /* HVIP_VSSIP or 0: the guest clears it by itself */
     uint64_t scounteren, senvcfg; /* not banked; Curia itself has no use for them */
     uint64_t switches;            /* bits of henvcfg that the guest has set by FWFT */
+    uint64_t counters;            /* hcounteren beyond Zicntr: the event counters it has had */
 };
 
 struct rv_fp {

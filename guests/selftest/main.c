@@ -23,7 +23,7 @@ static const struct {
     {"susp", test_susp},     {"mmio", test_mmio},   {"memory", test_memory},
     {"stage1", test_stage1}, {"traps", test_traps}, {"user", test_user},
     {"csrs", test_csrs},     {"peers", test_peers}, {"privileges", test_privileges},
-    {"events", test_events},
+    {"events", test_events}, {"pmu", test_pmu},
 };
 
 static void test_all(void)

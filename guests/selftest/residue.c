@@ -169,6 +169,7 @@ void residue_leave(void)
     mmio_write8(board.uart.start + UART_IER, 2);
     (void)sbi_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, hart_self()->id, 0, 0);
     timer_set(time_now());
+    pmu_leave();
     dirty_hart(NULL);
     events_leave(true);
     sbi_system_reset(SBI_SRST_TYPE_COLD, SBI_SRST_REASON_NONE);

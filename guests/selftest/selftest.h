@@ -24,6 +24,7 @@ void test_stage1(void);
 void test_traps(void);
 void test_user(void);
 void test_csrs(void);
+void test_pmu(void);
 void test_peers(void);
 void test_privileges(void);
 void test_events(void);
@@ -36,6 +37,7 @@ _Noreturn void role_crash(const char *how);
 /* First life of the VM: leaves all the residue it can, then resets itself. */
 _Noreturn void residue_leave(void);
 void test_residue(void);
+void pmu_leave(void);
 
 /* Which start of this VM this is, 1 being the first; 0 without Curia. */
 uint32_t vm_generation(void);

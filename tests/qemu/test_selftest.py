@@ -59,8 +59,11 @@ def test_plic_on_aia_host():
     ("plic", "rv64,sv57=false,sv48=false")), ids=lambda v: v.replace(",", "-").replace("=", "-"))
 def test_cpu(irqchip, cpu):
     name = f"selftest-{irqchip}-{cpu}".replace(",", "-").replace("=", "-")
-    run(name, irqchip, 2, alone(), NO_PEER | (NO_AIA if irqchip == "plic" else set()) |
-        (NO_ZICBOZ if "zicboz=false" in cpu else set()), cpu=cpu)
+    m = run(name, irqchip, 2, alone(), NO_PEER | (NO_AIA if irqchip == "plic" else set()) |
+            (NO_ZICBOZ if "zicboz=false" in cpu else set()), cpu=cpu)
+    # These have Sscofpmf.
+    hpm = 16 if cpu.startswith(("max", "rva23s64")) else 0
+    assert m.find(rf"^# PMU: {16 + hpm} counters, {hpm} of them the hart's$", vm="selftest")
 
 
 # Large and small leaves, several pieces, and what begins and ends at odd pages.

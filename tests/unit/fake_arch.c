@@ -16,6 +16,9 @@
 #pragma weak fdt_end_node
 #pragma weak fdt_property
 
+/* Only tests of SBI link core/pmu.c, and only its calls make a set_timer counted. */
+#pragma weak pmu_count
+
 #define SPINS_MAX 50000000u
 
 static _Thread_local struct hart *self;
@@ -286,6 +289,9 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     f->timer = UINT64_MAX;
     f->soft_pending = false;
     memset(f->features, 0, sizeof(f->features));
+    fake.pmu.configured = 0;
+    fake.pmu.running = 0;
+    fake.pmu.resets++;
     for (uint32_t i = 0; i < ARRAY_SIZE(f->msi_pending); i++) {
         atomic_store(&f->msi_pending[i], 0);
     }
@@ -381,6 +387,74 @@ void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
 
     f->timer = deadline;
     f->set_timers++;
+    if ((vcpu->timer_detour & VCPU_TIMER_COUNTED) != 0) {
+        pmu_count(vcpu, PMU_SET_TIMER, 1);
+    }
+}
+
+/* ---- event counters -------------------------------------------------------------------------- */
+
+uint64_t arch_pmu_counters(void)
+{
+    return fake.pmu.count;
+}
+
+static void pmu_called(uint64_t i, bool configured)
+{
+    fake.pmu.calls++;
+    if (i >= fake.pmu.count || (configured && (fake.pmu.configured >> i & 1) == 0)) {
+        fake_wrong("a counter that is not there, or not configured");
+    }
+}
+
+uint64_t arch_pmu_info(uint64_t i)
+{
+    pmu_called(i, false);
+    return 0x3fc03 + i;
+}
+
+enum err arch_pmu_config(struct vcpu *vcpu, uint64_t mask, uint64_t flags, uint64_t event,
+                         uint64_t data, uint64_t *i)
+{
+    struct fake_pmu *p = &fake.pmu;
+
+    (void)own_loaded(vcpu);
+    if (mask == 0 || (mask & p->configured) != 0 || mask >> p->count != 0) {
+        fake_wrong("no counters, or some that are configured, or not there");
+    }
+    p->calls++;
+    for (*i = 0; *i < p->count; ++*i) {
+        if ((mask >> *i & 1) != 0 && (event >> 16 == 2 || (event == 1 && *i < 2))) {
+            p->configured |= 1ull << *i;
+            p->event[*i] = event;
+            p->data[*i] = data;
+            p->flags[*i] = flags;
+            p->value[*i] = (flags & 2) != 0 ? 0 : p->value[*i];
+            p->running |= (flags & 4) != 0 ? 1ull << *i : 0;
+            return ERR_OK;
+        }
+    }
+    return ERR_NOT_SUPPORTED;
+}
+
+void arch_pmu_start(uint64_t i, const uint64_t *value)
+{
+    pmu_called(i, true);
+    fake.pmu.running |= 1ull << i;
+    fake.pmu.value[i] = value != NULL ? *value : fake.pmu.value[i];
+}
+
+void arch_pmu_stop(uint64_t i, bool forget)
+{
+    pmu_called(i, true);
+    fake.pmu.running &= ~(1ull << i);
+    fake.pmu.configured &= ~((uint64_t)forget << i);
+}
+
+uint64_t arch_pmu_read(uint64_t i)
+{
+    pmu_called(i, true);
+    return fake.pmu.value[i];
 }
 
 uint64_t arch_vcpu_timer(const struct vcpu *vcpu)

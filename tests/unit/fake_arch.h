@@ -27,6 +27,8 @@
 #define FAKE_MAPS   64u
 #define FAKE_EIIDS  2048u
 
+#define FAKE_COUNTERS 4u
+
 #define FAKE_HPA_BASE    0x100000000ull /* where backing memory of fake_phys_alloc() begins */
 #define FAKE_TIMEBASE_HZ 10000000ull
 
@@ -92,8 +94,20 @@ enum fake_ended {
     FAKE_PANIC, /* panic() or boot_fail() of fake_core.c */
 };
 
+/*
+ * The counters of a hart, all harts having the same ones here; the first two count cycles, all of
+ * them raw events.
+ */
+struct fake_pmu {
+    uint64_t count;
+    uint64_t configured, running; /* bit i: counter i */
+    uint64_t value[FAKE_COUNTERS], event[FAKE_COUNTERS], data[FAKE_COUNTERS], flags[FAKE_COUNTERS];
+    uint32_t resets, calls;
+};
+
 /* All that does not belong to one object. */
 struct fake {
+    struct fake_pmu pmu;
     _Atomic uint64_t now;
     uint64_t now_step; /* added at each arch_now() */
     _Atomic uint32_t io_fences;

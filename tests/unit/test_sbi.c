@@ -2,7 +2,8 @@
 /* LINK: sbi/sbi.c sbi/hartmask.c sbi/ext_base.c sbi/ext_time.c sbi/ext_ipi.c sbi/ext_rfence.c
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
- *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c */
+ *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c
+ *       sbi/ext_pmu.c core/pmu.c */
 /* Dispatch, errors, hart masks, Base, TIME, SRST and DBCN. [SBI 3.0] */
 #include "tests/unit/sbi_env.h"
 
@@ -58,6 +59,8 @@ static void unknown_extensions(void **state)
     static const uint64_t eids[] = {0x11,
                                     0x535441,
                                     0x504D55,
+                                    SBI_EXT_SUSP,
+                                    0x504D56,
                                     0x08000000,
                                     0x09000000,
                                     0x0A435552,
@@ -118,7 +121,7 @@ static void base_probe(void **state)
     /* clang-format off */
     static const uint64_t there[] = {
         SBI_EXT_BASE, SBI_EXT_TIME,  SBI_EXT_IPI,   SBI_EXT_RFENCE, SBI_EXT_HSM,   SBI_EXT_SRST,
-        SBI_EXT_DBCN, CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM};
+        SBI_EXT_DBCN, CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM,  SBI_EXT_PMU};
     /* clang-format on */
 
     (void)state;

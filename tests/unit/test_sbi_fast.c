@@ -2,7 +2,8 @@
 /* LINK: sbi/sbi.c sbi/hartmask.c sbi/ext_base.c sbi/ext_time.c sbi/ext_ipi.c sbi/ext_rfence.c
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
- *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c */
+ *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c
+ *       sbi/ext_pmu.c core/pmu.c */
 /*
  * The fast and the general path agree: each call is made on either, from the same state, and both
  * must leave the same registers and the same world behind. Where the fast path declines, it has
@@ -216,6 +217,7 @@ static void takes_what_it_should(void **state)
         {SBI_EXT_SSE, SBI_SSE_HART_MASK, 0, 0, false},
         {SBI_EXT_FWFT, SBI_FWFT_GET, 4, 0, false},
         {SBI_EXT_DBCN, SBI_DBCN_WRITE_BYTE, 0, 0, false},
+        {SBI_EXT_PMU, SBI_PMU_COUNTER_FW_READ, 0, 0, false},
         {0x11, 0, 0, 0, true},
     };
 
