@@ -129,6 +129,7 @@ static void start(struct vcpu *v)
         return;
     }
     load(v);
+    steal_forget(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);
     arch_vcpu_sync_irqs(v);
     atomic_store_explicit(&v->state, VCPU_STARTED, memory_order_release);
@@ -193,7 +194,8 @@ static bool ready(struct vcpu *v, uint32_t requests)
 
 /*
  * Is its VM paused? Then it is not resident, so that none of its interrupts wakes the hart; what
- * woke it from a suspend has done so for when it goes on. lifecycle_unpause() changes the state
+ * woke it from a suspend has done so for when it goes on. What it would have run is stolen from it;
+ * what it would have slept is not. lifecycle_unpause() changes the state
  * before it requests VCPU_REQ_STATE: whoever still sees PAUSED here comes here again.
  */
 static bool hold(struct vcpu *v)
@@ -201,6 +203,9 @@ static bool hold(struct vcpu *v)
     bool paused = vm_state(v->vm) == VM_PAUSED;
 
     if (paused) {
+        if (v->loaded && state_of(v) == VCPU_STARTED && !arch_vcpu_waits(v)) {
+            steal_begin(v);
+        }
         unload(v);
     }
     return paused;
@@ -231,7 +236,13 @@ bool vcpu_prepare(struct vcpu *v)
     }
     /* In this order: a wake-up that was asked for is not lost. */
     may_run = ready(v, requests);
-    return !hold(v) && may_run;
+    if (hold(v)) {
+        return false;
+    }
+    if (v->steal.withheld) {
+        steal_end(v);
+    }
+    return may_run;
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "core/arch.h"
 #include "core/hart.h"
 #include "core/spinlock.h"
+#include "core/steal.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -73,6 +74,8 @@ struct vcpu {
     struct fence fences[VCPU_FENCES] GUARDED_BY(fence_lock);
     _Atomic uint32_t fence_posted; /* requests made and ... */
     _Atomic uint32_t fence_done;   /* ... carried out, both free-running */
+
+    struct steal steal; /* own hart */
 
     uint64_t exits[EXIT_CAUSES];
 };

@@ -31,6 +31,7 @@
 #define SBI_EXT_SRST   0x53525354
 #define SBI_EXT_DBCN   0x4442434E
 #define SBI_EXT_SUSP   0x53555350
+#define SBI_EXT_STA    0x535441
 
 #define SBI_BASE_GET_SPEC_VERSION 0
 #define SBI_BASE_GET_IMPL_ID      1
@@ -77,6 +78,8 @@
 #define SBI_DBCN_WRITE      0
 #define SBI_DBCN_READ       1
 #define SBI_DBCN_WRITE_BYTE 2
+
+#define SBI_STA_SET_SHMEM 0
 
 #define SBI_SUCCESS               0
 #define SBI_ERR_FAILED            (-1)

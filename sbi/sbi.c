@@ -15,8 +15,8 @@
 #define LEGACY_EIDS 0x10u /* EIDs below are legacy, whether offered or not [SBI 3.0 §5] */
 
 static const struct sbi_ext *const extensions[] = {
-    &sbi_ext_base, &sbi_ext_time, &sbi_ext_ipi, &sbi_ext_rfence, &sbi_ext_hsm,
-    &sbi_ext_srst, &sbi_ext_dbcn, &sbi_ext_ipc, &sbi_ext_pwr,    &sbi_ext_vmm,
+    &sbi_ext_base, &sbi_ext_time, &sbi_ext_ipi, &sbi_ext_rfence, &sbi_ext_hsm, &sbi_ext_srst,
+    &sbi_ext_dbcn, &sbi_ext_ipc,  &sbi_ext_pwr, &sbi_ext_vmm,    &sbi_ext_sta,
 };
 
 struct sbi_ret sbi_from(enum err e)
@@ -126,6 +126,7 @@ bool sbi_fast(struct vcpu *v, uint64_t a[8])
     case SBI_EXT_HSM:
     case SBI_EXT_SRST:
     case SBI_EXT_DBCN:
+    case SBI_EXT_STA:
     case CURIA_EXT_PWR:
     case CURIA_EXT_VMM:
         return false;

@@ -38,6 +38,15 @@ void test_residue(void);
 /* Which start of this VM this is, 1 being the first; 0 without Curia. */
 uint32_t vm_generation(void);
 
+/* Steal time as SBI tells it [SBI 3.0 §16]. */
+struct steal_time {
+    _Alignas(64) uint32_t sequence;
+    uint32_t flags;
+    uint64_t steal; /* ns */
+    uint8_t preempted;
+    uint8_t pad[47];
+};
+
 /* RAM of the guest beyond its own image: page aligned, the size in *bytes. */
 char *free_ram(uint64_t *bytes);
 
