@@ -13,4 +13,7 @@
 /* henvcfg for guests; 0 on a hart without it. Pure. */
 uint64_t rv_isa_henvcfg(const struct rv_features *features);
 
+/* May this VM use vector registers: has each of its harts such, of one length? Harts are online. */
+bool rv_isa_vectors(const struct vm *vm);
+
 #endif

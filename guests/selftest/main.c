@@ -24,6 +24,7 @@ static const struct {
     {"mmio", test_mmio},     {"memory", test_memory},
     {"stage1", test_stage1}, {"traps", test_traps},
     {"user", test_user},     {"csrs", test_csrs},
+    {"isa", test_isa},       {"vectors", test_vectors},
     {"peers", test_peers},   {"privileges", test_privileges},
 };
 

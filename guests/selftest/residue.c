@@ -73,7 +73,10 @@ static const struct {
 static void dirty_hart(void *unused)
 {
     (void)unused;
-    csr_set(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS | SSTATUS_SUM | SSTATUS_MXR);
+    if (vector_on()) {
+        vector_fill();
+    }
+    csr_set(CSR_SSTATUS, SSTATUS_FS | SSTATUS_SUM | SSTATUS_MXR);
     for (uint32_t n = 0; n < 32; n++) {
         (void)exec_one(INSN_FMV_D_X(n), MARK + n, 0);
     }
@@ -103,6 +106,10 @@ static void look_at_hart(void *bad)
         struct exec e = exec_one(INSN_CSRR(own_csrs[i].csr), 0, 0);
 
         *n_bad += !e.trapped && e.a0 != own_csrs[i].fresh;
+    }
+    if (vector_on()) {
+        *n_bad += !vector_is_fresh();
+        vector_off();
     }
     csr_set(CSR_SSTATUS, SSTATUS_FS);
     for (uint32_t n = 0; n < 32; n++) {

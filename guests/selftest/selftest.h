@@ -23,6 +23,8 @@ void test_stage1(void);
 void test_traps(void);
 void test_user(void);
 void test_csrs(void);
+void test_isa(void);
+void test_vectors(void);
 void test_peers(void);
 void test_privileges(void);
 
@@ -70,6 +72,21 @@ bool wait_for(const volatile uint64_t *word, uint64_t value);
 
 /* Waits that long, in microseconds. */
 void pause_us(uint64_t us);
+
+/* ---- the ISA (isa.c, vector.c) ------------------------------------------------------------------
+ */
+
+/* Does the FDT offer it to the boot hart? */
+bool isa_offers(const char *name);
+
+/* sstatus.VS of this hart on, if there are vectors, or off. The rest needs it on. */
+bool vector_on(void);
+void vector_off(void);
+
+/* All vector registers and CSRs get values, still have them, or are as after a reset. */
+void vector_fill(void);
+bool vector_is_full(void);
+bool vector_is_fresh(void);
 
 /* ---- single instructions (exec.c) -------------------------------------------------------------
  */
@@ -134,6 +151,7 @@ void paging_off(void);
 
 /* PTE of PAGING_VA(index), without a fence. */
 void paging_set(uint32_t index, uint64_t pa, uint32_t flags);
+void paging_set_pte(uint32_t index, uint64_t pte);
 void paging_set_table(uint64_t pa);
 
 static inline void fence_local(void)

@@ -52,7 +52,7 @@ static const uint64_t eids[] = {
     SBI_EXT_BASE,  SBI_EXT_TIME,  SBI_EXT_IPI,  SBI_EXT_RFENCE, SBI_EXT_HSM, SBI_EXT_SRST,
     SBI_EXT_DBCN,  CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM, SBI_EXT_SUSP, 0x504D55,
     0,             1,             2,            3,              4,           5,
-    6,             7,             8,            9,              15,
+    6,             7,             8,            9,              15,          SBI_EXT_STA,
 };
 
 static const uint64_t words[] = {
@@ -95,7 +95,11 @@ static void call(struct vcpu *v, struct input *in)
         MUST((int64_t)a[0] <= 0 && (int64_t)a[0] >= SBI_ERR_DENIED_LOCKED);
         MUST(a[0] == 0 || a[1] == 0);
     }
-    if (a[7] == SBI_EXT_DBCN && a[6] == SBI_DBCN_READ) {
+    if (a[7] == SBI_EXT_STA) {
+        bool cleared = a[0] == 0 && (before[0] & before[1]) != UINT64_MAX;
+
+        MUST(fake.bytes_written - written == (cleared ? STEAL_BYTES : 0));
+    } else if (a[7] == SBI_EXT_DBCN && a[6] == SBI_DBCN_READ) {
         MUST(fake.bytes_written - written == (a[0] == 0 ? a[1] : 0));
     } else {
         MUST(fake.bytes_written == written);
