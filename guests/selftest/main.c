@@ -61,6 +61,10 @@ void guest_main(void)
         role_neighbour();
     } else if (strcmp(mode, "hostile") == 0) {
         role_hostile();
+    } else if (strcmp(mode, "reborn") == 0) {
+        role_reborn();
+    } else if (strcmp(mode, "counter") == 0) {
+        role_counter();
     } else if (strcmp(mode, "test") == 0) {
         test_all();
     } else {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The neighbour: fills its RAM with a pattern, checks it for ever, watches the time pass, and tells
- * once a second that all is as it was. It echoes messages and doorbells on every channel that it
- * has, answers in shared regions, and obeys power events with a last verdict. With the bootarg
- * rest-ms it sleeps so long after each look, or until an interrupt: for machines with many of it;
- * with beat-ms it gives heartbeats, each good for so long, until it has told beats-of times that
- * all is well; with steal=1 it tells its steal time, too.
+ * The neighbour: fills its RAM and vector registers with a pattern, checks them for ever, watches
+ * the time pass, and tells once a second that all is as it was. It echoes messages and doorbells
+ * on every channel that it has, answers in shared regions, and obeys power events with a last
+ * verdict. With the bootarg rest-ms it sleeps so long after each look, or until an interrupt: for
+ * machines with many of it; with beat-ms it gives heartbeats, each good for so long, until it has
+ * told beats-of times that all is well; with steal=1 it tells its steal time, too.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -31,7 +31,7 @@ static struct {
     uint64_t last_time, worst_late;
     uint64_t echoed, bells;
     uint64_t beat_us, beats_of;
-    bool steal;
+    bool steal, vectors;
 } me;
 
 static struct mailbox_memory memories[BOARD_CHANNELS];
@@ -77,6 +77,7 @@ static void check_some(void)
     uint64_t end = me.at + CHECK_BYTES / 8;
     uint64_t now = time_now();
 
+    me.bad_words += me.vectors && !vector_is_full() ? 1 : 0;
     for (; me.at < end && me.at < me.words; me.at++) {
         me.bad_words += me.ram[me.at] != pattern(me.at) ? 1 : 0;
     }
@@ -180,6 +181,10 @@ static void start(void)
     if (board.curia) {
         (void)power_listen(true);
         (void)irq_attach(board.power_irq, hart_self()->index, on_irq, NULL);
+    }
+    me.vectors = vector_on();
+    if (me.vectors) {
+        vector_fill();
     }
     me.steal =
         board_arg_number("steal", 0) != 0 &&

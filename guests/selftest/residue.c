@@ -70,7 +70,7 @@ static const struct {
 
 #define OWN_CSRS (sizeof(own_csrs) / sizeof(own_csrs[0]))
 
-static void dirty_hart(void *unused)
+void residue_dirty_hart(void *unused)
 {
     (void)unused;
     if (vector_on()) {
@@ -92,8 +92,7 @@ static void dirty_hart(void *unused)
     csr_write(CSR_STVAL, MARK);
 }
 
-/* Adds up in *bad what this hart, just started, has of an earlier life. */
-static void look_at_hart(void *bad)
+void residue_look_at_hart(void *bad)
 {
     uint64_t *n_bad = bad;
     uint64_t sstatus = csr_read(CSR_SSTATUS);
@@ -125,8 +124,8 @@ static void look_at_hart(void *bad)
 static void test_fresh_hart(uint32_t index)
 {
     uint64_t bad = 0;
-    bool ok = job_start(index, dirty_hart, NULL) && job_stop(index) &&
-              job_start(index, look_at_hart, &bad) && job_stop(index);
+    bool ok = job_start(index, residue_dirty_hart, NULL) && job_stop(index) &&
+              job_start(index, residue_look_at_hart, &bad) && job_stop(index);
 
     (void)tap_ok(ok && bad == 0, "hart %u, started again, has no register of before (%lu)",
                  (unsigned)index, (unsigned long)bad);
@@ -147,12 +146,11 @@ static void ignore(void *unused)
     (void)unused;
 }
 
-void residue_leave(void)
+void residue_scatter(void)
 {
     uint64_t bytes;
     volatile uint64_t *ram = (volatile uint64_t *)(uintptr_t)free_ram(&bytes);
 
-    con_printf("# first life: leaving residue\n");
     for (uint64_t i = 0; i < bytes / 8; i += 512) {
         ram[i] = MARK;
     }
@@ -172,7 +170,13 @@ void residue_leave(void)
     mmio_write8(board.uart.start + UART_IER, 2);
     (void)sbi_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, hart_self()->id, 0, 0);
     timer_set(time_now());
-    dirty_hart(NULL);
+    residue_dirty_hart(NULL);
+}
+
+void residue_leave(void)
+{
+    con_printf("# first life: leaving residue\n");
+    residue_scatter();
     sbi_system_reset(SBI_SRST_TYPE_COLD, SBI_SRST_REASON_NONE);
     guest_panic("panic: SRST came back");
 }
@@ -185,7 +189,7 @@ void test_residue(void)
     uint64_t first = 0;
     uint64_t bad = 0;
 
-    look_at_hart(&bad);
+    residue_look_at_hart(&bad);
     (void)tap_eq(bad, 0, "this hart has no register of before");
     for (uint64_t i = 0; i < bytes / 8; i += 512) {
         if (ram[i] != 0 && marks++ == 0) {

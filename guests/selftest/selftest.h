@@ -31,10 +31,20 @@ void test_privileges(void);
 /* Other roles than the test's, by the bootarg "mode". */
 _Noreturn void role_neighbour(void);
 _Noreturn void role_hostile(void);
+_Noreturn void role_reborn(void);
+_Noreturn void role_counter(void);
 _Noreturn void role_crash(const char *how);
 
 /* First life of the VM: leaves all the residue it can, then resets itself. */
 _Noreturn void residue_leave(void);
+
+/*
+ * Its parts: this hart's registers made dirty; all else, harts that run too; and what this hart,
+ * just started, has of an earlier life, added up in *bad.
+ */
+void residue_dirty_hart(void *unused);
+void residue_scatter(void);
+void residue_look_at_hart(void *bad);
 void test_residue(void);
 
 /* Which start of this VM this is, 1 being the first; 0 without Curia. */

@@ -7,26 +7,18 @@ import re
 import pytest
 
 from curia_qemu import Machine
+from lives import arena, live, row_of
 from small import READY_SECONDS, bundle, harts_pc, manifest, power_off, vm
 from test_isolation import observe
 
 ROUNDS = 20
+LIVES = 100
 TALK = """
     channels { talk { between = <&worker &watch>; }; };
     shared-memory {
         board { address = <0x0 0x70000000>; size = <0x0 0x1000>; writers = <&worker &watch>; };
     };
 """
-
-
-def arena(m):
-    return next(int(re.match(r"arena used: (\d+) KiB", row)[1]) for row in m.curia("stat") if row.startswith("arena"))
-
-
-def row_of(m, name):
-    """State, starts and last stop, as the hypervisor's shell shows them."""
-    return next(match.groups() for match in (re.match(
-        rf" *\d+ {name} +(\S+) .*starts (\d+) +last stop: (.*)$", row) for row in m.curia("vms")) if match)
 
 
 @pytest.mark.parametrize("irqchip", ("aia", "plic"))
@@ -57,6 +49,12 @@ def test_twenty_restarts(irqchip):
         assert not m.find("BAD", vm="worker")
 
 
+@pytest.mark.parametrize("irqchip", ("aia", "plic"))
+def test_lives(irqchip):
+    """A hundred of the thousand that make soak has."""
+    assert live(irqchip, LIVES) > LIVES
+
+
 def test_off_and_on():
     """Stopped, started, restarted when stopped; one that waits for its first start."""
     text = manifest(vm("late", [0], args="rest-ms=20", more="no-autostart;"), vm("watch", [1], args="rest-ms=20"))
@@ -84,14 +82,14 @@ def stolen(m, name):
     return int(m.expect(r"^neighbour: (\d+) us stolen$", vm=name, since=m.mark()).match[1])
 
 
-@pytest.mark.parametrize("irqchip", ("aia", "plic"))
-def test_pause(irqchip):
+@pytest.mark.parametrize("irqchip,cpu", (("aia", "rv64,v=true,vlen=256"), ("plic", "rv64")), ids=("aia", "plic"))
+def test_pause(irqchip, cpu):
     """A paused VM does nothing, its hart sleeps, the other goes on; then it goes on as if it had slept, and is told
     that the time was stolen from it; not so one that slept anyhow."""
     text = manifest(vm("worker", [0], args="steal=1"), vm("watch", [1]),
                     vm("sleeper", [2], args="steal=1 rest-ms=1000"))
     with Machine(f"pause-{irqchip}", bundle=bundle(f"pause-{irqchip}", text), irqchip=irqchip, harts=3,
-                 memory="256M", vms=("worker", "watch", "sleeper")) as m:
+                 cpu=cpu, memory="256M", vms=("worker", "watch", "sleeper")) as m:
         for name in ("worker", "watch", "sleeper"):
             m.expect("^neighbour ok 1 ", vm=name, seconds=READY_SECONDS)
         assert stolen(m, "worker") == 0
