@@ -56,16 +56,20 @@ enum offer {
 
 #define NAME(name, when)  #name,
 #define OFFER(name, when) OFFER_##when,
-#define BYTES(name, when) +sizeof(#name)
-#define ONE(name, when)   +1u
+#define ROOM(name, when)  char name[sizeof(#name)];
+#define INDEX(name, when) INDEX_##name,
 
 static const rv_isa_name names[] = {FIRST(NAME) SECOND(NAME)};
 static const uint8_t offers[] = {FIRST(OFFER) SECOND(OFFER)};
 
-enum {
-    IN_FIRST = 0 FIRST(ONE),
-    ISA_MAX = sizeof("rv64i") FIRST(BYTES) SECOND(BYTES), /* bytes of the longest string or list */
+enum { FIRST(INDEX) IN_FIRST };
+
+/* The longest list or string: all of them. */
+struct room {
+    char base[sizeof("rv64i")];
+    FIRST(ROOM) SECOND(ROOM)
 };
+#define ISA_MAX sizeof(struct room)
 
 _Static_assert(IN_FIRST <= 64 && ARRAY_SIZE(names) - IN_FIRST <= 64, "a bit for each extension");
 
