@@ -57,12 +57,16 @@ enum offer {
 #define NAME(name, when)  #name,
 #define OFFER(name, when) OFFER_##when,
 #define ROOM(name, when)  char name[sizeof(#name)];
-#define INDEX(name, when) INDEX_##name,
+#define ONE(name, when)   char name;
 
 static const rv_isa_name names[] = {FIRST(NAME) SECOND(NAME)};
 static const uint8_t offers[] = {FIRST(OFFER) SECOND(OFFER)};
 
-enum { FIRST(INDEX) IN_FIRST };
+/* As large as FIRST has names. */
+struct first {
+    FIRST(ONE)
+};
+#define IN_FIRST sizeof(struct first)
 
 /* The longest list or string: all of them. */
 struct room {
