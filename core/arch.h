@@ -196,6 +196,9 @@ void arch_vcpu_sync_irqs(struct vcpu *vcpu);
 /* Is an interrupt pending that the guest has enabled (would end its WFI)? Own hart, vCPU loaded. */
 bool arch_vcpu_irq_pending(const struct vcpu *vcpu);
 
+/* Own hart, vCPU loaded, after an exit: has its guest nothing to do until an interrupt comes? */
+bool arch_vcpu_waits(const struct vcpu *vcpu);
+
 /* Any hart: delivers a message-signalled interrupt to the vCPU's own file; eiid 1.. */
 void arch_vcpu_msi(struct vcpu *vcpu, uint32_t eiid);
 

@@ -142,6 +142,7 @@ static void start(struct vcpu *v)
     }
     load(v);
     reset_pmu(v);
+    steal_forget(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);
     memset(v->features, 0, sizeof(v->features));
     v->features_locked = 0;
@@ -246,7 +247,8 @@ static bool ready(struct vcpu *v, uint32_t requests)
 
 /*
  * Is its VM paused? Then it is not resident, so that none of its interrupts wakes the hart; what
- * woke it from a suspend has done so for when it goes on. Who ends the pause changes the state
+ * woke it from a suspend has done so for when it goes on. What it would have run is stolen from it;
+ * what it would have slept is not. Who ends the pause changes the state
  * before it requests VCPU_REQ_STATE: whoever still sees PAUSED here comes here again.
  */
 static bool hold(struct vcpu *v)
@@ -254,6 +256,9 @@ static bool hold(struct vcpu *v)
     bool paused = vm_state(v->vm) == VM_PAUSED;
 
     if (paused) {
+        if (v->loaded && state_of(v) == VCPU_STARTED && !arch_vcpu_waits(v)) {
+            steal_begin(v);
+        }
         unload(v);
         lifecycle_vcpu_held(v);
     }
@@ -285,7 +290,13 @@ bool vcpu_prepare(struct vcpu *v)
     }
     /* In this order: a wake-up that was asked for is not lost. */
     may_run = ready(v, requests);
-    return !hold(v) && may_run;
+    if (hold(v)) {
+        return false;
+    }
+    if (v->steal.withheld) {
+        steal_end(v);
+    }
+    return may_run;
 }
 
 /*

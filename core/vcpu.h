@@ -12,6 +12,7 @@
 #include "core/pmu.h"
 #include "core/spinlock.h"
 #include "core/sse.h"
+#include "core/steal.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -86,6 +87,8 @@ struct vcpu {
     struct fence fences[VCPU_FENCES] GUARDED_BY(fence_lock);
     _Atomic uint32_t fence_posted; /* requests made and ... */
     _Atomic uint32_t fence_done;   /* ... carried out, both free-running */
+
+    struct steal steal; /* own hart */
 
     uint64_t exits[EXIT_CAUSES];
 

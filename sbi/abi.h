@@ -34,6 +34,7 @@
 #define SBI_EXT_SSE    0x535345
 #define SBI_EXT_FWFT   0x46574654
 #define SBI_EXT_PMU    0x504D55
+#define SBI_EXT_STA    0x535441
 
 #define SBI_BASE_GET_SPEC_VERSION 0
 #define SBI_BASE_GET_IMPL_ID      1
@@ -171,6 +172,7 @@
 #define SBI_PMU_FW_SFENCE_VMA_RECEIVED      11
 #define SBI_PMU_FW_SFENCE_VMA_ASID_SENT     12
 #define SBI_PMU_FW_SFENCE_VMA_ASID_RECEIVED 13
+#define SBI_STA_SET_SHMEM 0
 
 #define SBI_SUCCESS               0
 #define SBI_ERR_FAILED            (-1)

@@ -17,7 +17,7 @@
 static const struct sbi_ext *const extensions[] = {
     &sbi_ext_base, &sbi_ext_time, &sbi_ext_ipi,  &sbi_ext_rfence, &sbi_ext_hsm,
     &sbi_ext_srst, &sbi_ext_susp, &sbi_ext_dbcn, &sbi_ext_ipc,    &sbi_ext_pwr,
-    &sbi_ext_vmm,  &sbi_ext_sse,  &sbi_ext_fwft, &sbi_ext_pmu,
+    &sbi_ext_vmm,  &sbi_ext_sse,  &sbi_ext_fwft, &sbi_ext_pmu,    &sbi_ext_sta,
 };
 
 struct sbi_ret sbi_from(enum err e)
@@ -131,6 +131,7 @@ bool sbi_fast(struct vcpu *v, uint64_t a[8])
     case SBI_EXT_SSE:
     case SBI_EXT_FWFT:
     case SBI_EXT_PMU:
+    case SBI_EXT_STA:
     case CURIA_EXT_PWR:
     case CURIA_EXT_VMM:
         return false;

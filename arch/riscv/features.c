@@ -13,14 +13,14 @@ struct rv_features rv_features;
 
 static void read_fdt(struct hart *const *harts, uint32_t count)
 {
-    static const rv_isa_name names[] = {"f",           "d",     "v",       "zicbom",  "zicboz",
-                                        "zicbop",      "zawrs", "svinval", "svnapot", "svpbmt",
-                                        "zihintpause", "svadu", "sstc",    "ssaia",   "sscofpmf"};
+    static const rv_isa_name names[] = {"f",     "d",       "zicbom",  "zicboz",  "zicbop",
+                                        "zawrs", "svinval", "svnapot", "svpbmt",  "zihintpause",
+                                        "svadu", "sstc",    "ssaia",   "sscofpmf"};
     bool *const has[] = {
-        &rv_features.f,       &rv_features.d,      &rv_features.v,           &rv_features.zicbom,
-        &rv_features.zicboz,  &rv_features.zicbop, &rv_features.zawrs,       &rv_features.svinval,
-        &rv_features.svnapot, &rv_features.svpbmt, &rv_features.zihintpause, &rv_features.svadu,
-        &rv_features.sstc,    &rv_features.aia,    &rv_features.sscofpmf,
+        &rv_features.f,      &rv_features.d,           &rv_features.zicbom,  &rv_features.zicboz,
+        &rv_features.zicbop, &rv_features.zawrs,       &rv_features.svinval, &rv_features.svnapot,
+        &rv_features.svpbmt, &rv_features.zihintpause, &rv_features.svadu,   &rv_features.sstc,
+        &rv_features.aia,    &rv_features.sscofpmf,
     };
     uint64_t all = UINT64_MAX;
 

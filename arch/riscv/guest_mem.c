@@ -3,6 +3,7 @@
 #include "arch/riscv/guest_mem.h"
 
 #include "arch/riscv/insn.h"
+#include "arch/riscv/insn_fields.h"
 #include "core/arch.h"
 
 enum err rv_guest_fetch(gva_t pc, uint32_t *insn, unsigned int *bytes)
@@ -18,4 +19,14 @@ enum err rv_guest_fetch(gva_t pc, uint32_t *insn, unsigned int *bytes)
     }
     *insn = ((uint32_t)high << 16) | low;
     return ERR_OK;
+}
+
+/* The exit was an interrupt of Curia's right behind a WFI, which that has ended. */
+bool arch_vcpu_waits(const struct vcpu *vcpu)
+{
+    uint32_t insn;
+    unsigned int bytes;
+
+    return rv_guest_fetch(gva(arch_vcpu_pc(vcpu) - INSN_WFI_BYTES), &insn, &bytes) == ERR_OK &&
+           insn == INSN_WFI;
 }

@@ -10,6 +10,7 @@
 #include "arch/riscv/fw_sbi.h"
 #include "arch/riscv/imsic.h"
 #include "arch/riscv/mmu.h"
+#include "arch/riscv/probe.h"
 #include "core/arch.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -106,10 +107,24 @@ static void irqchip_hart_init(struct rv_hart *hart)
     }
 }
 
+/* V, or what of it Zve32x is; by the FDT and a look, since misa.V may be off. */
+static uint32_t probe_vlenb(const struct board_hart *board)
+{
+    uint32_t bytes = 0;
+
+    csr_set(CSR_SSTATUS, SSTATUS_VS);
+    if ((rv_isa_has(board, "v") || rv_isa_has(board, "zve32x")) && rv_csr_exists(CSR_VLENB)) {
+        bytes = (uint32_t)csr_read(CSR_VLENB);
+    }
+    csr_clear(CSR_SSTATUS, SSTATUS_VS);
+    return bytes;
+}
+
 /* What boot hart and others do alike before the machine runs. */
 static void hart_ready(struct rv_hart *hart)
 {
     init_csrs();
+    hart->vlenb = probe_vlenb(hart->board);
     rv_imsic_hart_init(&hart->core);
     irqchip_hart_init(hart);
     atomic_store_explicit(&hart->online, 1, memory_order_release); /* pairs with await_hart() */

@@ -47,6 +47,7 @@ struct rv_hart {
     char *window;
 
     const struct board_hart *board;
+    uint32_t vlenb;          /* bytes of a vector register; 0: none. Before online, by itself */
     _Atomic uint32_t online; /* set by the hart itself when it is ready to run */
 };
 
@@ -78,7 +79,7 @@ static inline struct rv_hart *rv_hart_self(void)
  */
 struct rv_features {
     /* By the FDT. */
-    bool f, d, v;
+    bool f, d;
     bool zicbom, zicboz, zicbop;
     uint32_t zicboz_block; /* bytes that cbo.zero clears, for Curia itself; 0: do not use it */
     bool zawrs, zihintpause;

@@ -7,7 +7,9 @@
 
 #include <stdint.h>
 
-#define OPCODE_SYSTEM 0x73u
+#define OPCODE_SYSTEM  0x73u
+#define INSN_WFI       0x10500073u
+#define INSN_WFI_BYTES 4u
 
 /* Bits [low, low + count) of x. */
 static inline uint32_t bits(uint32_t x, unsigned int low, unsigned int count)

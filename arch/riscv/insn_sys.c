@@ -28,7 +28,7 @@ struct sys_form {
 
 /* [Priv, "RISC-V Privileged Instruction Set Listings"]; [Unpriv, "Zawrs"] */
 static const struct sys_form sys_forms[] = {
-    {SYS_ALL, 0x10500073, RV_SYS_WFI},
+    {SYS_ALL, INSN_WFI, RV_SYS_WFI},
     {SYS_ALL, 0x00d00073, RV_SYS_WRS_NTO},
     {SYS_ALL, 0x10200073, RV_SYS_SRET},
     {SYS_FUNCT7_RD, 0x12000073, RV_SYS_FENCE}, /* sfence.vma */

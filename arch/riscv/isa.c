@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The guest's ISA: what its hart has, less what Curia does not let through. Left out: h and the
- * machine level's; v (its state is not saved); counters beyond Zicntr; Zkr (the seed is the
- * machine's); U-mode's pointer masking, Zicfilp and Zicfiss (off in henvcfg); whatever is not in
- * the table. Writes /cpus from it. Runs on the host too. No lock.
+ * machine level's; counters beyond Zicntr; Zkr (the seed is the machine's), and so zk; Zicfilp,
+ * Zicfiss and Ssdbltrp (off in henvcfg); Ssctr, Zcmt and Ssstateen (state that is not saved);
+ * whatever is not in the table. Writes /cpus from it. Runs on the host too. No lock.
  */
 #include "arch/riscv/isa.h"
 
@@ -26,33 +26,65 @@ enum offer {
     OFFER_ADUE,
     OFFER_ADE, /* the hart has it, or can be switched to it: off is the reset value */
     OFFER_SSTC,
-    OFFER_IMSIC, /* and the VM has interrupt files */
+    OFFER_IMSIC,   /* and the VM has interrupt files */
+    OFFER_SENVCFG, /* what a guest's own senvcfg governs: it is there, and saved */
+    OFFER_V,       /* all harts of the VM have vectors, of one length */
+    OFFER_VF,      /* and FP */
 };
 
-/* In canonical order, "i" apart. */
+/* In canonical order, "i" apart. Two words of bits hold any set of them: FIRST and SECOND. */
 /* clang-format off */
-#define EXTENSIONS(X)                                                                              \
-    X(m, HART) X(a, HART) X(f, FP) X(d, FP) X(c, HART) X(zicbom, CBOM) X(zicbop, HART)             \
-    X(zicboz, CBOZ) X(ziccrse, HART) X(zicntr, HART) X(zicond, HART) X(zicsr, ALWAYS)              \
-    X(zifencei, ALWAYS) X(zihintntl, HART) X(zihintpause, HART) X(zimop, HART) X(zaamo, HART)      \
-    X(zabha, HART) X(zacas, HART) X(zalrsc, HART) X(zawrs, HART) X(zfa, FP) X(zfh, FP)             \
-    X(zfhmin, FP) X(zca, HART) X(zcb, HART) X(zcd, FP) X(zcmop, HART) X(zba, HART) X(zbb, HART)    \
-    X(zbc, HART) X(zbkb, HART) X(zbkc, HART) X(zbkx, HART) X(zbs, HART) X(zknd, HART)              \
-    X(zkne, HART) X(zknh, HART) X(zksed, HART) X(zksh, HART) X(zkt, HART) X(ztso, HART)            \
-    X(ssaia, IMSIC) X(sstc, SSTC) X(svade, ADE) X(svadu, ADUE) X(svinval, HART)                \
-    X(svnapot, HART) X(svpbmt, PBMT)
+#define FIRST(X)                                                                                   \
+    X(m, HART) X(a, HART) X(f, FP) X(d, FP) X(c, HART) X(b, HART) X(v, VF) X(zic64b, HART)         \
+    X(zicbom, CBOM) X(zicbop, HART) X(zicboz, CBOZ) X(ziccamoa, HART) X(ziccif, HART)              \
+    X(zicclsm, HART) X(ziccrse, HART) X(zicntr, HART) X(zicond, HART) X(zicsr, ALWAYS)             \
+    X(zifencei, ALWAYS) X(zihintntl, HART) X(zihintpause, HART) X(zimop, HART) X(zmmul, HART)      \
+    X(za64rs, HART) X(zaamo, HART) X(zabha, HART) X(zacas, HART) X(zama16b, HART) X(zalrsc, HART)  \
+    X(zawrs, HART) X(zfa, FP) X(zfbfmin, FP) X(zfh, FP) X(zfhmin, FP) X(zca, HART) X(zcb, HART)    \
+    X(zcd, FP) X(zcmop, HART) X(zba, HART) X(zbb, HART) X(zbc, HART) X(zbkb, HART) X(zbkc, HART)   \
+    X(zbkx, HART) X(zbs, HART) X(zkn, HART) X(zknd, HART) X(zkne, HART) X(zknh, HART) X(zks, HART) \
+    X(zksed, HART) X(zksh, HART) X(zkt, HART) X(ztso, HART)
+#define SECOND(X)                                                                                  \
+    X(zvbb, V) X(zvbc, V) X(zve32f, VF) X(zve32x, V) X(zve64f, VF) X(zve64d, VF) X(zve64x, V)      \
+    X(zvfbfmin, VF) X(zvfbfwma, VF) X(zvfh, VF) X(zvfhmin, VF) X(zvkb, V) X(zvkg, V) X(zvkn, V)    \
+    X(zvknc, V) X(zvkned, V) X(zvkng, V) X(zvknha, V) X(zvknhb, V) X(zvks, V) X(zvksc, V)          \
+    X(zvksed, V) X(zvksg, V) X(zvksh, V) X(zvkt, V) X(zvl32b, V) X(zvl64b, V) X(zvl128b, V)        \
+    X(zvl256b, V) X(zvl512b, V) X(zvl1024b, V) X(ssaia, IMSIC) X(ssnpm, SENVCFG) X(sstc, SSTC)     \
+    X(supm, SENVCFG) X(svade, ADE) X(svadu, ADUE) X(svinval, HART) X(svnapot, HART)            \
+    X(svpbmt, PBMT) X(svvptc, HART)
 /* clang-format on */
 
 #define NAME(name, when)  #name,
 #define OFFER(name, when) OFFER_##when,
-static const rv_isa_name names[] = {EXTENSIONS(NAME)};
-static const uint8_t offers[] = {EXTENSIONS(OFFER)};
+#define ROOM(name, when)  char name[sizeof(#name)];
+#define ONE(name, when)   char name;
 
-_Static_assert(ARRAY_SIZE(names) <= 64, "a bit for each extension");
+static const rv_isa_name names[] = {FIRST(NAME) SECOND(NAME)};
+static const uint8_t offers[] = {FIRST(OFFER) SECOND(OFFER)};
 
-#define ISA_MAX 480u /* bytes of the longest string or list that the table gives, and then some */
+/* As large as FIRST has names. */
+struct first {
+    FIRST(ONE)
+};
+#define IN_FIRST sizeof(struct first)
 
-_Static_assert(sizeof("rv64i") + sizeof(names) <= ISA_MAX * 2, "room for every name");
+/* The longest list or string: all of them. */
+struct room {
+    char base[sizeof("rv64i")];
+    FIRST(ROOM) SECOND(ROOM)
+};
+#define ISA_MAX sizeof(struct room)
+
+_Static_assert(IN_FIRST <= 64 && ARRAY_SIZE(names) - IN_FIRST <= 64, "a bit for each extension");
+
+struct isa {
+    uint64_t first, second;
+};
+
+static bool isa_has(const struct isa *isa, size_t i)
+{
+    return ((i < IN_FIRST ? isa->first >> i : isa->second >> (i - IN_FIRST)) & 1u) != 0;
+}
 
 /*
  * FIOM: the guest's device registers may be Curia's memory. CBIE = flush: if a guest's cbo.inval
@@ -75,7 +107,17 @@ uint64_t rv_isa_switches(const struct rv_features *f)
     return f->henvcfg ? f->henvcfg_bits & ((f->svadu ? HENVCFG_ADUE : 0) | HENVCFG_PMM) : 0;
 }
 
-static bool offered(enum offer offer, uint64_t env, bool imsic)
+bool rv_isa_vectors(const struct vm *vm)
+{
+    uint32_t vlenb = rv_hart_of_const(vm->vcpus[0]->hart)->vlenb;
+
+    for (uint32_t i = 1; i < vm->vcpu_count; i++) {
+        vlenb = rv_hart_of_const(vm->vcpus[i]->hart)->vlenb == vlenb ? vlenb : 0;
+    }
+    return vlenb != 0;
+}
+
+static bool offered(enum offer offer, uint64_t env, const struct vm *vm)
 {
     switch (offer) {
     case OFFER_ALWAYS:
@@ -95,61 +137,50 @@ static bool offered(enum offer offer, uint64_t env, bool imsic)
     case OFFER_SSTC:
         return (env & HENVCFG_STCE) != 0;
     case OFFER_IMSIC:
-        return rv_features.aia && imsic;
+        return rv_features.aia && vm->has_imsic;
+    case OFFER_SENVCFG:
+        return rv_features.henvcfg;
+    case OFFER_V:
+        return rv_isa_vectors(vm);
+    case OFFER_VF:
+        return rv_features.d && rv_isa_vectors(vm);
     }
     return false;
 }
 
-/* Bit i: names[i] is in the guest's ISA. */
-static uint64_t guest_isa(const struct board_hart *hart, bool imsic)
+/* With its NUL; where that is. ISA_MAX is room for all of them. */
+static char *put_name(char *at, const char *name)
 {
-    uint64_t env = rv_isa_henvcfg(&rv_features) | rv_isa_switches(&rv_features);
-    uint64_t have = rv_isa_have(hart, names, ARRAY_SIZE(names));
-    uint64_t isa = 0;
-
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        uint64_t bit = UINT64_C(1) << i;
-
-        if ((have & bit) != 0 || offers[i] == OFFER_ALWAYS ||
-            (offers[i] == OFFER_ADE && (env & HENVCFG_ADUE) != 0)) {
-            isa |= offered((enum offer)offers[i], env, imsic) ? bit : 0;
-        }
-    }
-    return isa;
-}
-
-/* Appends name; false: no room. */
-static bool append(char *buf, size_t *len, const char *before, const char *name, size_t end)
-{
-    size_t n = strlen(before), m = strlen(name);
-
-    if (*len + n + m + end > ISA_MAX) {
-        return false;
-    }
-    memcpy(buf + *len, before, n);
-    memcpy(buf + *len + n, name, m + end);
-    *len += n + m + end;
-    return true;
+    do {
+        *at++ = *name;
+    } while (*name++ != '\0');
+    return at - 1;
 }
 
 /*
- * riscv,isa (a string) or riscv,isa-extensions (a list): its length with the last NUL; 0: no room.
+ * riscv,isa (a string) or riscv,isa-extensions (a list) for one hart of the VM: its length with the
+ * last NUL.
  */
-static size_t write_isa(char buf[ISA_MAX], uint64_t isa, bool list)
+static size_t write_isa(char buf[ISA_MAX], const struct isa *have, const struct vm *vm, bool list)
 {
-    size_t end = list ? 1 : 0;
-    size_t len = 0;
-    bool ok = append(buf, &len, "", list ? "i" : "rv64i", end);
+    uint64_t env = rv_isa_henvcfg(&rv_features) | rv_isa_switches(&rv_features);
+    char *at = put_name(buf, list ? "i" : "rv64i");
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         bool letter = names[i][1] == '\0';
 
-        if ((isa & UINT64_C(1) << i) != 0) {
-            ok = ok && append(buf, &len, list || letter ? "" : "_", names[i], end);
+        if ((isa_has(have, i) || offers[i] == OFFER_ALWAYS ||
+             (offers[i] == OFFER_ADE && (env & HENVCFG_ADUE) != 0)) &&
+            offered((enum offer)offers[i], env, vm)) {
+            if (list) {
+                at++;
+            } else if (!letter) {
+                *at++ = '_';
+            }
+            at = put_name(at, names[i]);
         }
     }
-    ok = ok && (list || append(buf, &len, "", "", 1));
-    return ok ? len : 0;
+    return (size_t)(at - buf) + 1;
 }
 
 static bool has_ext(const char *list, size_t len, const char *name)
@@ -176,19 +207,19 @@ static int copy_block_size(void *fdt, const struct board_hart *hart, const char 
     return value == NULL ? 0 : fdt_property(fdt, name, value, len);
 }
 
-static int isa_props(void *fdt, const struct board_hart *hart, bool imsic)
+static int isa_props(void *fdt, const struct board_hart *hart, const struct vm *vm)
 {
+    const struct isa have = {
+        rv_isa_have(hart, names, IN_FIRST),
+        rv_isa_have(hart, names + IN_FIRST, ARRAY_SIZE(names) - IN_FIRST),
+    };
     char buf[ISA_MAX];
-    uint64_t isa = guest_isa(hart, imsic);
-    size_t len = write_isa(buf, isa, false);
-    int e = len == 0 ? -FDT_ERR_NOSPACE : fdt_property(fdt, "riscv,isa", buf, (int)len);
+    size_t len = write_isa(buf, &have, vm, false);
+    int e = fdt_property(fdt, "riscv,isa", buf, (int)len);
 
     e = e != 0 ? e : put_string(fdt, "riscv,isa-base", "rv64i");
-    len = write_isa(buf, isa, true);
-    if (e != 0 || len == 0) {
-        return e != 0 ? e : -FDT_ERR_NOSPACE;
-    }
-    e = fdt_property(fdt, "riscv,isa-extensions", buf, (int)len);
+    len = write_isa(buf, &have, vm, true);
+    e = e != 0 ? e : fdt_property(fdt, "riscv,isa-extensions", buf, (int)len);
     if (e == 0 && has_ext(buf, len, "zicbom")) {
         e = copy_block_size(fdt, hart, "riscv,cbom-block-size");
     }
@@ -214,7 +245,7 @@ static int cpu_node(void *fdt, const struct vm *vm, uint32_t index)
     e = e != 0 ? e : put_string(fdt, "status", "okay");
     e = e != 0 ? e : put_string(fdt, "compatible", "riscv");
     e = e != 0 ? e : put_string(fdt, "mmu-type", hart->mmu != NULL ? hart->mmu : "riscv,sv39");
-    e = e != 0 ? e : isa_props(fdt, hart, vm->has_imsic);
+    e = e != 0 ? e : isa_props(fdt, hart, vm);
 
     e = e != 0 ? e : fdt_begin_node(fdt, "interrupt-controller");
     e = e != 0 ? e : put_string(fdt, "compatible", "riscv,cpu-intc");

@@ -16,4 +16,7 @@ uint64_t rv_isa_henvcfg(const struct rv_features *features);
 /* Bits of henvcfg that a guest may set by FWFT, 0 at the start of each vCPU. Pure. */
 uint64_t rv_isa_switches(const struct rv_features *features);
 
+/* May this VM use vector registers: has each of its harts such, of one length? Harts are online. */
+bool rv_isa_vectors(const struct vm *vm);
+
 #endif

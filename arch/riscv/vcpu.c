@@ -14,6 +14,7 @@
 #include "arch/riscv/isa.h"
 #include "arch/riscv/pmu.h"
 #include "arch/riscv/tlb.h"
+#include "arch/riscv/vec.h"
 #include "core/pagepool.h"
 
 #include <string.h>
@@ -150,8 +151,9 @@ static void set_entry(struct rv_vcpu *v, gpa_t pc, uint64_t opaque)
     v->frame.x[RV_REG_A0] = v->core.index;
     v->frame.x[RV_REG_A1] = opaque;
     v->trap.sepc = pc.v;
-    v->trap.sstatus =
-        SSTATUS_UXL_64 | SSTATUS_SPP | (rv_features.d ? SSTATUS_FS_CLEAN : SSTATUS_FS_OFF);
+    v->trap.sstatus = SSTATUS_UXL_64 | SSTATUS_SPP |
+                      (rv_features.d ? SSTATUS_FS_CLEAN : SSTATUS_FS_OFF) |
+                      (rv_isa_vectors(v->core.vm) ? SSTATUS_VS_CLEAN : SSTATUS_VS_OFF);
     v->trap.hstatus =
         HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP | ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
 }
@@ -178,6 +180,9 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
         write_csrs(v);
         if (rv_features.d) {
             rv_fp_restore(&v->fp);
+        }
+        if ((v->trap.sstatus & SSTATUS_VS) != 0) {
+            rv_vec_clear();
         }
     }
 }
@@ -215,7 +220,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
  * What stays in the hart is harmless: vsatp, then hgatp is Bare, so nothing is translated ahead
  * through the VM's tables (in this order, as Bare hgatp would let the guest's tables lead to any
  * physical address); no timer or interrupt of the guest can wake the hart; and the next load writes
- * every CSR and FP register again.
+ * every CSR and FP register again; the vector registers (vec.h) wait for it.
  */
 void arch_vcpu_put(struct vcpu *vcpu)
 {

@@ -7,6 +7,7 @@
 
 #define CSR_JVT        0x017
 #define CSR_TIME       0xc01
+#define CSR_VLENB      0xc22
 #define CSR_SSTATUS    0x100
 #define CSR_SIE        0x104
 #define CSR_STVEC      0x105

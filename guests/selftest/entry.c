@@ -56,7 +56,7 @@ static void test_fdt(void)
 }
 
 /* No register may tell of the host: what H adds is not there for a guest. */
-static void test_isa(void)
+static void test_isa_string(void)
 {
     int node = fdt_path_offset(board.fdt, "/cpus/cpu@0");
     int len = 0;
@@ -73,5 +73,5 @@ void test_entry(void)
 {
     test_state();
     test_fdt();
-    test_isa();
+    test_isa_string();
 }

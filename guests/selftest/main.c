@@ -18,12 +18,13 @@ static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
-    {"entry", test_entry},   {"sbi", test_sbi},     {"harts", test_harts},
-    {"fences", test_fences}, {"timer", test_timer}, {"irqs", test_irqs},
-    {"susp", test_susp},     {"mmio", test_mmio},   {"memory", test_memory},
-    {"stage1", test_stage1}, {"traps", test_traps}, {"user", test_user},
-    {"csrs", test_csrs},     {"peers", test_peers}, {"privileges", test_privileges},
-    {"events", test_events}, {"pmu", test_pmu},
+    {"entry", test_entry},     {"sbi", test_sbi},     {"harts", test_harts},
+    {"fences", test_fences},   {"timer", test_timer}, {"irqs", test_irqs},
+    {"susp", test_susp},       {"mmio", test_mmio},   {"memory", test_memory},
+    {"stage1", test_stage1},   {"traps", test_traps}, {"user", test_user},
+    {"csrs", test_csrs},       {"peers", test_peers}, {"privileges", test_privileges},
+    {"events", test_events},   {"pmu", test_pmu},     {"isa", test_isa},
+    {"vectors", test_vectors},
 };
 
 static void test_all(void)
@@ -59,6 +60,10 @@ void guest_main(void)
         role_neighbour();
     } else if (strcmp(mode, "hostile") == 0) {
         role_hostile();
+    } else if (strcmp(mode, "reborn") == 0) {
+        role_reborn();
+    } else if (strcmp(mode, "counter") == 0) {
+        role_counter();
     } else if (strcmp(mode, "test") == 0) {
         test_all();
     } else {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The neighbour: fills its RAM with a pattern, checks it for ever, watches the time pass, and tells
- * once a second that all is as it was. It echoes messages and doorbells on every channel that it
- * has, answers in shared regions, and obeys power events with a last verdict. With the bootarg
- * rest-ms it sleeps so long after each look, or until an interrupt: for machines with many of it;
- * with beat-ms it gives heartbeats, each good for so long, until it has told beats-of times that
- * all is well. STOP of a suspend puts it to sleep; with sleep=deaf it does not, with sleep=veto it
- * says that it cannot, with wake-ms it wakes so long after.
+ * The neighbour: fills its RAM and vector registers with a pattern, checks them for ever, watches
+ * the time pass, and tells once a second that all is as it was. It echoes messages and doorbells
+ * on every channel that it has, answers in shared regions, and obeys power events with a last
+ * verdict. With the bootarg rest-ms it sleeps so long after each look, or until an interrupt: for
+ * machines with many of it; with beat-ms it gives heartbeats, each good for so long, until it has
+ * told beats-of times that all is well; with steal=1 it tells its steal time, too. STOP of a
+ * suspend puts it to sleep; with sleep=deaf it does not, with sleep=veto it says that it cannot,
+ * with wake-ms it wakes so long after.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -33,9 +34,11 @@ static struct {
     uint64_t last_time, worst_late;
     uint64_t echoed, bells;
     uint64_t beat_us, beats_of;
+    bool steal, vectors;
 } me;
 
 static struct mailbox_memory memories[BOARD_CHANNELS];
+static volatile struct steal_time steal;
 static char message[CURIA_IPC_MESSAGE_MAX];
 
 static uint64_t pattern(uint64_t i)
@@ -77,6 +80,7 @@ static void check_some(void)
     uint64_t end = me.at + CHECK_BYTES / 8;
     uint64_t now = time_now();
 
+    me.bad_words += me.vectors && !vector_is_full() ? 1 : 0;
     for (; me.at < end && me.at < me.words; me.at++) {
         me.bad_words += me.ram[me.at] != pattern(me.at) ? 1 : 0;
     }
@@ -188,6 +192,18 @@ static void beat(void)
     }
 }
 
+static void report(void)
+{
+    me.reports++;
+    con_printf("neighbour %s %lu (rounds %lu, ticks %lu, worst late %lu us)\n",
+               me.bad_words == 0 && me.bad_times == 0 ? "ok" : "BAD", (unsigned long)me.reports,
+               (unsigned long)me.rounds, (unsigned long)me.ticks,
+               (unsigned long)us_of_ticks(me.worst_late));
+    if (me.steal) {
+        con_printf("neighbour: %lu us stolen\n", (unsigned long)(steal.steal / 1000));
+    }
+}
+
 static void start(void)
 {
     bool chip = irq_init();
@@ -207,6 +223,14 @@ static void start(void)
         (void)power_listen(true);
         (void)irq_attach(board.power_irq, hart_self()->index, on_irq, NULL);
     }
+    me.vectors = vector_on();
+    if (me.vectors) {
+        vector_fill();
+    }
+    me.steal =
+        board_arg_number("steal", 0) != 0 &&
+        sbi_call(SBI_EXT_STA, SBI_STA_SET_SHMEM, (uint64_t)(uintptr_t)&steal, 0, 0, 0).error ==
+            SBI_SUCCESS;
     hart_self()->on_timer = on_timer;
     me.beat_us = board_arg_number("beat-ms", 0) * 1000;
     me.beats_of = board_arg_number("beats-of", UINT64_MAX);
@@ -237,11 +261,7 @@ void role_neighbour(void)
         }
         if (time_now() >= report_at) {
             report_at += board.timebase_hz;
-            me.reports++;
-            con_printf("neighbour %s %lu (rounds %lu, ticks %lu, worst late %lu us)\n",
-                       me.bad_words == 0 && me.bad_times == 0 ? "ok" : "BAD",
-                       (unsigned long)me.reports, (unsigned long)me.rounds, (unsigned long)me.ticks,
-                       (unsigned long)us_of_ticks(me.worst_late));
+            report();
         }
         if (rest) {
             (void)irqs_off();

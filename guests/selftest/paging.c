@@ -42,6 +42,11 @@ void paging_set(uint32_t index, uint64_t pa, uint32_t flags)
     level0[index] = pte(pa, flags);
 }
 
+void paging_set_pte(uint32_t index, uint64_t value)
+{
+    level0[index] = value;
+}
+
 void paging_set_table(uint64_t pa)
 {
     root[PAGING_VA_TABLE >> 30] = pte(pa, PTE_V);

@@ -70,10 +70,13 @@ static const struct {
 
 #define OWN_CSRS (sizeof(own_csrs) / sizeof(own_csrs[0]))
 
-static void dirty_hart(void *unused)
+void residue_dirty_hart(void *unused)
 {
     (void)unused;
-    csr_set(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS | SSTATUS_SUM | SSTATUS_MXR);
+    if (vector_on()) {
+        vector_fill();
+    }
+    csr_set(CSR_SSTATUS, SSTATUS_FS | SSTATUS_SUM | SSTATUS_MXR);
     for (uint32_t n = 0; n < 32; n++) {
         (void)exec_one(INSN_FMV_D_X(n), MARK + n, 0);
     }
@@ -92,8 +95,7 @@ static void dirty_hart(void *unused)
     csr_write(CSR_STVAL, MARK);
 }
 
-/* Adds up in *bad what this hart, just started, has of an earlier life. */
-static void look_at_hart(void *bad)
+void residue_look_at_hart(void *bad)
 {
     uint64_t *n_bad = bad;
     uint64_t sstatus = csr_read(CSR_SSTATUS);
@@ -107,6 +109,10 @@ static void look_at_hart(void *bad)
         struct exec e = exec_one(INSN_CSRR(own_csrs[i].csr), 0, 0);
 
         *n_bad += !e.trapped && e.a0 != own_csrs[i].fresh;
+    }
+    if (vector_on()) {
+        *n_bad += !vector_is_fresh();
+        vector_off();
     }
     csr_set(CSR_SSTATUS, SSTATUS_FS);
     for (uint32_t n = 0; n < 32; n++) {
@@ -122,8 +128,8 @@ static void look_at_hart(void *bad)
 static void test_fresh_hart(uint32_t index)
 {
     uint64_t bad = 0;
-    bool ok = job_start(index, dirty_hart, NULL) && job_stop(index) &&
-              job_start(index, look_at_hart, &bad) && job_stop(index);
+    bool ok = job_start(index, residue_dirty_hart, NULL) && job_stop(index) &&
+              job_start(index, residue_look_at_hart, &bad) && job_stop(index);
 
     (void)tap_ok(ok && bad == 0, "hart %u, started again, has no register of before (%lu)",
                  (unsigned)index, (unsigned long)bad);
@@ -144,12 +150,11 @@ static void ignore(void *unused)
     (void)unused;
 }
 
-void residue_leave(void)
+void residue_scatter(void)
 {
     uint64_t bytes;
     volatile uint64_t *ram = (volatile uint64_t *)(uintptr_t)free_ram(&bytes);
 
-    con_printf("# first life: leaving residue\n");
     for (uint64_t i = 0; i < bytes / 8; i += 512) {
         ram[i] = MARK;
     }
@@ -170,8 +175,14 @@ void residue_leave(void)
     (void)sbi_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, hart_self()->id, 0, 0);
     timer_set(time_now());
     pmu_leave();
-    dirty_hart(NULL);
+    residue_dirty_hart(NULL);
     events_leave(true);
+}
+
+void residue_leave(void)
+{
+    con_printf("# first life: leaving residue\n");
+    residue_scatter();
     sbi_system_reset(SBI_SRST_TYPE_COLD, SBI_SRST_REASON_NONE);
     guest_panic("panic: SRST came back");
 }
@@ -184,7 +195,7 @@ void test_residue(void)
     uint64_t first = 0;
     uint64_t bad = 0;
 
-    look_at_hart(&bad);
+    residue_look_at_hart(&bad);
     (void)tap_eq(bad, 0, "this hart has no register of before");
     for (uint64_t i = 0; i < bytes / 8; i += 512) {
         if (ram[i] != 0 && marks++ == 0) {

@@ -27,7 +27,7 @@ static void test_base(void)
     } exts[] = {
         {SBI_EXT_BASE, "Base"},     {SBI_EXT_TIME, "TIME"}, {SBI_EXT_IPI, "IPI"},
         {SBI_EXT_RFENCE, "RFENCE"}, {SBI_EXT_HSM, "HSM"},   {SBI_EXT_SRST, "SRST"},
-        {SBI_EXT_DBCN, "DBCN"},
+        {SBI_EXT_DBCN, "DBCN"},     {SBI_EXT_STA, "STA"},
     };
     struct sbi_result r = sbi_call(SBI_EXT_BASE, SBI_BASE_GET_SPEC_VERSION, 0, 0, 0, 0);
 
@@ -39,6 +39,9 @@ static void test_base(void)
         (void)tap_eq(r.value, CURIA_IMPL_ID, "the implementation is Curia");
     }
     for (uint32_t i = 0; i < sizeof(exts) / sizeof(exts[0]); i++) {
+        if (exts[i].eid == SBI_EXT_STA && !board.curia) {
+            continue; /* firmware steals no time */
+        }
         (void)tap_ok(sbi_probe(exts[i].eid), "%s is there", exts[i].name);
         if (exts[i].eid != SBI_EXT_BASE) {
             (void)tap_eq(error(exts[i].eid, BAD_FID, 0, 0, 0, 0), ERR(ERR_NOT_SUPPORTED),
@@ -129,6 +132,45 @@ static void test_console(void)
         (void)tap_eq(error(SBI_EXT_DBCN, SBI_DBCN_WRITE, UINT64_MAX, at, 0, 0),
                      ERR(ERR_INVALID_PARAM), "DBCN: more than there is");
     }
+}
+
+static uint64_t set_steal(const void *at, uint64_t hi, uint64_t flags)
+{
+    return error(SBI_EXT_STA, SBI_STA_SET_SHMEM, (uint64_t)(uintptr_t)at, hi, flags, 0);
+}
+
+/* A hart of its own is never withheld: so nothing is stolen, whatever it does. */
+static void test_steal(void)
+{
+    static struct {
+        uint8_t before;
+        struct steal_time time;
+        uint8_t behind;
+    } it;
+    const void *none = (const void *)UINTPTR_MAX;
+    const uint8_t *bytes = (const uint8_t *)&it.time;
+    uint32_t dirty = 0;
+
+    if (!board.curia) {
+        return;
+    }
+    memset(&it, 0x5a, sizeof(it));
+    (void)tap_eq(set_steal(&it.time, 0, 1), ERR(ERR_INVALID_PARAM), "STA: flags");
+    (void)tap_eq(set_steal(&it.time.steal, 0, 0), ERR(ERR_INVALID_PARAM), "STA: alignment");
+    (void)tap_eq(set_steal(&it.time, 1, 0), ERR(ERR_INVALID_ADDRESS), "STA: the high half");
+    (void)tap_eq(set_steal((const void *)NOWHERE, 0, 0), ERR(ERR_INVALID_ADDRESS), "STA: nowhere");
+    (void)tap_eq(set_steal((const void *)(uintptr_t)board.uart.start, 0, 0),
+                 ERR(ERR_INVALID_ADDRESS), "STA: in a device");
+    (void)tap_eq(it.time.sequence, 0x5a5a5a5a, "STA: what is refused is not written");
+    (void)tap_eq(set_steal(&it.time, 0, 0), 0, "STA: set");
+    pause_us(2000);
+    for (uint32_t i = 0; i < sizeof(it.time); i++) {
+        dirty += bytes[i] != 0;
+    }
+    (void)tap_ok(dirty == 0 && it.before == 0x5a && it.behind == 0x5a,
+                 "STA: it is cleared, and nothing beside it (%u)", (unsigned)dirty);
+    (void)tap_eq(set_steal(none, UINT64_MAX, 0), 0, "STA: ended");
+    (void)tap_eq(set_steal(none, UINT64_MAX, 0), 0, "STA: ended again");
 }
 
 static void test_legacy(void)
@@ -233,6 +275,7 @@ void test_sbi(void)
     test_masks();
     test_self_ipi();
     test_console();
+    test_steal();
     test_legacy();
     test_legacy_masks();
     test_srst();

@@ -25,6 +25,8 @@ void test_traps(void);
 void test_user(void);
 void test_csrs(void);
 void test_pmu(void);
+void test_isa(void);
+void test_vectors(void);
 void test_peers(void);
 void test_privileges(void);
 void test_events(void);
@@ -32,10 +34,20 @@ void test_events(void);
 /* Other roles than the test's, by the bootarg "mode". */
 _Noreturn void role_neighbour(void);
 _Noreturn void role_hostile(void);
+_Noreturn void role_reborn(void);
+_Noreturn void role_counter(void);
 _Noreturn void role_crash(const char *how);
 
 /* First life of the VM: leaves all the residue it can, then resets itself. */
 _Noreturn void residue_leave(void);
+
+/*
+ * Its parts: this hart's registers made dirty; all else, harts that run too; and what this hart,
+ * just started, has of an earlier life, added up in *bad.
+ */
+void residue_dirty_hart(void *unused);
+void residue_scatter(void);
+void residue_look_at_hart(void *bad);
 void test_residue(void);
 void pmu_leave(void);
 
@@ -45,6 +57,15 @@ uint32_t vm_generation(void);
 /* Leaves events and features of this hart set; is none? of_vm: nor of the VM. */
 void events_leave(bool of_vm);
 bool events_are_fresh(bool of_vm);
+
+/* Steal time as SBI tells it [SBI 3.0 §16]. */
+struct steal_time {
+    _Alignas(64) uint32_t sequence;
+    uint32_t flags;
+    uint64_t steal; /* ns */
+    uint8_t preempted;
+    uint8_t pad[47];
+};
 
 /* RAM of the guest beyond its own image: page aligned, the size in *bytes. */
 char *free_ram(uint64_t *bytes);
@@ -69,6 +90,21 @@ bool wait_for(const volatile uint64_t *word, uint64_t value);
 
 /* Waits that long, in microseconds. */
 void pause_us(uint64_t us);
+
+/* ---- the ISA (isa.c, vector.c) ------------------------------------------------------------------
+ */
+
+/* Does the FDT offer it to the boot hart? */
+bool isa_offers(const char *name);
+
+/* sstatus.VS of this hart on, if there are vectors, or off. The rest needs it on. */
+bool vector_on(void);
+void vector_off(void);
+
+/* All vector registers and CSRs get values, still have them, or are as after a reset. */
+void vector_fill(void);
+bool vector_is_full(void);
+bool vector_is_fresh(void);
 
 /* ---- single instructions (exec.c) -------------------------------------------------------------
  */
@@ -133,6 +169,7 @@ void paging_off(void);
 
 /* PTE of PAGING_VA(index), without a fence. */
 void paging_set(uint32_t index, uint64_t pa, uint32_t flags);
+void paging_set_pte(uint32_t index, uint64_t pte);
 void paging_set_table(uint64_t pa);
 
 static inline void fence_local(void)

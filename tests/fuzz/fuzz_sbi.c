@@ -3,7 +3,7 @@
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
  *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c
- *       sbi/ext_pmu.c core/pmu.c */
+ *       sbi/ext_pmu.c core/pmu.c sbi/ext_sta.c core/steal.c */
 /*
  * libFuzzer target for SBI dispatch: a run of calls with any registers, by any vCPU that runs, on
  * the path that a trap would take. Checked after each: registers that a call must keep are kept,
@@ -50,10 +50,10 @@ static uint64_t value(struct input *in, const uint64_t *known, size_t count)
 /* clang-format off */
 static const uint64_t eids[] = {
     SBI_EXT_BASE,  SBI_EXT_TIME,  SBI_EXT_IPI,  SBI_EXT_RFENCE, SBI_EXT_HSM, SBI_EXT_SRST,
-    SBI_EXT_DBCN,  CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM, SBI_EXT_SUSP, 0x504D55,
+    SBI_EXT_DBCN,  CURIA_EXT_IPC, CURIA_EXT_PWR, CURIA_EXT_VMM, SBI_EXT_SUSP, SBI_EXT_PMU,
     0,             1,             2,            3,              4,           5,
     6,             7,             8,            9,              15,          SBI_EXT_SSE,
-    SBI_EXT_FWFT,
+    SBI_EXT_FWFT,  SBI_EXT_STA,
 };
 
 static const uint64_t words[] = {
@@ -98,7 +98,11 @@ static void call(struct vcpu *v, struct input *in)
         MUST((int64_t)a[0] <= 0 && (int64_t)a[0] >= SBI_ERR_DENIED_LOCKED);
         MUST(a[0] == 0 || a[1] == 0);
     }
-    if (a[7] == SBI_EXT_DBCN && a[6] == SBI_DBCN_READ) {
+    if (a[7] == SBI_EXT_STA) {
+        bool cleared = a[0] == 0 && (before[0] & before[1]) != UINT64_MAX;
+
+        MUST(fake.bytes_written - written == (cleared ? STEAL_BYTES : 0));
+    } else if (a[7] == SBI_EXT_DBCN && a[6] == SBI_DBCN_READ) {
         MUST(fake.bytes_written - written == (a[0] == 0 ? a[1] : 0));
     } else if (a[7] == SBI_EXT_SSE && a[6] == SBI_SSE_READ_ATTRS) {
         MUST(fake.bytes_written - written == (a[0] == 0 ? (uint32_t)a[2] * 8 : 0));

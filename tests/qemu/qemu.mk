@@ -10,7 +10,7 @@ TEST_NEEDS += build/curia.bin build/guests/selftest.bin build/guests/bench.bin $
 
 SOAK_SECONDS ?= 600
 
-soak: build/curia.bin $(TEST_NEEDS) ## a hostile guest beside others, for SOAK_SECONDS (600)
+soak: build/curia.bin $(TEST_NEEDS) ## 1000 restarts beside others, then a hostile guest, for SOAK_SECONDS (600)
 	@PYTHONPATH=tools $(PYTHON) -B tests/qemu/soak.py --irqchip $(IRQCHIP) $(SOAK_SECONDS)
 
 test-qemu: build/curia.bin $(TEST_NEEDS) ## the tests under QEMU alone

@@ -8,7 +8,9 @@ SECONDS on end:
 Every round the hostile guest does all that it can; half of the rounds end in the middle, by force. Meanwhile
 Linux hashes the same bytes over and over and has to get the same sum, and its pings have to be answered in
 order. At the end Curia's memory is what it was, no VM but the hostile one was ever started again, and the
-machine goes down in order. Whatever is not so ends it with a message, the seeds, and the path of the log."""
+machine goes down in order. Before all that, a guest lives LIVES times, each time without a trace of the life
+before, beside two that lose no message to each other. Whatever is not so ends it with a message, the seeds, and
+the path of the log."""
 
 import argparse
 import pathlib
@@ -19,12 +21,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
 import demo
 from curia_qemu import BUILD, CURIA, IRQCHIPS, Failure, Machine, make_bundle
+from lives import live
 from small import PLATFORM, READY_SECONDS, SELFTEST
 
 HASH = "dd if=/dev/zero bs=64k count=16 2>/dev/null | sha256sum"
 ZEROES = "30e14955ebf1352266dc2ff8067e68104607e750abb9d3b36582b8af909fcb58"     # sha256 of 1 MiB of them
 PARTS = ("memory", "CSRs", "devices", "words", "calls", "races")
 VMS = ("control", "adas", "hostile")
+LIVES = 1000
 
 
 class Soak:
@@ -104,8 +108,10 @@ def main():
     parser.add_argument("seconds", nargs="?", type=int, default=600)
     arguments = parser.parse_args()
     try:
+        echoes = live(arguments.irqchip, LIVES, 4 * READY_SECONDS)
+        print(f"{LIVES} lives of a guest on {arguments.irqchip}, {echoes} messages in order beside it", flush=True)
         print(soak(arguments.irqchip, arguments.seconds))
-    except Failure as failure:
+    except (Failure, AssertionError) as failure:
         print(f"\nFAILED: {failure}", file=sys.stderr)
         return 1
     return 0

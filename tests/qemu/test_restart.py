@@ -7,26 +7,18 @@ import re
 import pytest
 
 from curia_qemu import Machine
+from lives import arena, live, row_of
 from small import READY_SECONDS, bundle, harts_pc, manifest, power_off, vm
 from test_isolation import observe
 
 ROUNDS = 20
+LIVES = 100
 TALK = """
     channels { talk { between = <&worker &watch>; }; };
     shared-memory {
         board { address = <0x0 0x70000000>; size = <0x0 0x1000>; writers = <&worker &watch>; };
     };
 """
-
-
-def arena(m):
-    return next(int(re.match(r"arena used: (\d+) KiB", row)[1]) for row in m.curia("stat") if row.startswith("arena"))
-
-
-def row_of(m, name):
-    """State, starts and last stop, as the hypervisor's shell shows them."""
-    return next(match.groups() for match in (re.match(
-        rf" *\d+ {name} +(\S+) .*starts (\d+) +last stop: (.*)$", row) for row in m.curia("vms")) if match)
 
 
 @pytest.mark.parametrize("irqchip", ("aia", "plic"))
@@ -57,6 +49,12 @@ def test_twenty_restarts(irqchip):
         assert not m.find("BAD", vm="worker")
 
 
+@pytest.mark.parametrize("irqchip", ("aia", "plic"))
+def test_lives(irqchip):
+    """A hundred of the thousand that make soak has."""
+    assert live(irqchip, LIVES) > LIVES
+
+
 def test_off_and_on():
     """Stopped, started, restarted when stopped; one that waits for its first start."""
     text = manifest(vm("late", [0], args="rest-ms=20", more="no-autostart;"), vm("watch", [1], args="rest-ms=20"))
@@ -79,29 +77,47 @@ def test_off_and_on():
         assert "late" not in [r.vm for r in m.audit if r.event in ("PREPARE-SENT", "STOP-SENT", "FORCE")]
 
 
-@pytest.mark.parametrize("irqchip", ("aia", "plic"))
-def test_pause(irqchip):
-    """A paused VM does nothing, its hart sleeps, the other goes on; then it goes on as if it had slept."""
-    text = manifest(vm("worker", [0]), vm("watch", [1]))
-    with Machine(f"pause-{irqchip}", bundle=bundle(f"pause-{irqchip}", text), irqchip=irqchip, harts=2,
-                 memory="256M", vms=("worker", "watch")) as m:
-        for name in ("worker", "watch"):
+def stolen(m, name):
+    """Microseconds, as this neighbour says next."""
+    return int(m.expect(r"^neighbour: (\d+) us stolen$", vm=name, since=m.mark()).match[1])
+
+
+@pytest.mark.parametrize("irqchip,cpu", (("aia", "rv64,v=true,vlen=256"), ("plic", "rv64")), ids=("aia", "plic"))
+def test_pause(irqchip, cpu):
+    """A paused VM does nothing, its hart sleeps, the other goes on; then it goes on as if it had slept, and is told
+    that the time was stolen from it; not so one that slept anyhow."""
+    text = manifest(vm("worker", [0], args="steal=1"), vm("watch", [1]),
+                    vm("sleeper", [2], args="steal=1 rest-ms=1000"))
+    with Machine(f"pause-{irqchip}", bundle=bundle(f"pause-{irqchip}", text), irqchip=irqchip, harts=3,
+                 cpu=cpu, memory="256M", vms=("worker", "watch", "sleeper")) as m:
+        for name in ("worker", "watch", "sleeper"):
             m.expect("^neighbour ok 1 ", vm=name, seconds=READY_SECONDS)
+        assert stolen(m, "worker") == 0
+        least = most = 0
         for _ in range(3):
+            begin = m.now()
             assert m.curia("pause worker") == ["pause worker: under way"]
             assert row_of(m, "worker") == ("paused", "1", "-")
             assert m.curia("pause worker") == ["pause worker: not in this state"]
+            paused = m.now()
+            assert m.curia("pause sleeper") == ["pause sleeper: under way"]
             m.idle(0.3)
             mark, pc = m.mark(), harts_pc(m)[0]
             for _ in range(2):
                 m.expect("^neighbour ok", vm="watch", since=m.mark())
                 assert harts_pc(m)[0] == pc and pc > 1 << 63, "the paused VM's hart is not asleep in Curia"
             assert not m.find("", vm="worker", since=mark), "a paused VM has run"
+            least += m.now() - paused
             assert m.curia("resume worker") == ["resume worker: under way"]
+            most += m.now() - begin
+            assert m.curia("resume sleeper") == ["resume sleeper: under way"]
             m.expect("^neighbour ok", vm="worker", since=mark)
             assert m.curia("resume worker") == ["resume worker: not in this state"]
+        us = stolen(m, "worker")
+        assert least <= us / 1e6 <= most, (least, most)
+        assert stolen(m, "sleeper") < us / 2, "sleep is told as stolen time"
         m.curia("pause worker")
-        power_off(m, ("worker", "watch"))
+        power_off(m, ("worker", "watch", "sleeper"))
         assert [r.vm for r in m.audit if r.event == "PAUSED-RESUMED"] == ["worker"]
 
 

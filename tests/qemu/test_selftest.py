@@ -54,7 +54,8 @@ def test_plic_on_aia_host():
 # machine has.
 @pytest.mark.parametrize("irqchip,cpu", (
     ("aia", "max"), ("plic", "max"), ("plic", "rva23s64"),
-    ("aia", "max,smstateen=false,zcd=false,zcmt=true"), ("aia", "rv64,v=true,svpbmt=true"),
+    ("aia", "max,smstateen=false,zcd=false,zcmt=true"), ("aia", "rv64,v=true,vlen=256,svpbmt=true"),
+    ("plic", "veyron-v1"), ("aia", "tt-ascalon"),
     ("plic", "rv64,sstc=false"), ("aia", "rv64,sstc=false"), ("plic", "rv64,svadu=false,zicboz=false"),
     ("plic", "rv64,sv57=false,sv48=false")), ids=lambda v: v.replace(",", "-").replace("=", "-"))
 def test_cpu(irqchip, cpu):

@@ -381,6 +381,16 @@ bool fake_msi_take(struct vcpu *v, uint32_t eiid)
            (atomic_fetch_and(&fake_vcpu(v)->msi_pending[eiid / 64], ~bit) & bit) != 0;
 }
 
+bool arch_vcpu_waits(const struct vcpu *vcpu)
+{
+    const struct fake_vcpu *f = (const struct fake_vcpu *)(const void *)vcpu;
+
+    if (!f->resident) {
+        fake_wrong("looks at what a vCPU that is not loaded does");
+    }
+    return f->waits;
+}
+
 void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
 {
     struct fake_vcpu *f = own(vcpu);

@@ -55,6 +55,7 @@ struct fake_vcpu {
     uint32_t irq_synced;  /* irq_lines when they were last brought to the hart, SOFT apart */
     bool soft_pending;    /* SOFT was taken from irq_lines; the guest clears it */
     uint32_t softs;       /* taken, ever */
+    bool waits;           /* its guest is in a WFI */
     uint32_t irq_enabled; /* 1 << enum vcpu_irq: lines that end a WFI; all by default */
     uint32_t fence_total; /* the first FAKE_FENCES of them are kept */
     struct fence fences_seen[FAKE_FENCES];

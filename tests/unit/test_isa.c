@@ -32,17 +32,32 @@ static const char poor[] = "i\0m\0a\0c\0zicbom\0zicboz\0svpbmt\0sstc";
 
 static char host_blob[1024], blob[4096];
 static struct board_hart hart_of_board;
-static struct rv_hart hart;
+static struct rv_hart harts[2];
+static uint32_t vlenbs[2];
 static struct vcpu vcpus[2];
 static struct vcpu *vcpu_table[2] = {&vcpus[0], &vcpus[1]};
 static struct vm vm;
+
+static void write_fdt(void)
+{
+    assert_int_equal(fdt_create(blob, sizeof(blob)), 0);
+    assert_int_equal(fdt_finish_reservemap(blob), 0);
+    assert_int_equal(fdt_begin_node(blob, ""), 0);
+    assert_int_equal(arch_fdt_cpus(&vm, blob), ERR_OK);
+    assert_int_equal(fdt_end_node(blob), 0);
+    assert_int_equal(fdt_finish(blob), 0);
+    assert_int_equal(fdt_check_header(blob), 0);
+}
 
 static void make(const char *isa, size_t isa_len, uint64_t env, bool imsic)
 {
     memset(&rv_features, 0, sizeof(rv_features));
     hart_of_board =
         (struct board_hart){.isa = isa, .isa_len = (uint32_t)isa_len, .isa_is_list = true};
-    hart.board = &hart_of_board;
+    for (uint32_t i = 0; i < 2; i++) {
+        harts[i].board = &hart_of_board;
+        harts[i].vlenb = vlenbs[i];
+    }
     rv_features.d = rv_isa_has(&hart_of_board, "d");
     rv_features.zicbom = rv_isa_has(&hart_of_board, "zicbom");
     rv_features.zicboz = rv_isa_has(&hart_of_board, "zicboz");
@@ -66,15 +81,9 @@ static void make(const char *isa, size_t isa_len, uint64_t env, bool imsic)
 
     vm = (struct vm){.vcpu_count = 2, .vcpus = vcpu_table, .has_imsic = imsic};
     for (uint32_t i = 0; i < 2; i++) {
-        vcpus[i] = (struct vcpu){.vm = &vm, .index = i, .hart = &hart.core};
+        vcpus[i] = (struct vcpu){.vm = &vm, .index = i, .hart = &harts[i].core};
     }
-    assert_int_equal(fdt_create(blob, sizeof(blob)), 0);
-    assert_int_equal(fdt_finish_reservemap(blob), 0);
-    assert_int_equal(fdt_begin_node(blob, ""), 0);
-    assert_int_equal(arch_fdt_cpus(&vm, blob), ERR_OK);
-    assert_int_equal(fdt_end_node(blob), 0);
-    assert_int_equal(fdt_finish(blob), 0);
-    assert_int_equal(fdt_check_header(blob), 0);
+    write_fdt();
 }
 
 static const char *prop(const char *path, const char *name, int *len)
@@ -100,7 +109,7 @@ static void expect_isa(const char *isa)
     int len, list_len;
     const char *have = prop("/cpus/cpu@1", "riscv,isa", &len);
     const char *list = prop("/cpus/cpu@1", "riscv,isa-extensions", &list_len);
-    char joined[512] = "rv64";
+    char joined[1024] = "rv64";
 
     assert_string_equal(have, isa);
     assert_int_equal(len, (int)strlen(isa) + 1);
@@ -117,8 +126,9 @@ static void rich_hart(void **state)
 {
     (void)state;
     make(rich, sizeof(rich), ENV_ALL, true);
-    expect_isa("rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zawrs_zba_zbb_zbs_ssaia_sstc_"
-               "svade_svadu_svinval_svnapot_svpbmt");
+    expect_isa(
+        "rv64imafdc_zic64b_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zawrs_zba_zbb_zbs_ssaia_sstc_"
+        "svade_svadu_svinval_svnapot_svpbmt");
     assert_int_equal(cell("/cpus/cpu@1", "riscv,cbom-block-size"), 64);
     assert_int_equal(cell("/cpus/cpu@1", "riscv,cboz-block-size"), 128);
     assert_int_equal(rv_isa_henvcfg(&rv_features), HENVCFG_FIOM | HENVCFG_CBIE_FLUSH |
@@ -181,12 +191,66 @@ static void strings(void **state)
     assert_int_equal(rv_isa_have(&(struct board_hart){0}, names, 2), 0);
 }
 
+/* Vectors: if each hart of the VM has them, and of one length; those of floats if FP is kept. */
+static void vectors(void **state)
+{
+    static const char isa[] = "i\0m\0f\0d\0v\0h\0zve32f\0zve32x\0zve64x\0zvl256b\0zvbb\0zvfh\0zvxx";
+    static const struct {
+        uint32_t vlenb[2];
+        bool has;
+    } rows[] = {
+        {{0, 0}, false}, {{32, 0}, false}, {{0, 32}, false}, {{32, 16}, false}, {{32, 32}, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        memcpy(vlenbs, rows[i].vlenb, sizeof(vlenbs));
+        make(isa, sizeof(isa), ENV_ALL, true);
+        expect_isa(rows[i].has ? "rv64imfdv_zicsr_zifencei_zvbb_zve32f_zve32x_zve64x_zvfh_zvl256b"
+                               : "rv64imfd_zicsr_zifencei");
+        assert_int_equal(rv_isa_vectors(&vm), rows[i].has);
+    }
+    make("i\0zve32f\0zve32x\0zvkb", sizeof("i\0zve32f\0zve32x\0zvkb"), ENV_ALL, true);
+    expect_isa("rv64i_zicsr_zifencei_zve32x_zvkb");
+    memset(vlenbs, 0, sizeof(vlenbs));
+}
+
+/* Whatever QEMU's "max" has, and more: no name too many, none cut off, and room for them all. */
+static void everything(void **state)
+{
+    static const char wants[] =
+        "rv64imafdcbv_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicond_"
+        "zicsr_zifencei_zihintntl_zihintpause_zimop_zmmul_za64rs_zaamo_zabha_zacas_zama16b_zalrsc_"
+        "zawrs_zfa_zfbfmin_zfh_zfhmin_zca_zcb_zcd_zcmop_zba_zbb_zbc_zbkb_zbkc_zbkx_zbs_zkn_zknd_"
+        "zkne_zknh_zks_zksed_zksh_zkt_ztso_zvbb_zvbc_zve32f_zve32x_zve64f_zve64d_zve64x_zvfbfmin_"
+        "zvfbfwma_zvfh_zvfhmin_zvkb_zvkg_zvkn_zvknc_zvkned_zvkng_zvknha_zvknhb_zvks_zvksc_zvksed_"
+        "zvksg_zvksh_zvkt_zvl32b_zvl64b_zvl128b_zvl256b_zvl512b_zvl1024b_ssaia_ssnpm_sstc_supm_"
+        "svadu_svinval_svnapot_svpbmt_svvptc";
+    static const char withheld[] =
+        "_h_zicfilp_zicfiss_zihpm_zk_zkr_zcmt_smaia_smstateen_sscofpmf_ssctr_ssdbltrp_ssstateen";
+    char isa[1024];
+    size_t len = strlen(strcat(strcpy(isa, wants), withheld));
+    struct board_hart h = {.isa = isa, .isa_len = (uint32_t)len + 1};
+
+    (void)state;
+    vlenbs[0] = vlenbs[1] = 128;
+    make("", 1, ENV_ALL, true);
+    assert_false(rv_features.d);
+    rv_features.d = rv_features.aia = rv_features.zicbom = rv_features.zicboz = true;
+    rv_features.svpbmt = rv_features.svadu = rv_features.sstc = true;
+    hart_of_board = h;
+    write_fdt();
+    expect_isa(wants);
+    memset(vlenbs, 0, sizeof(vlenbs));
+}
+
 static void no_interrupt_file(void **state)
 {
     (void)state;
     make(rich, sizeof(rich), ENV_ALL & ~HENVCFG_ADUE, false);
-    expect_isa("rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zawrs_zba_zbb_zbs_sstc_svade_"
-               "svinval_svnapot_svpbmt");
+    expect_isa(
+        "rv64imafdc_zic64b_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zawrs_zba_zbb_zbs_sstc_svade_"
+        "svinval_svnapot_svpbmt");
 }
 
 static void no_henvcfg(void **state)
@@ -251,6 +315,8 @@ int main(void)
         cmocka_unit_test(nodes),
         cmocka_unit_test(no_room),
         cmocka_unit_test(strings),
+        cmocka_unit_test(vectors),
+        cmocka_unit_test(everything),
     };
 
     return cmocka_run_group_tests_name("isa", tests, NULL, NULL);

@@ -3,7 +3,7 @@
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
  *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c
- *       sbi/ext_pmu.c core/pmu.c */
+ *       sbi/ext_pmu.c core/pmu.c sbi/ext_sta.c core/steal.c */
 /* Dispatch, errors, hart masks, Base, TIME, SRST and DBCN. [SBI 3.0] */
 #include "tests/unit/sbi_env.h"
 
@@ -57,9 +57,6 @@ static void err_space_is_total(void **state)
 static void unknown_extensions(void **state)
 {
     static const uint64_t eids[] = {0x11,
-                                    0x535441,
-                                    0x504D55,
-                                    SBI_EXT_SUSP,
                                     0x504D56,
                                     0x08000000,
                                     0x09000000,

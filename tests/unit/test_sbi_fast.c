@@ -3,7 +3,7 @@
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
  *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c
- *       sbi/ext_pmu.c core/pmu.c */
+ *       sbi/ext_pmu.c core/pmu.c sbi/ext_sta.c core/steal.c */
 /*
  * The fast and the general path agree: each call is made on either, from the same state, and both
  * must leave the same registers and the same world behind. Where the fast path declines, it has
