@@ -78,7 +78,7 @@ static void vinput_serve(struct virtio_mmio *v) REQUIRES(v->lock)
     }
     /* What other vCPUs add meanwhile is not waited for: they will notify, too. */
     for (uint32_t n = 0; n < VRING_SIZE_MAX; n++) {
-        if (!virtio_mmio_use(v, &v->driver.queues[STATUSQ], NULL, 0)) {
+        if (!virtio_mmio_use(v, &v->driver.queues[STATUSQ], press, 0)) {
             break;
         }
     }

@@ -33,7 +33,8 @@ struct vring {
 };
 
 /*
- * Fills the next buffer with len bytes and gives it back to the driver; len 0: just gives it back.
+ * Fills the next buffer with len bytes and gives it back to the driver; len 0: just gives it back
+ * (data is not NULL then, either).
  * ERR_NOT_FOUND: the driver has none available. ERR_FAULT: ring or buffer is no RAM, or not as it
  * must be (an index beyond the size, a chain that loops or is too short); the ring is as it was,
  * but a part of the buffer may be written.
