@@ -49,7 +49,8 @@ struct mem_config {
 };
 
 enum vdev_kind {
-    VDEV_UART, /* ns16550a */
+    VDEV_UART,      /* ns16550a */
+    VDEV_POWER_KEY, /* virtio input with one key */
 };
 
 struct vdev_config {

@@ -136,7 +136,8 @@ static void read_memory(struct manifest_reader *r, struct vm_config *vm)
     }
 }
 
-static void read_uart(struct manifest_reader *r, struct vm_config *vm, int node)
+static void read_vdev(struct manifest_reader *r, struct vm_config *vm, int node,
+                      enum vdev_kind kind)
 {
     static const struct prop_spec props[] = {
         {"compatible", NULL, PROP_OTHER, 0, 0, 0},
@@ -145,7 +146,7 @@ static void read_uart(struct manifest_reader *r, struct vm_config *vm, int node)
     };
     struct vdev_config *dev = &vm->vdevs[vm->vdev_count++];
 
-    *dev = (struct vdev_config){.kind = VDEV_UART, .node = node};
+    *dev = (struct vdev_config){.kind = kind, .node = node};
     manifest_props(r, node, props, ARRAY_SIZE(props), dev);
     if (fdt_getprop(r->blob, node, "address", NULL) == NULL) {
         manifest_fault(r, node, "address",
@@ -182,32 +183,26 @@ static void read_passthrough(struct manifest_reader *r, struct vm_config *vm, in
 
 static void read_vm_devices(struct manifest_reader *r, struct vm_config *vm)
 {
-    uint32_t uarts = 0;
-    uint32_t passthrough = 0;
+    uint32_t count = manifest_child_count(r, vm->node);
     int node;
 
-    fdt_for_each_subnode(node, r->blob, vm->node)
-    {
-        if (is_compatible(r, node, "ns16550a")) {
-            uarts++;
-        } else if (is_compatible(r, node, "curia,passthrough")) {
-            passthrough++;
-        } else {
-            manifest_fault(r, node, "compatible",
-                           "must say what the device is: \"ns16550a\" or \"curia,passthrough\"");
-        }
-    }
-    vm->vdevs = manifest_storage(r, vm->node, uarts, sizeof(vm->vdevs[0]));
-    vm->passthrough = manifest_storage(r, vm->node, passthrough, sizeof(vm->passthrough[0]));
+    vm->vdevs = manifest_storage(r, vm->node, count, sizeof(vm->vdevs[0]));
+    vm->passthrough = manifest_storage(r, vm->node, count, sizeof(vm->passthrough[0]));
     if (vm->vdevs == NULL || vm->passthrough == NULL) {
         return;
     }
     fdt_for_each_subnode(node, r->blob, vm->node)
     {
         if (is_compatible(r, node, "ns16550a")) {
-            read_uart(r, vm, node);
+            read_vdev(r, vm, node, VDEV_UART);
+        } else if (is_compatible(r, node, "curia,power-key")) {
+            read_vdev(r, vm, node, VDEV_POWER_KEY);
         } else if (is_compatible(r, node, "curia,passthrough")) {
             read_passthrough(r, vm, node);
+        } else {
+            manifest_fault(r, node, "compatible",
+                           "must say what the device is: \"ns16550a\", \"curia,power-key\" or "
+                           "\"curia,passthrough\"");
         }
     }
 }

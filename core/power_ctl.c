@@ -101,6 +101,23 @@ static void notify(struct vm *vm, const struct power_action *a) REQUIRES(ctl.loc
     vm->irqchip->ops->pulse(vm->irqchip, VDEV_POWER_IRQ);
 }
 
+/*
+ * False: the VM has no key. Its devices are reset for its next life after the coordinator, under
+ * this lock, was told that it has stopped: a press is never of that life.
+ */
+static bool press_key(struct vm *vm) REQUIRES(ctl.lock)
+{
+    bool pressed = false;
+
+    for (struct vdev *dev = vm->vdevs; dev != NULL; dev = dev->next) {
+        if (dev->ops->press_power != NULL) {
+            dev->ops->press_power(dev);
+            pressed = true;
+        }
+    }
+    return pressed;
+}
+
 static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
 {
     /* An action that is about no VM does not look at it. */
@@ -111,8 +128,9 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
     case POWER_ACT_NOTIFY:
         notify(vm, a);
         break;
-    case POWER_ACT_PRESS_KEY: /* no VM has one */
+    case POWER_ACT_PRESS_KEY:
         stop_watchdog(vm, a->kind);
+        (void)press_key(vm);
         break;
     case POWER_ACT_RESUME_PAUSED:
         (void)lifecycle_unpause(vm);
@@ -276,13 +294,16 @@ struct power_status power_ctl_status(struct vm *vm)
 
 enum err power_ctl_ask_stop(struct vm *vm, bool restart)
 {
+    const struct power_node *n = &ctl.power.nodes[vm->index];
     bool heard;
 
     spin_lock(&ctl.lock);
-    heard = ctl.power.nodes[vm->index].listener;
+    heard = n->listener;
     if (heard) {
         ctl.vms[vm->index].ask.type = restart ? POWER_ASK_RESTART : POWER_ASK_SHUTDOWN;
         vm->irqchip->ops->pulse(vm->irqchip, VDEV_POWER_IRQ);
+    } else if (n->state >= POWER_VM_UP && n->state < POWER_VM_FORCED) {
+        heard = press_key(vm);
     }
     spin_unlock(&ctl.lock);
     return heard ? ERR_OK : ERR_NOT_SUPPORTED;

@@ -56,8 +56,8 @@ struct power_status {
 };
 struct power_status power_ctl_status(struct vm *vm);
 
-/* Graceful stop of one VM outside a transition: posts STOP to it. ERR_NOT_SUPPORTED: nobody
- * listens. */
+/* Graceful stop of one VM outside a transition: posts STOP to it, or presses its power key where
+ * nobody listens. ERR_NOT_SUPPORTED: it has none. */
 enum err power_ctl_ask_stop(struct vm *vm, bool restart) MUST_CHECK;
 
 /*

@@ -35,6 +35,10 @@ struct vdev_ops {
 
     /* Writes the device's node under the open node of fdt (soc: 2 address cells, 2 size cells). */
     enum err (*fdt_node)(const struct vdev *dev, void *fdt);
+
+    /* NULL: it has no power key. Presses it, which the guest hears now, later or never. Any hart;
+     * the coordinator's lock is held, and no other. */
+    void (*press_power)(struct vdev *dev);
 };
 
 /* Embedded first in the model's own structure. */

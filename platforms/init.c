@@ -11,6 +11,7 @@
 #include "core/vdev.h"
 #include "drivers/uart.h"
 #include "drivers/virtual/vaplic.h"
+#include "drivers/virtual/vinput.h"
 #include "drivers/virtual/vplic.h"
 #include "drivers/virtual/vuart.h"
 
@@ -21,6 +22,7 @@ static const struct irqchip_model irqchip_models[] = {
 
 static const struct vdev_model vdev_models[] = {
     {.kind = VDEV_UART, .create = vuart_create},
+    {.kind = VDEV_POWER_KEY, .create = vinput_create},
 };
 
 /* The FDT's stdout, where a driver knows it; else the firmware's console stays. */

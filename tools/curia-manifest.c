@@ -164,6 +164,7 @@ static void print_power(const struct manifest *m, uint32_t vm)
 static void print_vm(const struct manifest *m, uint32_t vm)
 {
     static const char *const irqchips[] = {"best", "aia", "plic"};
+    static const char *const devices[] = {[VDEV_UART] = "uart", [VDEV_POWER_KEY] = "power key"};
     static const char *const crashes[] = {"stays off", "restarts", "escalates"};
     static const char *const srsts[] = {"stops it", "is the platform's"};
     static const char *const privileges[] = {"manage", "info", "audit"};
@@ -185,8 +186,8 @@ static void print_vm(const struct manifest *m, uint32_t vm)
     printf("%s%s\n", c->fdt != NULL ? ", fdt " : "", c->fdt != NULL ? c->fdt : "");
     printf("  %-*s %s\n", PRINT_COLUMN, "irqchip", irqchips[c->irqchip]);
     for (uint32_t i = 0; i < c->vdev_count; i++) {
-        printf("  %-*s at 0x%" PRIx64 ", source %u\n", PRINT_COLUMN, "uart", c->vdevs[i].gpa,
-               c->vdevs[i].irq);
+        printf("  %-*s at 0x%" PRIx64 ", source %u\n", PRINT_COLUMN, devices[c->vdevs[i].kind],
+               c->vdevs[i].gpa, c->vdevs[i].irq);
     }
     for (uint32_t i = 0; i < c->passthrough_count; i++) {
         const struct passthrough_config *p = &c->passthrough[i];

@@ -10,12 +10,10 @@
 #include "drivers/virtual/vuart.h"
 
 #include "core/console.h"
-#include "core/pagepool.h"
-#include "core/vdev.h"
 #include "core/vm.h"
 #include "drivers/virtual/fdt_put.h"
+#include "drivers/virtual/place.h"
 
-#include <stdalign.h>
 #include <stddef.h>
 
 #define VUART_SIZE 8u
@@ -69,11 +67,8 @@
 #define MSR_READY (MSR_CTS | MSR_DSR | MSR_DCD) /* a terminal is there */
 
 struct vuart {
-    struct vdev vdev; /* first */
-    struct mmio_dev dev;
-    struct virqchip *chip;
+    struct vdev_place place; /* first */
     struct console *console;
-    uint32_t source;
 
     struct spinlock lock;
     uint8_t ier GUARDED_BY(lock), lcr GUARDED_BY(lock), mcr GUARDED_BY(lock), scr GUARDED_BY(lock);
@@ -114,7 +109,7 @@ static void vuart_update(struct vuart *u) REQUIRES(u->lock)
 
     if (line != u->line) {
         u->line = line;
-        u->chip->ops->set_level(u->chip, u->source, line);
+        u->place.chip->ops->set_level(u->place.chip, u->place.source, line);
     }
 }
 
@@ -286,7 +281,7 @@ static bool vuart_write_locked(struct vuart *u, uint32_t reg, uint8_t value) REQ
 static enum err vuart_read(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t offset, uint32_t width,
                            uint64_t *value)
 {
-    struct vuart *u = container_of(dev, struct vuart, dev);
+    struct vuart *u = container_of(dev, struct vuart, place.dev);
 
     (void)vcpu;
     if (width != 1) {
@@ -302,7 +297,7 @@ static enum err vuart_read(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t off
 static enum err vuart_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t offset,
                             uint32_t width, uint64_t value)
 {
-    struct vuart *u = container_of(dev, struct vuart, dev);
+    struct vuart *u = container_of(dev, struct vuart, place.dev);
     char c = (char)value;
     bool out;
 
@@ -320,8 +315,6 @@ static enum err vuart_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t of
     return ERR_OK;
 }
 
-static const struct mmio_ops vuart_mmio_ops = {vuart_read, vuart_write};
-
 /* The console has input: takes what the FIFO holds. Any hart, no lock held. */
 static void vuart_input(void *arg)
 {
@@ -335,7 +328,7 @@ static void vuart_input(void *arg)
 
 static void vuart_reset(struct vdev *vdev)
 {
-    struct vuart *u = container_of(vdev, struct vuart, vdev);
+    struct vuart *u = container_of(vdev, struct vuart, place.vdev);
 
     spin_lock(&u->lock);
     u->ier = 0;
@@ -352,49 +345,38 @@ static void vuart_reset(struct vdev *vdev)
     u->head = 0;
     u->count = 0;
     u->line = false;
-    u->chip->ops->set_level(u->chip, u->source, false);
+    u->place.chip->ops->set_level(u->place.chip, u->place.source, false);
     spin_unlock(&u->lock);
 }
 
 static enum err vuart_fdt_node(const struct vdev *vdev, void *fdt)
 {
-    const struct vuart *u = container_of(vdev, const struct vuart, vdev);
-    int err = fdt_put_begin(fdt, "serial", u->dev.base.v);
-    enum err irq_err;
+    int err = vdev_begin_node(vdev, fdt);
 
-    err |= fdt_put_string(fdt, "compatible", "ns16550a");
-    err |= fdt_put_reg(fdt, u->dev.base.v, VUART_SIZE);
     err |= fdt_property_u32(fdt, "clock-frequency", 3686400);
     err |= fdt_property_u32(fdt, "current-speed", 115200);
-    irq_err = u->chip->ops->fdt_interrupts(u->chip, fdt, u->source);
     err |= fdt_end_node(fdt);
-    return irq_err != ERR_OK ? irq_err : fdt_put_result(err);
+    return fdt_put_result(err);
 }
 
-static const struct vdev_ops vuart_ops = {vuart_reset, vuart_fdt_node};
+static const struct vdev_type vuart_type = {
+    .vdev = {.reset = vuart_reset, .fdt_node = vuart_fdt_node},
+    .mmio = {vuart_read, vuart_write},
+    .bytes = sizeof(struct vuart),
+    .register_size = VUART_SIZE,
+    .name = "serial",
+    .compatible = "ns16550a",
+};
 
 struct vdev *vuart_create(struct vm *vm, const struct vdev_config *config, const char **why)
 {
-    struct vuart *u = pool_alloc(sizeof(*u), alignof(struct vuart));
+    struct vuart *u = vdev_make(&vuart_type, vm, config, why);
 
     if (u == NULL) {
-        *why = POOL_USED_UP;
         return NULL;
     }
-    u->vdev.ops = &vuart_ops;
-    u->dev = (struct mmio_dev){gpa(config->gpa), VUART_SIZE, &vuart_mmio_ops};
-    u->chip = vm->irqchip;
     u->console = vm->console;
-    u->source = config->irq;
     spinlock_init(&u->lock);
-    if (virq_claim(u->chip, u->source, IRQ_LEVEL_HIGH) != ERR_OK) {
-        *why = "the UART's interrupt is taken or out of range";
-        return NULL;
-    }
-    if (mmio_bus_add(&vm->bus, &u->dev) != ERR_OK) {
-        *why = "the UART's registers overlap another device's";
-        return NULL;
-    }
     console_on_input(u->console, vuart_input, u);
-    return &u->vdev;
+    return &u->place.vdev;
 }

@@ -3,7 +3,7 @@
  * The virtual UART under any sequence of accesses and input, three bytes of input each. The line
  * must agree with IIR, no byte is made up, and none is lost unless the guest clears or loops.
  */
-/* LINK: drivers/virtual/vuart.c core/virq.c core/mmio_bus.c
+/* LINK: drivers/virtual/vuart.c drivers/virtual/place.c core/virq.c core/mmio_bus.c
  *       tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
 #include "core/console.h"
 #include "core/vdev.h"

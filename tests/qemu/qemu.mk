@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# What the tests of whole machines start: Curia itself, the selftest guest, the demo's bundle, and
-# the demo's initramfs with a program more.
+# What the tests of whole machines start: Curia itself, the selftest guest, the demo's bundle, the
+# demo's initramfs with a program more, and with nothing of Curia's in use.
 
 PROBE_INITRD := build/test/initrd.cpio
+KEY_INITRD   := build/test/key.cpio
 
 .PHONY: test-qemu soak
-TEST_NEEDS += build/curia.bin build/guests/selftest.bin build/guests/bench.bin $(MANIFEST_TOOL) $(DEMO_BUNDLE) $(PROBE_INITRD)
+TEST_NEEDS += build/curia.bin build/guests/selftest.bin build/guests/bench.bin $(MANIFEST_TOOL) $(DEMO_BUNDLE) $(PROBE_INITRD) \
+  $(KEY_INITRD)
 
 SOAK_SECONDS ?= 600
 
@@ -25,4 +27,16 @@ build/test/initrd/sbin/probe: tests/qemu/probe.c sbi/abi.h tests/qemu/qemu.mk
 $(PROBE_INITRD): $(LINUX_INITRD) build/test/initrd/sbin/probe
 	@echo "  CPIO    $@"
 	@{ cat $(LINUX_INITRD) && cd build/test/initrd && find . -mindepth 1 | cpio --quiet -o -H newc; } >$@.new
+	@mv $@.new $@
+
+key_modules := $(addprefix $(KERNEL_MODULES)/kernel/drivers/,input/evdev.ko.xz virtio/virtio_mmio.ko.xz \
+                 virtio/virtio_input.ko.xz)
+
+$(KEY_INITRD): $(LINUX_INITRD) tests/qemu/key_rcS tests/qemu/key_action tests/qemu/qemu.mk
+	@echo "  CPIO    $@"
+	@rm -rf build/test/key && mkdir -p build/test/key/{lib,etc/acpi/PWRF}
+	@install -m 755 tests/qemu/key_rcS build/test/key/etc/rcS
+	@install -m 755 tests/qemu/key_action build/test/key/etc/acpi/PWRF/00000080
+	@for m in $(key_modules); do xz -dc $$m >build/test/key/lib/$$(basename $$m .xz); done
+	@{ cat $(LINUX_INITRD) && cd build/test/key && find . -mindepth 1 | cpio --quiet -o -H newc; } >$@.new
 	@mv $@.new $@

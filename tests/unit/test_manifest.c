@@ -49,6 +49,8 @@ static const char base[] =
     "        no-autostart;\n"
     "        b_uart: uart { compatible = \"ns16550a\"; address = <0x0 0x10000000>;\n"
     "            interrupt = <32>; };\n"
+    "        key { compatible = \"curia,power-key\"; address = <0x0 0x10001000>;\n"
+    "            interrupt = <9>; };\n"
     "    };\n"
     "    channels {\n"
     "        talk { between = <&a &b>; };\n"
@@ -157,6 +159,13 @@ static void good_one_is_read(void **state)
     assert_int_equal(a->passthrough_count, 1);
     assert_non_null(a->passthrough[0].dev);
     assert_int_equal(a->passthrough[0].dev->irqs[0].source, 11);
+    assert_int_equal(a->vdevs[0].kind, VDEV_UART);
+    assert_int_equal(b->vdev_count, 2);
+    assert_int_equal(b->vdevs[0].kind, VDEV_UART);
+    assert_int_equal(b->vdevs[1].kind, VDEV_POWER_KEY);
+    assert_int_equal(b->vdevs[1].gpa, 0x10001000);
+    assert_int_equal(b->vdevs[1].irq, 9);
+    assert_int_equal(b->passthrough_count, 0);
     assert_int_equal(b->vcpu_count, 2);
     assert_int_equal(b->harts[0], 2);
     assert_int_equal(b->harts[1], 1);
@@ -294,6 +303,12 @@ static const struct mistake mistakes[] = {
     {"compatible = \"ns16550a\"", "compatible = \"pl011\"", "/alpha/uart", "compatible",
      "must say what the device is"},
     {"address = <0x0 0x10000000>; ", "", "/alpha/uart", "address", "is missing"},
+    {"address = <0x0 0x10001000>;", "", "/beta/key", "address", "is missing"},
+    {"address = <0x0 0x10001000>", "address = <0x0 0x10000000>", "/beta/key", "address",
+     "overlaps the device at 0x10000000"},
+    {"interrupt = <9>", "interrupt = <40>", "/channels/news", "interrupts-of-ends",
+     "is used twice"},
+    {"interrupt = <9>", "irq = <9>", "/beta/key", "interrupt", "is missing"},
     {"address = <0x0 0x10000000>; ", "address = <0x10000000>; ", "/alpha/uart", "address",
      "must be two cells"},
     {"interrupt = <10>;", "", "/alpha/uart", "interrupt", "is missing"},

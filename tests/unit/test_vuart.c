@@ -3,7 +3,7 @@
  * The virtual UART: registers as a 16550A has them, as Linux' 8250 driver probes them, interrupts,
  * FIFO. The console and the interrupt controller are stand-ins of this file.
  */
-/* LINK: drivers/virtual/vuart.c core/virq.c core/mmio_bus.c
+/* LINK: drivers/virtual/vuart.c drivers/virtual/place.c core/virq.c core/mmio_bus.c
  *       tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
 #include <setjmp.h>
 #include <stdarg.h>
