@@ -5,7 +5,7 @@
  * How no hart is left stopped when the machine wakes: a hart adds itself to `away` and then reads
  * `asleep`; the sleeper clears `asleep` and then reads `away`, until it is 0. All four are seq_cst,
  * so either the hart sees that the sleep is over and does not stop, or the sleeper sees that it is
- * away and starts it.
+ * away and starts it. The sleeper comes to that however late it is told.
  *
  * How no wake-up is lost: each hart looks at its vCPU's interrupts after it is told to sleep. One
  * that finds one pending does not stop, and its loop tells the coordinator, whose END_SLEEP clears
@@ -34,9 +34,9 @@ static struct {
     _Atomic bool final; /* off or reset; publishes the two above */
     _Atomic uint32_t takers;
 
-    struct hart *sleeper;  /* the hart that makes the machine sleep */
-    _Atomic bool asleep;   /* the machine is to sleep; publishes sleeper */
-    _Atomic uint32_t away; /* harts that are stopped, or about to be, until it wakes */
+    struct hart *_Atomic sleeper; /* the hart that makes the machine sleep, and wakes the others */
+    _Atomic bool asleep;          /* the machine is to sleep */
+    _Atomic uint32_t away;        /* harts that are stopped, or about to be, until it wakes */
 } end;
 
 static enum arch_reset reset_of(enum power_kind kind)
@@ -73,7 +73,7 @@ void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
         atomic_init(&end.takers, 0);
         atomic_store(&end.final, true);
     } else if (arch_can_sleep()) {
-        end.sleeper = sleeper_of(vm);
+        atomic_store(&end.sleeper, sleeper_of(vm));
         atomic_store(&end.asleep, true);
     } else {
         return;
@@ -222,11 +222,10 @@ void power_commit_hart(void)
     if (atomic_load(&end.final)) {
         finish();
     }
-    if (atomic_load(&end.asleep)) { /* else it was told late, of a sleep that is over */
-        if (self == end.sleeper) {
-            sleep_machine(self);
-        } else {
-            sleep_hart(self);
-        }
+    /* Of a sleep that is over already, too: others may have stopped for it. */
+    if (self == atomic_load(&end.sleeper)) {
+        sleep_machine(self);
+    } else {
+        sleep_hart(self);
     }
 }

@@ -45,5 +45,5 @@ run: build/curia.bin $(DEMO_BUNDLE) ## the demo, by hand (IRQCHIP=plic: on a mac
 	  -kernel build/curia.bin -initrd $(DEMO_BUNDLE)
 
 DEMO ?=
-demo: build/curia.bin $(DEMO_BUNDLE) ## the demo, played and checked by itself (IRQCHIP=plic; DEMO=order|poweroff|hung|crashed)
+demo: build/curia.bin $(DEMO_BUNDLE) ## the demo, played and checked by itself (IRQCHIP=plic; DEMO=order|poweroff|hung|crashed|sleep)
 	@QEMU=$(QEMU) $(PYTHON) -B tools/demo.py --irqchip $(IRQCHIP) $(DEMO)

@@ -35,6 +35,8 @@ static struct {
     uint64_t echoed, bells;
     uint64_t beat_us, beats_of;
     bool steal, vectors;
+    volatile bool power_due; /* events may wait: the interrupt has come, or there is none */
+    bool polls;
 } me;
 
 static struct mailbox_memory memories[BOARD_CHANNELS];
@@ -65,6 +67,12 @@ static void on_timer(struct guest_hart *self)
 static void on_irq(void *unused)
 {
     (void)unused;
+}
+
+static void on_power(void *unused)
+{
+    (void)unused;
+    me.power_due = true;
 }
 
 static void verdict(const char *what)
@@ -165,6 +173,10 @@ static void obey(void)
 {
     struct power_event event;
 
+    if (!me.power_due) {
+        return;
+    }
+    me.power_due = me.polls;
     for (event = power_next(); event.type != 0; event = power_next()) {
         switch (event.type) {
         case CURIA_PWR_EV_PREPARE:
@@ -221,7 +233,8 @@ static void start(void)
     }
     if (board.curia) {
         (void)power_listen(true);
-        (void)irq_attach(board.power_irq, hart_self()->index, on_irq, NULL);
+        me.polls = !irq_attach(board.power_irq, hart_self()->index, on_power, NULL);
+        me.power_due = true;
     }
     me.vectors = vector_on();
     if (me.vectors) {

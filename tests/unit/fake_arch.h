@@ -37,8 +37,8 @@ struct fake_hart {
     _Atomic uint32_t kicks; /* ever */
     _Atomic bool kicked;    /* and not yet seen by arch_hart_wait() */
     uint32_t waits;
-    uint64_t timer; /* what arch_hart_timer() set; UINT64_MAX: never */
-    bool parked;    /* or in arch_hart_sleep() */
+    uint64_t timer;      /* what arch_hart_timer() set; UINT64_MAX: never */
+    _Atomic bool parked; /* or in arch_hart_sleep() */
     uint32_t sleeps, wakes;
 };
 
