@@ -10,7 +10,6 @@
 #include "core/vm.h"
 
 #include <stddef.h>
-#include <string.h>
 
 static enum vcpu_state state_of(const struct vcpu *v)
 {
@@ -134,8 +133,8 @@ static void start(struct vcpu *v)
     }
     load(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);
-    memset(v->features, 0, sizeof(v->features));
-    v->features_locked = 0;
+    v->ad_updates = false;
+    v->ad_locked = false;
     arch_vcpu_sync_irqs(v);
     atomic_store_explicit(&v->state, VCPU_STARTED, memory_order_release);
 }

@@ -2,8 +2,8 @@
 /*
  * The guest's ISA: what its hart has, less what Curia does not let through. Left out: h and the
  * machine level's; v (its state is not saved); counters beyond Zicntr; Zkr (the seed is the
- * machine's); U-mode's pointer masking, Zicfilp and Zicfiss (off in henvcfg); whatever is not in
- * the table. Writes /cpus from it. Runs on the host too. No lock.
+ * machine's); pointer masking, Zicfilp and Zicfiss (off in henvcfg); whatever is not in the table.
+ * Writes /cpus from it. Runs on the host too. No lock.
  */
 #include "arch/riscv/isa.h"
 
@@ -72,7 +72,7 @@ uint64_t rv_isa_henvcfg(const struct rv_features *f)
 
 uint64_t rv_isa_switches(const struct rv_features *f)
 {
-    return f->henvcfg ? f->henvcfg_bits & ((f->svadu ? HENVCFG_ADUE : 0) | HENVCFG_PMM) : 0;
+    return f->henvcfg && f->svadu ? f->henvcfg_bits & HENVCFG_ADUE : 0;
 }
 
 static bool offered(enum offer offer, uint64_t env, bool imsic)
