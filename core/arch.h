@@ -256,19 +256,11 @@ void arch_vcpu_event_enter(struct vcpu *vcpu, uint64_t pc, uint64_t arg,
 /* The way back, in the call that ends the handler. [SBI 3.0 §17.6] */
 void arch_vcpu_event_leave(struct vcpu *vcpu, const uint64_t kept[ARCH_EVENT_WORDS]);
 
-/* What a guest switches for each of its vCPUs; off, which is 0, at each start. [SBI 3.0 §18] */
-enum vcpu_feature {
-    VCPU_PTE_AD_UPDATE, /* 1: the hart sets A and D bits itself */
-    VCPU_POINTER_MASK,  /* bits of a pointer that are ignored, of supervisor mode */
-    VCPU_FEATURES,
-};
+/* Can the harts set the A and D bits of a guest's page tables by themselves? */
+bool arch_has_ad_updates(void);
 
-/* Have the harts this one? */
-bool arch_has_feature(enum vcpu_feature feature);
-
-/* Own hart, vCPU loaded, a feature that there is. ERR_INVALID: not to that value. */
-enum err arch_vcpu_feature_set(struct vcpu *vcpu, enum vcpu_feature feature,
-                               uint64_t value) MUST_CHECK;
+/* Own hart, vCPU loaded: from now on they do, or fault. Off at each reset. [SBI 3.0 §18] */
+void arch_vcpu_ad_updates(struct vcpu *vcpu, bool on);
 
 /* ---- the hart's event counters --------------------------------------------------------------- */
 

@@ -11,7 +11,6 @@
 #include "core/vm.h"
 
 #include <stddef.h>
-#include <string.h>
 
 static enum vcpu_state state_of(const struct vcpu *v)
 {
@@ -144,8 +143,8 @@ static void start(struct vcpu *v)
     reset_pmu(v);
     steal_forget(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);
-    memset(v->features, 0, sizeof(v->features));
-    v->features_locked = 0;
+    v->ad_updates = false;
+    v->ad_locked = false;
     arch_vcpu_sync_irqs(v);
     atomic_store_explicit(&v->state, VCPU_STARTED, memory_order_release);
 }

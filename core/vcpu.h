@@ -77,9 +77,8 @@ struct vcpu {
     gpa_t start_pc;
     uint64_t start_opaque;
 
-    /* Own hart: as the guest has set them, and 1 << those that it has locked. Until a start. */
-    uint32_t features[VCPU_FEATURES];
-    uint32_t features_locked;
+    /* Own hart, until the next start: the feature PTE_AD_HW_UPDATING, and whether it is locked. */
+    bool ad_updates, ad_locked;
     struct sse_vcpu sse;
 
     struct spinlock fence_lock;

@@ -339,21 +339,19 @@
 #define SENVCFG_UKTE  RV_BIT(8)
 #define SENVCFG_PMM   ENVCFG_PMM
 
-#define HENVCFG_FIOM        ENVCFG_FIOM
-#define HENVCFG_LPE         ENVCFG_LPE
-#define HENVCFG_SSE         ENVCFG_SSE
-#define HENVCFG_CBIE        ENVCFG_CBIE
-#define HENVCFG_CBIE_FLUSH  ENVCFG_CBIE_FLUSH
-#define HENVCFG_CBIE_INVAL  ENVCFG_CBIE_INVAL
-#define HENVCFG_CBCFE       ENVCFG_CBCFE
-#define HENVCFG_CBZE        ENVCFG_CBZE
-#define HENVCFG_PMM         ENVCFG_PMM
-#define HENVCFG_PMM_PMLEN7  ENVCFG_PMM_PMLEN7
-#define HENVCFG_PMM_PMLEN16 ENVCFG_PMM_PMLEN16
-#define HENVCFG_DTE         RV_BIT(59) /* Ssdbltrp */
-#define HENVCFG_ADUE        RV_BIT(61) /* Svadu */
-#define HENVCFG_PBMTE       RV_BIT(62) /* Svpbmt */
-#define HENVCFG_STCE        RV_BIT(63) /* Sstc */
+#define HENVCFG_FIOM       ENVCFG_FIOM
+#define HENVCFG_LPE        ENVCFG_LPE
+#define HENVCFG_SSE        ENVCFG_SSE
+#define HENVCFG_CBIE       ENVCFG_CBIE
+#define HENVCFG_CBIE_FLUSH ENVCFG_CBIE_FLUSH
+#define HENVCFG_CBIE_INVAL ENVCFG_CBIE_INVAL
+#define HENVCFG_CBCFE      ENVCFG_CBCFE
+#define HENVCFG_CBZE       ENVCFG_CBZE
+#define HENVCFG_PMM        ENVCFG_PMM
+#define HENVCFG_DTE        RV_BIT(59) /* Ssdbltrp */
+#define HENVCFG_ADUE       RV_BIT(61) /* Svadu */
+#define HENVCFG_PBMTE      RV_BIT(62) /* Svpbmt */
+#define HENVCFG_STCE       RV_BIT(63) /* Sstc */
 
 /* --- hcounteren and scounteren --- */
 

@@ -104,7 +104,7 @@ uint64_t rv_isa_henvcfg(const struct rv_features *f)
 
 uint64_t rv_isa_switches(const struct rv_features *f)
 {
-    return f->henvcfg ? f->henvcfg_bits & ((f->svadu ? HENVCFG_ADUE : 0) | HENVCFG_PMM) : 0;
+    return f->henvcfg && f->svadu ? f->henvcfg_bits & HENVCFG_ADUE : 0;
 }
 
 bool rv_isa_vectors(const struct vm *vm)

@@ -65,43 +65,19 @@ void arch_vcpu_event_leave(struct vcpu *vcpu, const uint64_t kept[ARCH_EVENT_WOR
     give(v, &r, was.a6, was.a7);
 }
 
-/* ---- features ------------------------------------------------------------------------------- */
+/* ---- A and D bits --------------------------------------------------------------------------- */
 
-/* The field of henvcfg, 0 if the harts have none. */
-static uint64_t field_of(enum vcpu_feature feature)
+bool arch_has_ad_updates(void)
 {
-    return rv_isa_switches(&rv_features) &
-           (feature == VCPU_PTE_AD_UPDATE ? HENVCFG_ADUE : HENVCFG_PMM);
+    return rv_isa_switches(&rv_features) != 0;
 }
 
-bool arch_has_feature(enum vcpu_feature feature)
+void arch_vcpu_ad_updates(struct vcpu *vcpu, bool on)
 {
-    return field_of(feature) != 0;
-}
+    uint64_t bits = on ? HENVCFG_ADUE : 0;
 
-enum err arch_vcpu_feature_set(struct vcpu *vcpu, enum vcpu_feature feature, uint64_t value)
-{
-    struct rv_vcpu *v = rv_vcpu_of(vcpu);
-    uint64_t field = field_of(feature);
-    uint64_t bits;
-
-    if (value == 0) {
-        bits = 0;
-    } else if (feature == VCPU_PTE_AD_UPDATE && value == 1) {
-        bits = HENVCFG_ADUE;
-    } else if (feature == VCPU_POINTER_MASK && (value == 7 || value == 16)) {
-        bits = value == 7 ? HENVCFG_PMM_PMLEN7 : HENVCFG_PMM_PMLEN16;
-    } else {
-        return ERR_INVALID;
-    }
-    csr_clear(CSR_HENVCFG, field);
-    csr_set(CSR_HENVCFG, bits);
-    if ((csr_read(CSR_HENVCFG) & field) != bits) { /* WARL: not on this hart */
-        csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features) | v->csrs.switches);
-        return ERR_INVALID;
-    }
-    v->csrs.switches = (v->csrs.switches & ~field) | bits;
+    rv_vcpu_of(vcpu)->csrs.switches = bits;
+    csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features) | bits);
     /* What is cached was translated under the old rules. */
     arch_vcpu_fence(vcpu, &(struct fence){FENCE_VMA, 0, UINT64_MAX, 0});
-    return ERR_OK;
 }

@@ -288,10 +288,10 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     f->pc = pc.v;
     f->timer = UINT64_MAX;
     f->soft_pending = false;
-    memset(f->features, 0, sizeof(f->features));
     fake.pmu.configured = 0;
     fake.pmu.running = 0;
     fake.pmu.resets++;
+    f->ad_updates = false;
     for (uint32_t i = 0; i < ARRAY_SIZE(f->msi_pending); i++) {
         atomic_store(&f->msi_pending[i], 0);
     }
@@ -507,24 +507,17 @@ void arch_vcpu_event_leave(struct vcpu *vcpu, const uint64_t kept[ARCH_EVENT_WOR
     memcpy(f->context, kept, sizeof(f->context));
 }
 
-bool arch_has_feature(enum vcpu_feature feature)
+bool arch_has_ad_updates(void)
 {
-    return (fake.features >> feature & 1) != 0;
+    return !fake.no_ad_updates;
 }
 
-enum err arch_vcpu_feature_set(struct vcpu *vcpu, enum vcpu_feature feature, uint64_t value)
+void arch_vcpu_ad_updates(struct vcpu *vcpu, bool on)
 {
     struct fake_vcpu *f = own_loaded(vcpu);
 
-    if (!arch_has_feature(feature)) {
-        fake_wrong("a feature that the harts lack");
-    }
-    if (value > (feature == VCPU_PTE_AD_UPDATE ? 1 : 7)) {
-        return ERR_INVALID;
-    }
-    f->features[feature] = value;
-    f->feature_sets++;
-    return ERR_OK;
+    f->ad_updates = on;
+    f->ad_sets++;
 }
 
 struct arch_ids arch_machine_ids(void)

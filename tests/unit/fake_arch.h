@@ -69,8 +69,8 @@ struct fake_vcpu {
      * the entries. */
     uint64_t context[ARCH_EVENT_WORDS];
     uint32_t events, event_ends;
-    uint64_t features[VCPU_FEATURES]; /* as last set */
-    uint32_t feature_sets;
+    bool ad_updates;
+    uint32_t ad_sets;
 };
 
 struct fake_map {
@@ -120,7 +120,7 @@ struct fake {
     uint32_t machine_sleeps;
     uint64_t wake_at; /* of the last one */
     struct arch_ids ids;
-    uint32_t features;            /* arch_has_feature(): bits 1 << enum vcpu_feature */
+    bool no_ad_updates;           /* of arch_has_ad_updates() */
     const void *bundle;           /* what arch_bundle() answers */
     uint32_t map_budget;          /* arch_vm_map() fails with ERR_NO_MEMORY after so many more */
     uint32_t share_budget;        /* standing mappings left */

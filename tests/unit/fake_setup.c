@@ -87,7 +87,6 @@ void fake_init(uint32_t hart_count)
 {
     fake_end();
     memset(&fake, 0, sizeof(fake));
-    fake.features = (1u << VCPU_FEATURES) - 1;
     fake.ids = (struct arch_ids){0x1234, 0x5678, 0x9abc};
     fake.map_budget = UINT32_MAX;
     fake.share_budget = 16;

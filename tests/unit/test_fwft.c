@@ -10,8 +10,7 @@
 
 #include <cmocka.h>
 
-#define AD  SBI_FWFT_PTE_AD_HW_UPDATING
-#define PMM SBI_FWFT_POINTER_MASKING_PMLEN
+#define AD SBI_FWFT_PTE_AD_HW_UPDATING
 
 static int setup(void **state)
 {
@@ -58,6 +57,7 @@ static void ids(void **state)
         {SBI_FWFT_LANDING_PAD, SBI_ERR_NOT_SUPPORTED},
         {SBI_FWFT_SHADOW_STACK, SBI_ERR_NOT_SUPPORTED},
         {SBI_FWFT_DOUBLE_TRAP, SBI_ERR_NOT_SUPPORTED},
+        {SBI_FWFT_POINTER_MASKING_PMLEN, SBI_ERR_NOT_SUPPORTED},
         {6, SBI_ERR_DENIED},
         {0x3fffffff, SBI_ERR_DENIED},
         {0x40000000, SBI_ERR_DENIED},
@@ -83,44 +83,36 @@ static void ids(void **state)
     is((7ull << 32) + AD, 1);
 }
 
-/* Probed if there is one; each by itself. */
 static void presence(void **state)
 {
     (void)state;
-    for (uint32_t have = 0; have < 4; have++) {
-        fake.features = have;
-        assert_int_equal(
-            env_call(SBI_EXT_BASE, SBI_BASE_PROBE_EXTENSION, SBI_EXT_FWFT, 0, 0, 0, 0).value,
-            have != 0);
-        assert_int_equal(set(AD, 1, 0), (have & 1) != 0 ? 0 : SBI_ERR_NOT_SUPPORTED);
-        assert_int_equal(get(AD).error, (have & 1) != 0 ? 0 : SBI_ERR_NOT_SUPPORTED);
-        assert_int_equal(set(PMM, 7, 0), (have & 2) != 0 ? 0 : SBI_ERR_NOT_SUPPORTED);
-        assert_int_equal(get(PMM).error, (have & 2) != 0 ? 0 : SBI_ERR_NOT_SUPPORTED);
-    }
+    assert_true(sbi_offers(env_vcpu(0), SBI_EXT_FWFT));
+    fake.no_ad_updates = true;
+    assert_false(sbi_offers(env_vcpu(0), SBI_EXT_FWFT));
+    assert_int_equal(set(AD, 1, 0), SBI_ERR_NOT_SUPPORTED);
+    assert_int_equal(get(AD).error, SBI_ERR_NOT_SUPPORTED);
 }
 
 static void values(void **state)
 {
+    struct fake_vcpu *f = fake_vcpu(env_vcpu(0));
+
     (void)state;
     is(AD, 0);
-    is(PMM, 0);
     assert_int_equal(set(AD, 1, 0), 0);
     is(AD, 1);
+    assert_true(f->ad_updates);
     assert_int_equal(set(AD, 1, 0), 0);
     assert_int_equal(set(AD, 2, 0), SBI_ERR_INVALID_PARAM);
     assert_int_equal(set(AD, 1ull << 32, 0), SBI_ERR_INVALID_PARAM);
-    is(AD, 1);
     assert_int_equal(set(AD, 0, 2), SBI_ERR_INVALID_PARAM);
     assert_int_equal(set(AD, 0, 1ull << 32), SBI_ERR_INVALID_PARAM);
     assert_int_equal(set(AD, 0, UINT64_MAX), SBI_ERR_INVALID_PARAM);
     is(AD, 1);
-    assert_int_equal(set(PMM, 7, 0), 0);
-    assert_int_equal(set(PMM, 16, 0), SBI_ERR_INVALID_PARAM); /* the fake hart has 7 alone */
-    is(PMM, 7);
+    assert_int_equal(f->ad_sets, 2);
     assert_int_equal(set(AD, 0, 0), 0);
     is(AD, 0);
-    is(PMM, 7);
-    assert_int_equal(fake_vcpu(env_vcpu(0))->features[VCPU_POINTER_MASK], 7);
+    assert_false(f->ad_updates);
 }
 
 static void locks(void **state)
@@ -130,16 +122,13 @@ static void locks(void **state)
     (void)state;
     assert_int_equal(set(AD, 2, SBI_FWFT_LOCK), SBI_ERR_INVALID_PARAM); /* and locks nothing */
     assert_int_equal(set(AD, 1, SBI_FWFT_LOCK), 0);
-    sets = fake_vcpu(env_vcpu(0))->feature_sets;
+    sets = fake_vcpu(env_vcpu(0))->ad_sets;
     for (uint64_t value = 0; value < 2; value++) {
         assert_int_equal(set(AD, value, 0), SBI_ERR_DENIED_LOCKED);
         assert_int_equal(set(AD, value, SBI_FWFT_LOCK), SBI_ERR_DENIED_LOCKED);
     }
-    assert_int_equal(fake_vcpu(env_vcpu(0))->feature_sets, sets);
+    assert_int_equal(fake_vcpu(env_vcpu(0))->ad_sets, sets);
     is(AD, 1);
-    assert_int_equal(set(PMM, 7, 0), 0);
-    assert_int_equal(set(PMM, 0, SBI_FWFT_LOCK), 0);
-    assert_int_equal(set(PMM, 0, 0), SBI_ERR_DENIED_LOCKED);
 }
 
 /* Kept by a suspend; a start begins anew. */
@@ -149,20 +138,17 @@ static void lives(void **state)
 
     (void)state;
     assert_int_equal(set(AD, 1, SBI_FWFT_LOCK), 0);
-    assert_int_equal(set(PMM, 7, 0), 0);
     vcpu_suspend_self(v, true, gpa(ENV_RAM), 0);
     vcpu_request(v, VCPU_REQ_WAKE);
     assert_true(vcpu_prepare(v));
     assert_int_equal(fake_vcpu(v)->resumes, 1);
     is(AD, 1);
-    is(PMM, 7);
     assert_int_equal(set(AD, 0, 0), SBI_ERR_DENIED_LOCKED);
 
     vcpu_stop_self(v);
     assert_int_equal(vcpu_start(v, gpa(ENV_RAM), 0), ERR_OK);
     assert_true(vcpu_prepare(v));
     is(AD, 0);
-    is(PMM, 0);
     assert_int_equal(set(AD, 1, 0), 0);
 }
 

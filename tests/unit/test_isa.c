@@ -134,7 +134,7 @@ static void rich_hart(void **state)
     assert_int_equal(rv_isa_henvcfg(&rv_features), HENVCFG_FIOM | HENVCFG_CBIE_FLUSH |
                                                        HENVCFG_CBCFE | HENVCFG_CBZE |
                                                        HENVCFG_PBMTE | HENVCFG_STCE);
-    assert_int_equal(rv_isa_switches(&rv_features), HENVCFG_ADUE | HENVCFG_PMM);
+    assert_int_equal(rv_isa_switches(&rv_features), HENVCFG_ADUE);
 }
 
 /* Both where the guest can switch, whether the host says svade or not: off is the reset value. */

@@ -240,7 +240,7 @@ static void no_wake_up_lost(void **state)
     env_end();
 }
 
-/* ---- software events --------------------------------------------------------------------------- */
+/* ---- software events ------------------------------------------------------------------------- */
 
 static void guest_sse(struct vcpu *v, uint64_t fid, uint64_t a0, uint64_t a1)
 {
