@@ -54,16 +54,16 @@ static enum pmu_event fw_event(uint64_t event, uint64_t data)
 }
 
 /* Sets up one of the hart's counters in set, none of which is configured; its number in *i. */
-static enum err config_hart(struct vcpu *v, uint64_t set, const uint64_t a[6], uint64_t *i)
+static bool config_hart(struct vcpu *v, uint64_t set, uint64_t flags, uint64_t event, uint64_t data,
+                        uint64_t *i)
 {
-    enum err e = ERR_NOT_SUPPORTED;
-
     set >>= PMU_COUNTERS;
-    if (set != 0 && a[3] >> 16 <= SBI_PMU_TYPE_RAW_V2) {
-        e = arch_pmu_config(v, set, a[2], a[3], a[4], i);
-        *i += PMU_COUNTERS;
+    if (set == 0 || event >> 16 > SBI_PMU_TYPE_RAW_V2 ||
+        arch_pmu_config(v, set, flags, event, data, i) != ERR_OK) {
+        return false;
     }
-    return e;
+    *i += PMU_COUNTERS;
+    return true;
 }
 
 /* False: some did not run. */
@@ -89,30 +89,29 @@ static bool stop_all(struct vcpu *v, uint64_t set, bool reset)
  * One that is configured is taken, whether it runs or not, until it is stopped with RESET; but not
  * to who skips the match and so names it.
  */
-static struct sbi_ret config(struct vcpu *v, uint64_t set, const uint64_t a[6])
+static int64_t config(struct vcpu *v, uint64_t set, const uint64_t a[6], uint64_t *number)
 {
     struct pmu *p = &v->pmu;
     enum pmu_event fw = fw_event(a[3], a[4]);
-    bool named = (a[2] & SBI_PMU_CFG_SKIP_MATCH) != 0;
     uint64_t i = 0;
 
-    set = named ? set & -set : set & ~p->configured;
-    if (fw != PMU_EVENTS) {
-        while (i < PMU_COUNTERS && !has(set, i)) {
-            i++;
+    set = (a[2] & SBI_PMU_CFG_SKIP_MATCH) != 0 ? set & -set : set & ~p->configured;
+    if (fw == PMU_EVENTS) {
+        /* The firmware takes it for taken until it is told otherwise. */
+        (void)stop_all(v, set & p->configured & ~FW_COUNTERS, true);
+        if (!config_hart(v, set, a[2], a[3], a[4], &i)) {
+            return SBI_ERR_NOT_SUPPORTED;
         }
-        if (i == PMU_COUNTERS) {
-            return sbi_err(SBI_ERR_NOT_SUPPORTED);
+    } else {
+        if ((set & FW_COUNTERS) == 0) {
+            return SBI_ERR_NOT_SUPPORTED;
+        }
+        while (!has(set, i)) {
+            i++;
         }
         p->event[i] = (uint8_t)fw;
         if ((a[2] & SBI_PMU_CFG_CLEAR_VALUE) != 0) {
             p->value[i] = 0;
-        }
-    } else {
-        /* The firmware takes it for taken until it is told otherwise. */
-        (void)stop_all(v, set & p->configured & ~FW_COUNTERS, true);
-        if (config_hart(v, set, a, &i) != ERR_OK) {
-            return sbi_err(SBI_ERR_NOT_SUPPORTED);
         }
     }
     p->configured |= 1ull << i;
@@ -120,7 +119,8 @@ static struct sbi_ret config(struct vcpu *v, uint64_t set, const uint64_t a[6])
         p->started |= 1ull << i;
         pmu_update(v);
     }
-    return sbi_ok(i);
+    *number = i;
+    return SBI_SUCCESS;
 }
 
 /*
@@ -137,19 +137,20 @@ static void snapshot_word(struct vcpu *v, uint64_t k, uint64_t *word, bool save)
 }
 
 /* Those that run already run on, the others are started. */
-static struct sbi_ret start(struct vcpu *v, uint64_t set, const uint64_t a[6])
+static int64_t start(struct vcpu *v, uint64_t set, const uint64_t a[6])
 {
     struct pmu *p = &v->pmu;
     uint64_t running = set & p->started;
 
     if ((set & ~p->configured) != 0) {
-        return sbi_err(SBI_ERR_INVALID_PARAM);
+        return SBI_ERR_INVALID_PARAM;
     }
     set -= running;
-    for (uint64_t i = 0; set >> i != 0; i++) {
+    p->started |= set;
+    for (uint64_t i = 0; set != 0; i++, set >>= 1) {
         uint64_t value = a[3];
 
-        if (!has(set, i)) {
+        if ((set & 1) == 0) {
             continue;
         }
         if ((a[2] & SNAPSHOT) != 0) {
@@ -161,9 +162,8 @@ static struct sbi_ret start(struct vcpu *v, uint64_t set, const uint64_t a[6])
             p->value[i] = value;
         }
     }
-    p->started |= set;
     pmu_update(v);
-    return running != 0 ? sbi_err(SBI_ERR_ALREADY_STARTED) : sbi_ok(0);
+    return running != 0 ? SBI_ERR_ALREADY_STARTED : SBI_SUCCESS;
 }
 
 /* The hart's counters stand still in Curia, so this is what they will have stopped at. */
@@ -173,8 +173,8 @@ static void save(struct vcpu *v, uint64_t set, uint64_t base)
     uint64_t value = 0; /* no overflow is told to guests: they have no Sscofpmf */
 
     snapshot_word(v, 0, &value, true);
-    for (uint64_t i = 0; set >> i != 0; i++) {
-        if (has(set, i)) {
+    for (uint64_t i = 0; set != 0; i++, set >>= 1) {
+        if ((set & 1) != 0) {
             value = 0;
             if (i < PMU_COUNTERS) {
                 value = p->value[i];
@@ -187,96 +187,92 @@ static void save(struct vcpu *v, uint64_t set, uint64_t base)
 }
 
 /* All are saved and reset as the flags say, those too that did not run. */
-static struct sbi_ret stop(struct vcpu *v, uint64_t set, const uint64_t a[6])
+static int64_t stop(struct vcpu *v, uint64_t set, const uint64_t a[6])
 {
     if ((a[2] & SNAPSHOT) != 0) {
         save(v, set, a[0]);
     }
-    return stop_all(v, set, (a[2] & SBI_PMU_STOP_RESET) != 0) ? sbi_ok(0)
-                                                              : sbi_err(SBI_ERR_ALREADY_STOPPED);
+    return stop_all(v, set, (a[2] & SBI_PMU_STOP_RESET) != 0) ? SBI_SUCCESS
+                                                              : SBI_ERR_ALREADY_STOPPED;
 }
 
-static struct sbi_ret set_snapshot(struct vcpu *v, const uint64_t a[6])
+static int64_t set_snapshot(struct vcpu *v, const uint64_t a[6])
 {
     bool off = (a[0] & a[1]) == UINT64_MAX;
 
     if (a[2] != 0 || (!off && !is_aligned(a[0], PAGE_SIZE))) {
-        return sbi_err(SBI_ERR_INVALID_PARAM);
+        return SBI_ERR_INVALID_PARAM;
     }
     if (!off && (a[1] != 0 || !memmap_is_ram(&v->vm->map, gpa(a[0]), PAGE_SIZE))) {
-        return sbi_err(SBI_ERR_INVALID_ADDRESS);
+        return SBI_ERR_INVALID_ADDRESS;
     }
     v->pmu.snapshot = gpa(a[0]);
     v->pmu.has_snapshot = !off;
-    return sbi_ok(0);
+    return SBI_SUCCESS;
 }
 
-/* Whether a counter of the hart can count it is known by trying, which needs a free one. */
-static enum err tell_event(struct vcpu *v, struct event_entry *entry)
+/*
+ * Whether a counter of the hart can count it is known by trying, which needs a free one: false if
+ * there is none. An entry of the first two types has no data.
+ */
+static bool tell_event(struct vcpu *v, struct event_entry *entry)
 {
-    /* An entry of the first two types has no data. */
-    const uint64_t a[6] = {0, 0, 0, entry->event, entry->event >> 17 == 0 ? 0 : entry->data, 0};
-    uint64_t hart = all_counters() & ~FW_COUNTERS;
-    uint64_t i = 0;
+    uint64_t unused = all_counters() & ~(v->pmu.configured | FW_COUNTERS);
+    uint64_t data = entry->event >> 17 == 0 ? 0 : entry->data;
+    uint64_t i;
 
-    entry->output = fw_event(a[3], a[4]) != PMU_EVENTS ? 1 : 0;
-    if (entry->output == 0 && hart != 0 && a[3] >> 16 <= SBI_PMU_TYPE_RAW_V2) {
-        if ((hart & ~v->pmu.configured) == 0) {
-            return ERR_FAILED;
-        }
-        if (config_hart(v, hart & ~v->pmu.configured, a, &i) == ERR_OK) {
-            arch_pmu_stop(i - PMU_COUNTERS, true);
-            entry->output = 1;
-        }
+    entry->output = fw_event(entry->event, data) != PMU_EVENTS ? 1 : 0;
+    if (config_hart(v, unused, 0, entry->event, data, &i)) {
+        arch_pmu_stop(i - PMU_COUNTERS, true);
+        entry->output = 1;
     }
-    return ERR_OK;
+    return unused != 0 || arch_pmu_counters() == 0 || entry->event >> 16 > SBI_PMU_TYPE_RAW_V2;
 }
 
-static struct sbi_ret event_info(struct vcpu *v, const uint64_t a[6])
+static int64_t event_info(struct vcpu *v, const uint64_t a[6])
 {
     struct event_entry entry;
 
     if (a[3] != 0 || !is_aligned(a[0], sizeof(entry))) {
-        return sbi_err(SBI_ERR_INVALID_PARAM);
-    }
-    if (a[2] != 0 && (a[1] != 0 || a[2] > UINT64_MAX / sizeof(entry) ||
-                      !memmap_is_ram(&v->vm->map, gpa(a[0]), a[2] * sizeof(entry)))) {
-        return sbi_err(SBI_ERR_INVALID_ADDRESS);
+        return SBI_ERR_INVALID_PARAM;
     }
     if (a[2] > EVENT_ENTRIES) {
-        return sbi_err(SBI_ERR_FAILED);
+        return SBI_ERR_FAILED;
+    }
+    if (a[2] != 0 && (a[1] != 0 || !memmap_is_ram(&v->vm->map, gpa(a[0]), a[2] * sizeof(entry)))) {
+        return SBI_ERR_INVALID_ADDRESS;
     }
     for (uint64_t k = 0; k < a[2]; k++) {
         gpa_t at = gpa(a[0] + k * sizeof(entry));
 
         if (guest_read(v->vm, &entry, at, sizeof(entry)) != ERR_OK) {
-            return sbi_err(SBI_ERR_FAILED);
+            return SBI_ERR_FAILED;
         }
         if (entry.event >> EVENT_BITS != 0) {
-            return sbi_err(SBI_ERR_INVALID_PARAM);
+            return SBI_ERR_INVALID_PARAM;
         }
-        if (tell_event(v, &entry) != ERR_OK ||
+        if (!tell_event(v, &entry) ||
             guest_write(v->vm, gpa_add(at, offsetof(struct event_entry, output)), &entry.output,
                         sizeof(entry.output)) != ERR_OK) {
-            return sbi_err(SBI_ERR_FAILED);
+            return SBI_ERR_FAILED;
         }
     }
-    return sbi_ok(0);
+    return SBI_SUCCESS;
 }
 
-/* A call for a set of counters. */
-static struct sbi_ret for_set(struct vcpu *v, uint64_t fid, const uint64_t a[6])
+/* A call for a set of counters; *value is 0, or what it answers. */
+static int64_t for_set(struct vcpu *v, uint64_t fid, const uint64_t a[6], uint64_t *value)
 {
     uint64_t set = a[0] < 64 && (a[1] & ~(all_counters() >> a[0])) == 0 ? a[1] << a[0] : 0;
 
     if (set == 0 || a[2] > flags_max[fid]) {
-        return sbi_err(SBI_ERR_INVALID_PARAM);
+        return SBI_ERR_INVALID_PARAM;
     }
     if (fid == SBI_PMU_CONFIG_MATCHING) {
-        return config(v, set, a);
+        return config(v, set, a, value);
     }
     if ((a[2] & SNAPSHOT) != 0 && !v->pmu.has_snapshot) {
-        return sbi_err(SBI_ERR_NO_SHMEM);
+        return SBI_ERR_NO_SHMEM;
     }
     return fid == SBI_PMU_COUNTER_START ? start(v, set, a) : stop(v, set, a);
 }
@@ -284,34 +280,47 @@ static struct sbi_ret for_set(struct vcpu *v, uint64_t fid, const uint64_t a[6])
 static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
 {
     bool fw = a[0] < PMU_COUNTERS;
+    int64_t error = SBI_SUCCESS;
+    uint64_t value = 0;
 
     pmu_collect(v);
     switch (fid) {
     case SBI_PMU_NUM_COUNTERS:
-        return sbi_ok(PMU_COUNTERS + arch_pmu_counters());
+        value = PMU_COUNTERS + arch_pmu_counters();
+        break;
     case SBI_PMU_COUNTER_GET_INFO:
-        if (!fw && a[0] - PMU_COUNTERS >= arch_pmu_counters()) {
-            break;
+        if (fw) {
+            value = FW_INFO;
+        } else if (a[0] - PMU_COUNTERS < arch_pmu_counters()) {
+            value = arch_pmu_info(a[0] - PMU_COUNTERS);
+        } else {
+            error = SBI_ERR_INVALID_PARAM;
         }
-        return sbi_ok(fw ? FW_INFO : arch_pmu_info(a[0] - PMU_COUNTERS));
+        break;
     case SBI_PMU_CONFIG_MATCHING:
     case SBI_PMU_COUNTER_START:
     case SBI_PMU_COUNTER_STOP:
-        return for_set(v, fid, a);
+        error = for_set(v, fid, a, &value);
+        break;
     case SBI_PMU_COUNTER_FW_READ:
     case SBI_PMU_COUNTER_FW_READ_HI: /* for RV32 */
         if (!fw) {
-            break;
+            error = SBI_ERR_INVALID_PARAM;
+        } else if (fid == SBI_PMU_COUNTER_FW_READ) {
+            value = v->pmu.value[a[0]];
         }
-        return sbi_ok(fid == SBI_PMU_COUNTER_FW_READ ? v->pmu.value[a[0]] : 0);
+        break;
     case SBI_PMU_SNAPSHOT_SET_SHMEM:
-        return set_snapshot(v, a);
+        error = set_snapshot(v, a);
+        break;
     case SBI_PMU_EVENT_GET_INFO:
-        return event_info(v, a);
+        error = event_info(v, a);
+        break;
     default:
-        return sbi_err(SBI_ERR_NOT_SUPPORTED);
+        error = SBI_ERR_NOT_SUPPORTED;
+        break;
     }
-    return sbi_err(SBI_ERR_INVALID_PARAM);
+    return error == SBI_SUCCESS ? sbi_ok(value) : sbi_err(error);
 }
 
 const struct sbi_ext sbi_ext_pmu = {SBI_EXT_PMU, handle, NULL};

@@ -58,11 +58,12 @@ static const uint64_t eids[] = {
 
 static const uint64_t words[] = {
     0,           1,           2,          3,           4,          5,
-    6,           7,           15,         16,          63,         64,
+    6,           7,           8,           15,         16,          63,         64,
     255,         4095,        4096,       0xffff,      0x10000,    ENV_RAM,
     ENV_RAM + 1, ENV_RAM2 - 1, ENV_RAM2,  ENV_RAM_END - 1, ENV_RAM_END, ENV_SHARED,
     FAKE_HPA_BASE, 0x80000000, 0xffffffff, 1ull << 63, UINT64_MAX - 1, UINT64_MAX,
     ENV_RAM_BYTES, SBI_EXT_BASE, SBI_SSE_LOCAL_SOFTWARE, SBI_SSE_GLOBAL_SOFTWARE, 8, 9, 10,
+    SBI_PMU_EVENT(SBI_PMU_TYPE_FW, SBI_PMU_FW_SET_TIMER),
 };
 /* clang-format on */
 
@@ -79,7 +80,7 @@ static void call(struct vcpu *v, struct input *in)
     uint64_t written = fake.bytes_written;
 
     a[7] = value(in, eids, ARRAY_SIZE(eids));
-    a[6] = value(in, words, 8);
+    a[6] = value(in, words, 9);
     for (uint32_t i = 0; i < 6; i++) {
         a[i] = value(in, words, ARRAY_SIZE(words));
     }
@@ -106,6 +107,11 @@ static void call(struct vcpu *v, struct input *in)
         MUST(fake.bytes_written - written == (a[0] == 0 ? a[1] : 0));
     } else if (a[7] == SBI_EXT_SSE && a[6] == SBI_SSE_READ_ATTRS) {
         MUST(fake.bytes_written - written == (a[0] == 0 ? (uint32_t)a[2] * 8 : 0));
+    } else if (a[7] == SBI_EXT_PMU) {
+        /* A snapshot, and the output words of events. */
+        MUST(a[6] == SBI_PMU_COUNTER_STOP || a[6] == SBI_PMU_EVENT_GET_INFO ||
+             fake.bytes_written == written);
+        MUST(fake.bytes_written - written <= 1024);
     } else {
         MUST(fake.bytes_written == written);
     }

@@ -615,9 +615,10 @@ static void event_info_errors(void **state)
     expect_err(info(ENV_RAM, 1, 1, 0), SBI_ERR_INVALID_ADDRESS);
     expect_err(info(0, 0, 1, 0), SBI_ERR_INVALID_ADDRESS);
     expect_err(info(ENV_RAM_END - 16, 0, 2, 0), SBI_ERR_INVALID_ADDRESS);
-    expect_err(info(ENV_RAM, 0, 1ull << 60, 0), SBI_ERR_INVALID_ADDRESS);
-    expect_err(info(ENV_RAM, 0, (1ull << 60) + 1, 0), SBI_ERR_INVALID_ADDRESS);
-    expect_err(info(ENV_RAM, 0, UINT64_MAX, 0), SBI_ERR_INVALID_ADDRESS);
+    expect_err(info(ENV_RAM, 0, 1ull << 60, 0), SBI_ERR_FAILED);
+    expect_err(info(ENV_RAM, 0, (1ull << 60) + 1, 0), SBI_ERR_FAILED);
+    expect_err(info(ENV_RAM, 0, UINT64_MAX, 0), SBI_ERR_FAILED);
+    expect_err(info(UINT64_MAX & ~0xfull, 0, 2, 0), SBI_ERR_INVALID_ADDRESS);
     expect_err(info(ENV_SHARED, 0, 1, 0), SBI_ERR_INVALID_ADDRESS);
     expect_err(info(ENV_RAM, 0, 257, 0), SBI_ERR_FAILED);
     expect_err(info(ENV_RAM, 0, 0, 0), 0);
