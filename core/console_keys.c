@@ -13,7 +13,6 @@
 #include "core/shell.h"
 #include "core/terminal.h"
 #include "core/timer.h"
-#include "core/vm.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -196,15 +195,6 @@ static bool shell_key(char key, char line[SHELL_MAX])
     return false;
 }
 
-/* A VM that is down has no device to tell: what is typed to it stays in the ring, for its start to
- * forget. */
-static bool is_up(const struct vm *vm)
-{
-    enum vm_state state = vm_state(vm);
-
-    return state != VM_OFF && state != VM_CRASHED;
-}
-
 /* Takes one byte. False: there is none. */
 static bool poll_one(const struct uart_ops *uart)
 {
@@ -231,7 +221,8 @@ static bool poll_one(const struct uart_ops *uart)
         }
     }
 
-    if (told != NULL && told->on_input != NULL && is_up(told->vm)) {
+    /* One that is down is told too: its start resets the device, behind which nothing is kept. */
+    if (told != NULL && told->on_input != NULL) {
         told->on_input(told->on_input_arg);
     }
     if (run) {

@@ -245,12 +245,11 @@ static bool take(struct ram *ram, uint64_t guest_start, uint64_t size, bool huge
 static void no_room(struct manifest_reader *r, const struct ram *ram, int node, const char *prop,
                     uint64_t size)
 {
-    manifest_fault(r, node, prop,
-                   "%" PRIu64 " KiB more do not fit into this machine's RAM, where %" PRIu64
-                   " KiB are left for them, %" PRIu64
-                   " in one piece: ask for less, or for smaller pieces",
-                   size >> 10, ram_free_bytes(ram) >> 10,
-                   largest_piece(ram, size >= 2 * MIB ? 2 * MIB : PAGE_SIZE) >> 10);
+    manifest_fault(
+        r, node, prop,
+        "%" PRIu64 " KiB more do not fit into this machine's RAM, where %" PRIu64
+        " KiB are left for them, %" PRIu64 " in one piece: ask for less, or for smaller pieces",
+        size >> 10, ram_free_bytes(ram) >> 10, largest_piece(ram, ram_guest_align(size)) >> 10);
 }
 
 /* In the order in which the VMs and regions are built. tell: what does not fit. */

@@ -131,7 +131,7 @@ enum err ram_alloc_guest(struct ram *ram, uint64_t guest_start, uint64_t size, b
         ram_alloc(ram, size, GIB, out) == ERR_OK) {
         return ERR_OK;
     }
-    return ram_alloc(ram, size, size >= 2 * MIB ? 2 * MIB : PAGE_SIZE, out);
+    return ram_alloc(ram, size, ram_guest_align(size), out);
 }
 
 enum err ram_alloc_at(struct ram *ram, hpa_t start, uint64_t size)

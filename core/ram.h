@@ -33,6 +33,12 @@ enum err ram_reserve(struct ram *ram, uint64_t start, uint64_t size) MUST_CHECK;
 /* size is page aligned, align a power of two >= PAGE_SIZE. ERR_NO_MEMORY. */
 enum err ram_alloc(struct ram *ram, uint64_t size, uint64_t align, hpa_t *out) MUST_CHECK;
 
+/* Alignment of a guest's RAM of that size: so that 2 MiB pages can map it. */
+static inline uint64_t ram_guest_align(uint64_t size)
+{
+    return size >= 2 * MIB ? 2 * MIB : PAGE_SIZE;
+}
+
 /*
  * For a guest that sees it at guest_start: aligned so that 2 MiB pages can map it, and, if huge and
  * there is such a place, 1 GiB pages. ERR_NO_MEMORY.

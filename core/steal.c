@@ -66,7 +66,8 @@ enum err steal_tell(struct vcpu *v, gpa_t at)
 
 void steal_forget(struct vcpu *v)
 {
-    v->steal = (struct steal){.on = false};
+    v->steal.on = false;
+    v->steal.withheld = false;
 }
 
 void steal_begin(struct vcpu *v)

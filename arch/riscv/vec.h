@@ -2,7 +2,8 @@
 /*
  * The guest's vector registers. Curia itself never uses them, and a hart runs one vCPU for good: so
  * they stay where they are, on every exit and while the vCPU is off its hart (paused), and are
- * cleared when a life of it begins. A hart that gets another vCPU must save them here.
+ * cleared when a life of it begins. Who gives a hart another vCPU, or takes the power from one whose
+ * vCPU lives on, must save them first.
  */
 #ifndef ARCH_RISCV_VEC_H
 #define ARCH_RISCV_VEC_H

@@ -327,23 +327,6 @@ static void test_input_overflow_is_counted(void **state)
     assert_false(console_has_input(vms[0].console));
 }
 
-/* Else a key for a VM that is off would be in its UART when it starts. */
-static void test_input_of_a_vm_that_is_down(void **state)
-{
-    int before = told[0];
-
-    (void)state;
-    atomic_store(&vms[0].state_seen, VM_OFF);
-    type("x");
-    assert_int_equal(told[0], before);
-    assert_true(console_has_input(vms[0].console));
-    atomic_store(&vms[0].state_seen, VM_LOADING);
-    console_reset(vms[0].console);
-    assert_false(console_has_input(vms[0].console));
-    type("y");
-    assert_int_equal(told[0], before + 1);
-}
-
 static void test_shell(void **state)
 {
     (void)state;
@@ -448,7 +431,6 @@ int main(void)
         cmocka_unit_test_setup(test_keyboard_goes_to_focus, setup),
         cmocka_unit_test_setup(test_focus_shows_the_unfinished_line, setup),
         cmocka_unit_test_setup(test_input_overflow_is_counted, setup),
-        cmocka_unit_test_setup(test_input_of_a_vm_that_is_down, setup),
         cmocka_unit_test_setup(test_shell, setup),
         cmocka_unit_test_setup(test_help_and_unknown_keys, setup),
         cmocka_unit_test_setup(test_reset_ends_the_line, setup),
