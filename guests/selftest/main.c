@@ -18,13 +18,11 @@ static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
-    {"entry", test_entry},   {"sbi", test_sbi},
-    {"harts", test_harts},   {"fences", test_fences},
-    {"timer", test_timer},   {"irqs", test_irqs},
-    {"mmio", test_mmio},     {"memory", test_memory},
-    {"stage1", test_stage1}, {"traps", test_traps},
-    {"user", test_user},     {"csrs", test_csrs},
-    {"peers", test_peers},   {"privileges", test_privileges},
+    {"entry", test_entry},   {"sbi", test_sbi},     {"harts", test_harts},
+    {"fences", test_fences}, {"timer", test_timer}, {"irqs", test_irqs},
+    {"mmio", test_mmio},     {"key", test_key},     {"memory", test_memory},
+    {"stage1", test_stage1}, {"traps", test_traps}, {"user", test_user},
+    {"csrs", test_csrs},     {"peers", test_peers}, {"privileges", test_privileges},
 };
 
 static void test_all(void)

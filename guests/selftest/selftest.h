@@ -18,6 +18,7 @@ void test_fences(void);
 void test_timer(void);
 void test_irqs(void);
 void test_mmio(void);
+void test_key(void);
 void test_memory(void);
 void test_stage1(void);
 void test_traps(void);
@@ -33,6 +34,7 @@ _Noreturn void role_crash(const char *how);
 
 /* First life of the VM: leaves all the residue it can, then resets itself. */
 _Noreturn void residue_leave(void);
+void key_leave(void);
 void test_residue(void);
 
 /* Which start of this VM this is, 1 being the first; 0 without Curia. */
