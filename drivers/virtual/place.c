@@ -12,7 +12,7 @@
 void *vdev_make(const struct vdev_type *type, struct vm *vm, const struct vdev_config *config,
                 const char **why)
 {
-    struct vdev_place *p = pool_alloc(type->bytes, alignof(max_align_t));
+    struct vdev_place *p = pool_alloc(type->bytes, alignof(uint64_t));
 
     if (p == NULL) {
         *why = POOL_USED_UP;

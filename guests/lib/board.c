@@ -173,6 +173,9 @@ static void read_device(int node)
     } else if (is_compatible(node, "ns16550a") && board.uart.size == 0) {
         board.uart = prop_reg(node);
         board.uart_irq = prop_irq(node);
+    } else if (is_compatible(node, "virtio,mmio") && board.key.size == 0) {
+        board.key = prop_reg(node);
+        board.key_irq = prop_irq(node);
     }
 }
 

@@ -172,6 +172,7 @@ void residue_scatter(void)
     }
     mmio_write8(board.uart.start + UART_SCR, 0xa5);
     mmio_write8(board.uart.start + UART_IER, 2);
+    key_leave();
     (void)sbi_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, hart_self()->id, 0, 0);
     timer_set(time_now());
     pmu_leave();

@@ -19,6 +19,7 @@ void test_timer(void);
 void test_irqs(void);
 void test_susp(void);
 void test_mmio(void);
+void test_key(void);
 void test_memory(void);
 void test_stage1(void);
 void test_traps(void);
@@ -48,6 +49,7 @@ _Noreturn void residue_leave(void);
 void residue_dirty_hart(void *unused);
 void residue_scatter(void);
 void residue_look_at_hart(void *bad);
+void key_leave(void);
 void test_residue(void);
 void pmu_leave(void);
 

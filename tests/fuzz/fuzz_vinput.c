@@ -14,8 +14,8 @@
 #define AREA       (RIG_RAM + RIG_BYTES - 0x800)
 #define AREA_BYTES 0x800u
 
-/* A buffer: idx, entry, 16 descriptors, 8 bytes, both writes to the used ring, flags; 16 lamps and 4
- * events a register write. */
+/* Bytes of a buffer: idx, entry, 16 descriptors, data, the two writes to the used ring, flags. 16
+ * lamps and 4 events each time that a register is written. */
 #define WORK_MAX (20u * (2u + 2u + 16u * 16u + 8u + 8u + 4u + 2u))
 
 #define COMMANDS 9u

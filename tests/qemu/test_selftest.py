@@ -28,10 +28,11 @@ def run(name, irqchip, harts, text, skips, neighbours=(), **options):
 @pytest.mark.parametrize("harts", (1, 2, 4))
 @pytest.mark.parametrize("irqchip", IRQCHIPS)
 def test_selftest(irqchip, harts):
-    run(f"selftest-{irqchip}-{harts}", irqchip, harts, PLATFORM / f"selftest-{harts}.dts",
-        (ONE_HART if harts == 1 else set()) | (NO_AIA if irqchip != "aia" else set()) |
-        (NO_PEER if harts != 4 else set()),
-        neighbours=("neighbour",) if harts == 4 else (), vms=("selftest", "neighbour"))
+    m = run(f"selftest-{irqchip}-{harts}", irqchip, harts, PLATFORM / f"selftest-{harts}.dts",
+            (ONE_HART if harts == 1 else set()) | (NO_AIA if irqchip != "aia" else set()) |
+            (NO_PEER if harts != 4 else set()),
+            neighbours=("neighbour",) if harts == 4 else (), vms=("selftest", "neighbour"))
+    assert m.find("power key: the reset", vm="selftest")
 
 
 def alone(harts=2, memory=0x1000000, more=""):
