@@ -11,6 +11,7 @@
 #include "core/vm.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static enum vcpu_state state_of(const struct vcpu *v)
 {
