@@ -36,6 +36,8 @@ const struct sbi_ext sbi_ext_susp = {SBI_EXT_SUSP, nothing, NULL};
 const struct sbi_ext sbi_ext_dbcn = {SBI_EXT_DBCN, nothing, NULL};
 const struct sbi_ext sbi_ext_sse = {SBI_EXT_SSE, nothing, NULL};
 const struct sbi_ext sbi_ext_fwft = {SBI_EXT_FWFT, nothing, NULL};
+const struct sbi_ext sbi_ext_pmu = {SBI_EXT_PMU, nothing, NULL};
+const struct sbi_ext sbi_ext_sta = {SBI_EXT_STA, nothing, NULL};
 const struct sbi_ext sbi_ext_pwr = {CURIA_EXT_PWR, nothing, NULL};
 const struct sbi_ext sbi_ext_vmm = {CURIA_EXT_VMM, nothing, NULL};
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/lifecycle.c core/pause.c core/watchdog.c core/vcpu.c core/sched.c core/hart.c
  *       core/timer.c core/power_ctl.c core/power_commit.c core/power.c core/power_steps.c
- *       core/power_graph.c core/audit.c core/vm_names.c tests/unit/life_env.c
- *       tests/unit/fake_arch.c tests/unit/fake_core.c core/sse.c core/steal.c core/memmap.c
- *       core/guest_copy.c */
+ *       core/power_graph.c core/audit.c core/vm_names.c core/sse.c core/steal.c core/memmap.c
+ *       core/guest_copy.c core/pmu.c tests/unit/life_env.c tests/unit/fake_arch.c
+ *       tests/unit/fake_core.c libfdt */
 /* A VM's life, step by step: what starts, stops and restarts it, and what may come in between. */
 #include "core/vdev.h"
 #include "tests/unit/life_env.h"
