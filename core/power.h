@@ -255,6 +255,7 @@ struct power {
     uint32_t reason;
     uint32_t wake_reason; /* in RESUME: who woke the machine; POWER_WAKE_EARLY: before it slept */
     uint64_t now_us;      /* of the event being handled */
+    struct power_action action; /* the one being emitted */
 };
 
 /* With power_event.vm of who woke, the reason of a RESUME notice: the numbers of the ABI. */

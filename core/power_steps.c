@@ -27,52 +27,58 @@ uint64_t power_vms_in(const struct power *p, uint32_t states)
 
 /* --- Actions --- */
 
-static struct power_action action(const struct power *p, enum power_action_type type, uint32_t vm)
+/* Begins an action; the caller fills in the rest and hands it to send(). */
+static struct power_action *action(struct power *p, enum power_action_type type, uint32_t vm)
 {
-    return (struct power_action){.type = type,
-                                 .vm = (uint8_t)vm,
-                                 .by = p->initiator,
-                                 .kind = p->kind,
-                                 .txn = p->txn,
-                                 .reason = p->reason,
-                                 .at = p->now_us};
+    p->action = (struct power_action){.type = type,
+                                      .vm = (uint8_t)vm,
+                                      .by = p->initiator,
+                                      .kind = p->kind,
+                                      .txn = p->txn,
+                                      .reason = p->reason,
+                                      .at = p->now_us};
+    return &p->action;
+}
+
+static void send(struct power *p)
+{
+    p->emit(p->ctx, &p->action);
 }
 
 void power_act(struct power *p, enum power_action_type type, uint32_t vm)
 {
-    struct power_action a = action(p, type, vm);
-    p->emit(p->ctx, &a);
+    (void)action(p, type, vm);
+    send(p);
 }
 
 void power_note(struct power *p, uint32_t vm, enum audit_event event, uint32_t old_state,
                 uint32_t new_state, uint64_t detail)
 {
-    struct power_action a = action(p, POWER_ACT_AUDIT, vm);
-    a.event = event;
-    a.old_state = (uint8_t)old_state;
-    a.new_state = (uint8_t)new_state;
-    a.detail = detail;
-    p->emit(p->ctx, &a);
+    struct power_action *a = action(p, POWER_ACT_AUDIT, vm);
+    a->event = event;
+    a->old_state = (uint8_t)old_state;
+    a->new_state = (uint8_t)new_state;
+    a->detail = detail;
+    send(p);
 }
 
 void power_notify(struct power *p, uint32_t vm, enum power_notice notice, uint32_t by, uint64_t at)
 {
-    struct power_action a = action(p, POWER_ACT_NOTIFY, vm);
-    a.notice = notice;
-    a.by = (uint8_t)by;
-    a.at = at;
+    struct power_action *a = action(p, POWER_ACT_NOTIFY, vm);
+    a->notice = notice;
+    a->by = (uint8_t)by;
+    a->at = at;
     if (notice == POWER_NOTICE_RESUME) {
-        a.reason = p->wake_reason;
+        a->reason = p->wake_reason;
     }
-    p->emit(p->ctx, &a);
+    send(p);
 }
 
 void power_arm(struct power *p, uint32_t vm, uint64_t at)
 {
-    struct power_action a = action(p, POWER_ACT_ARM_TIMER, vm);
-    a.at = at;
     p->nodes[vm].timer_at_us = at;
-    p->emit(p->ctx, &a);
+    action(p, POWER_ACT_ARM_TIMER, vm)->at = at;
+    send(p);
 }
 
 void power_disarm(struct power *p, uint32_t vm)

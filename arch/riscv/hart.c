@@ -240,7 +240,7 @@ void arch_hart_kick(struct hart *hart)
 /*
  * For hgeie, while the hart waits with a vCPU resident whose guest has external interrupts enabled:
  * an MSI into its file is pending in hip then, which ends a WFI; but QEMU 10 looks at that in
- * VS-mode only, while SGEI, which is made of the same, wakes there, too. It must never be enabled in
+ * VS-mode only, while SGEI, which is made of the same, wakes here, too. Never to be left enabled in
  * the guest. File 0, that is none, has no bit.
  */
 static uint64_t own_file(void)
@@ -294,7 +294,7 @@ bool arch_hart_parked(const struct hart *hart)
  * Of the hart nothing survives but what is in memory [SBI 3.0 HSM, SUSP]: HS level is made anew as
  * at the boot, the vCPU put and loaded, the interrupt files kept by imsic.c. What lies outside the
  * harts (APLIC, PLIC but for the harts' contexts, devices) SBI says nothing of: it is taken as kept
- * by the platform. The comparator is programmed anew by the timer work.
+ * by the platform.
  *
  * loaded: the vCPU stays on the hart, so that what its guest has enabled is pending there, too.
  */
@@ -325,7 +325,6 @@ static int64_t hart_sleep(bool loaded, uint64_t wake_at, uint64_t a1, uint64_t e
         arch_vcpu_load(v);
         arch_vcpu_sync_irqs(v);
     }
-    atomic_fetch_or_explicit(&hart->core.work, HART_WORK_TIMER, memory_order_relaxed);
     return error;
 }
 

@@ -44,6 +44,44 @@ def sleep(m, told, vm):
     told.step(f"{vm} sleeps")
 
 
+def woken(m, told, vm, seconds=60):
+    """A key wakes the VM: its shell is there again, and how often it has slept (deep)."""
+    m.send("\r")
+    m.expect("PM: suspend exit", vm=vm, seconds=seconds)
+    m.prompt(vm)
+    told.step(f"{vm} is awake")
+    return int(m.shell("cat /sys/power/suspend_stats/success", vm=vm)[1][0])
+
+
+def suspends(m, told):
+    """cockpit sleeps alone, for longer than its daemon's watchdog bears, both ways. Then it cannot sleep, as the
+    kernel's own test of suspend has it: it tells Curia so at its STOP, and control's `echo mem` fails."""
+    m.prompt("cockpit")
+    m.shell("insmod /lib/watchdog.ko; insmod /lib/curia_wdt.ko; watchdog -t 1 -T 3 /dev/watchdog; sleep 1")
+    m.shell("echo 7 > /proc/sys/kernel/printk")
+    for kind, times in ("mem", 1), ("freeze", 2):
+        m.type(f"echo {kind} > /sys/power/state", vm="cockpit")
+        m.expect("PM: suspend entry", vm="cockpit")
+        m.idle(4)
+        if kind == "mem":
+            assert any(re.match(r" *1 cockpit +suspended ", row) for row in m.curia("vms"))
+            m.focus("cockpit")
+        assert woken(m, told, "cockpit") == times
+    assert not m.find("no heartbeat in time", vm="curia")
+
+    m.shell("echo 1 > /sys/module/suspend/parameters/pm_test_delay; echo freezer > /sys/power/pm_test", vm="cockpit")
+    m.prompt("control")
+    assert m.shell("echo mem > /sys/power/state", vm="control", check=False)[0] == 1
+    m.until(lambda: m.audit[-1].new == "RUN", "RUN in the audit", 60)
+    seen = [(r.event, r.vm) for r in demo.records(m)]
+    assert ("VETO", "cockpit") in seen and ("SUSPENDED", "adas") in seen, seen
+    assert not {"COMMIT", "SLEEP"} & {event for event, _ in seen}, seen
+    m.expect(r"^adas: power: resumed \(0x101\)", vm="adas", since=0)
+    m.shell("echo none > /sys/power/pm_test; killall watchdog", vm="cockpit")
+    demo.all_run(m, told, (1, 1, 2))
+    told.step("cockpit could not sleep, and all go on")
+
+
 def late_reader(m, told):
     """cockpit's reader of states is held up while adas restarts: what was sent before is read with
     the rest, and it counts one new start."""
@@ -92,6 +130,7 @@ def test_linux(irqchip, probe_bundle):
         told.step("wrong arguments, and no module")
 
         late_reader(m, told)
+        suspends(m, told)
 
         sleep(m, told, "cockpit")
         demo.ask_poweroff(m, told)

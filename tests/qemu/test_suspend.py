@@ -196,9 +196,9 @@ class Debugger:
 
 # What SBI says is undefined when a hart is started or the machine wakes, but for what OpenSBI runs on. (The
 # interrupt files' registers are not reached so, nor by anything else outside the hart.)
-KEPT_BY_CURIA = ("stvec", "sscratch", "scounteren", "senvcfg", "hedeleg", "hideleg", "hvip", "hcounteren", "htimedelta",
-                 "henvcfg", "hgatp", "hstateen0", "vsstatus", "vsie", "vstvec", "vsscratch", "vsepc", "vscause", "vstval",
-                 "vsatp", "vstimecmp")
+KEPT_BY_CURIA = ("stvec", "sscratch", "scounteren", "senvcfg", "hedeleg", "hideleg", "hvip", "hcounteren",
+                 "htimedelta", "henvcfg", "hgatp", "hstateen0", "vsstatus", "vsie", "vstvec", "vsscratch", "vsepc",
+                 "vscause", "vstval", "vsatp", "vstimecmp")
 FP = tuple(f"f{kind}{n}" for kind, count in (("t", 12), ("s", 12), ("a", 8)) for n in range(count)) + ("fcsr",)
 
 

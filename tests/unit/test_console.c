@@ -19,6 +19,7 @@
 #include "core/console_line.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/power_ctl.h"
 #include "core/shell.h"
 #include "core/vm.h"
 #include "tests/unit/fake_arch.h"
@@ -43,6 +44,7 @@ static size_t keys_head, keys_tail;
 static bool irq_on;
 static char shell_got[128];
 static int told[2];
+static uint32_t wakes;
 
 static struct vm vms[2];
 static struct vm_config configs[2] = {{.name = "control"}, {.name = "adas"}};
@@ -327,6 +329,30 @@ static void test_input_overflow_is_counted(void **state)
     assert_false(console_has_input(vms[0].console));
 }
 
+void power_ctl_wake(uint32_t who)
+{
+    assert_int_equal(who, POWER_BY_CONSOLE);
+    wakes++;
+}
+
+/* Any key may end the machine's sleep, and is a key all the same. */
+static void test_keys_wake(void **state)
+{
+    char got[8];
+
+    (void)state;
+    wakes = 0;
+    console_poll();
+    assert_int_equal(wakes, 0);
+    type("k");
+    assert_int_equal(wakes, 1);
+    assert_int_equal(console_read(vms[0].console, got, sizeof(got)), 1);
+    assert_int_equal(got[0], 'k');
+    type("\x1dhv\r");
+    assert_int_equal(wakes, 5);
+    assert_string_equal(shell_got, "v");
+}
+
 static void test_shell(void **state)
 {
     (void)state;
@@ -431,6 +457,7 @@ int main(void)
         cmocka_unit_test_setup(test_keyboard_goes_to_focus, setup),
         cmocka_unit_test_setup(test_focus_shows_the_unfinished_line, setup),
         cmocka_unit_test_setup(test_input_overflow_is_counted, setup),
+        cmocka_unit_test_setup(test_keys_wake, setup),
         cmocka_unit_test_setup(test_shell, setup),
         cmocka_unit_test_setup(test_help_and_unknown_keys, setup),
         cmocka_unit_test_setup(test_reset_ends_the_line, setup),

@@ -225,7 +225,7 @@ static void everything(void **state)
         "zkne_zknh_zks_zksed_zksh_zkt_ztso_zvbb_zvbc_zve32f_zve32x_zve64f_zve64d_zve64x_zvfbfmin_"
         "zvfbfwma_zvfh_zvfhmin_zvkb_zvkg_zvkn_zvknc_zvkned_zvkng_zvknha_zvknhb_zvks_zvksc_zvksed_"
         "zvksg_zvksh_zvkt_zvl32b_zvl64b_zvl128b_zvl256b_zvl512b_zvl1024b_ssaia_ssnpm_sstc_supm_"
-        "svadu_svinval_svnapot_svpbmt_svvptc";
+        "svade_svadu_svinval_svnapot_svpbmt_svvptc";
     static const char withheld[] =
         "_h_zicfilp_zicfiss_zihpm_zk_zkr_zcmt_smaia_smstateen_sscofpmf_ssctr_ssdbltrp_ssstateen";
     char isa[1024];

@@ -290,7 +290,7 @@ static int on_sleep(struct notifier_block *nb, unsigned long mode, void *unused)
 
 static void forget(void *dev)
 {
-    cancel_work_sync(&sleep.work);
+    disable_work_sync(&sleep.work); /* for good: the interrupt goes later */
     unregister_pm_notifier(&sleep.notifier);
     dev_pm_clear_wake_irq(dev);
     device_init_wakeup(dev, false);
