@@ -29,16 +29,14 @@ enum sse_state {
 #define SSE_ONESHOT 1u        /* bit of SSE_CONFIG */
 
 /* What there is to know of an event; the numbers are those of the guest's attributes. */
-enum {
-    SSE_STATUS,
-    SSE_PRIORITY, /* the lowest goes first; of equals, the local event */
-    SSE_CONFIG,
-    SSE_HART, /* vCPU that a global event prefers, or that a local one is of */
-    SSE_ENTRY_PC,
-    SSE_ENTRY_ARG,
-    SSE_INTERRUPTED, /* to the end: what arch_vcpu_event_enter() keeps */
-    SSE_ATTRS = SSE_INTERRUPTED + ARCH_EVENT_WORDS,
-};
+#define SSE_STATUS      0u
+#define SSE_PRIORITY    1u /* the lowest goes first; of equals, the local event */
+#define SSE_CONFIG      2u
+#define SSE_HART        3u /* vCPU that a global event prefers, or that a local one is of */
+#define SSE_ENTRY_PC    4u
+#define SSE_ENTRY_ARG   5u
+#define SSE_INTERRUPTED 6u /* to the end: what arch_vcpu_event_enter() keeps */
+#define SSE_ATTRS       (SSE_INTERRUPTED + ARCH_EVENT_WORDS)
 
 struct sse_event {
     uint64_t attr[SSE_ATTRS];
