@@ -47,7 +47,7 @@ static bool in(uint64_t at, struct board_range range)
 
 bool hostile_is_own(uint64_t at)
 {
-    bool own = in(at, board.uart) || in(at, board.key) || in(at, board.aplic) || in(at, board.plic);
+    bool own = in(at, board.uart) || in(at, board.aplic) || in(at, board.plic);
 
     for (uint32_t i = 0; i < board.memory_count; i++) {
         own = own || in(at, board.memory[i]);
@@ -194,9 +194,6 @@ static void try_devices(struct hostile_counts *c)
     }
     for (uint64_t at = 0; at < board.uart.size; at++) {
         try_register(c, board.uart.start + at, at != 0 && at < 8); /* 0 would only be noise */
-    }
-    for (uint64_t at = 0; at < board.key.size; at++) {
-        try_register(c, board.key.start + at, true);
     }
     for (uint64_t at = 0; at < 4096 && board.imsic_ids != 0; at += at < 16 ? 1 : 4) {
         try_register(c, board.harts[hart_self()->index].imsic + at, true);
