@@ -130,7 +130,8 @@ def test_linux(irqchip, probe_bundle):
         told.step("wrong arguments, and no module")
 
         late_reader(m, told)
-        suspends(m, told)
+        if irqchip == "plic": # on AIA, Linux sleeps in the demo's story
+            suspends(m, told)
 
         sleep(m, told, "cockpit")
         demo.ask_poweroff(m, told)
