@@ -70,7 +70,8 @@ void arch_hart_sleep(void);
 /* Any hart: starts a hart that arch_hart_parked() says is in arch_hart_sleep(). */
 enum err arch_hart_wake(struct hart *hart) MUST_CHECK;
 
-/* Does the firmware offer suspend to RAM? Constant after boot. */
+/* Does the firmware offer suspend to RAM, and can the harts be brought back from it? Constant after
+ * boot. */
 bool arch_can_sleep(void);
 
 /*

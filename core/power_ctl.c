@@ -101,23 +101,6 @@ static void notify(struct vm *vm, const struct power_action *a) REQUIRES(ctl.loc
     vm->irqchip->ops->pulse(vm->irqchip, VDEV_POWER_IRQ);
 }
 
-/*
- * False: the VM has no key. Its devices are reset for its next life after the coordinator, under
- * this lock, was told that it has stopped: a press is never of that life.
- */
-static bool press_key(struct vm *vm) REQUIRES(ctl.lock)
-{
-    bool pressed = false;
-
-    for (struct vdev *dev = vm->vdevs; dev != NULL; dev = dev->next) {
-        if (dev->ops->press_power != NULL) {
-            dev->ops->press_power(dev);
-            pressed = true;
-        }
-    }
-    return pressed;
-}
-
 static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
 {
     /* An action that is about no VM does not look at it. */
@@ -130,7 +113,7 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         break;
     case POWER_ACT_PRESS_KEY:
         stop_watchdog(vm, a->kind);
-        (void)press_key(vm);
+        (void)vdev_press_power(vm->vdevs);
         break;
     case POWER_ACT_RESUME_PAUSED:
         (void)lifecycle_unpause(vm);
@@ -303,7 +286,7 @@ enum err power_ctl_ask_stop(struct vm *vm, bool restart)
         ctl.vms[vm->index].ask.type = restart ? POWER_ASK_RESTART : POWER_ASK_SHUTDOWN;
         vm->irqchip->ops->pulse(vm->irqchip, VDEV_POWER_IRQ);
     } else if (n->state >= POWER_VM_UP && n->state < POWER_VM_FORCED) {
-        heard = press_key(vm);
+        heard = vdev_press_power(vm->vdevs);
     }
     spin_unlock(&ctl.lock);
     return heard ? ERR_OK : ERR_NOT_SUPPORTED;

@@ -94,4 +94,22 @@ static inline const struct irqchip_model *irqchip_model_find(enum irqchip_kind k
     return NULL;
 }
 
+/*
+ * Presses the power key of the VM whose list this is; false: it has none. The coordinator's lock is
+ * held: a VM's devices are reset for its next life after the coordinator, under that lock, was told
+ * that it has stopped, so that a press is never of the next life.
+ */
+static inline bool vdev_press_power(struct vdev *first)
+{
+    bool pressed = false;
+
+    for (struct vdev *dev = first; dev != NULL; dev = dev->next) {
+        if (dev->ops->press_power != NULL) {
+            dev->ops->press_power(dev);
+            pressed = true;
+        }
+    }
+    return pressed;
+}
+
 #endif

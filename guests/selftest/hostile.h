@@ -26,7 +26,7 @@ void hostile_words(uint64_t n, struct hostile_counts *counts);
 /* n SBI calls with any arguments; leaked counts calls that should have been refused. */
 void hostile_calls(uint64_t n, struct hostile_counts *counts);
 
-/* n rounds of accesses and calls whose tables, code and buffers the second hart changes meanwhile. */
+/* n rounds of accesses and calls; the second hart changes their tables, code and buffers. */
 void hostile_races(uint64_t n, struct hostile_counts *counts);
 
 #endif

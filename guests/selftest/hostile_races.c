@@ -2,7 +2,7 @@
 /*
  * Two harts of the guest against Curia: while one makes accesses and calls, the other changes what
  * those go by: page tables, the instruction itself, buffers, the mailbox. An access is then decoded
- * and carried out from what is no longer there; it must still be one that the guest could have made.
+ * and carried out from what is no longer there; it must still be one that the guest may make.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -142,8 +142,9 @@ static void take(struct hostile_counts *c, const struct exec *e)
 /* What answers and is not our own page is somebody else's. */
 static void load_foreign(struct hostile_counts *c)
 {
-    struct exec e = exec_one(INSN_LD, PAGING_VA(VA_FOREIGN) + (hostile_random() & 0xff8), 0);
+    struct exec e;
 
+    e = exec_one(INSN_LD, PAGING_VA(VA_FOREIGN) + (hostile_random() & 0xff8), 0);
     take(c, &e);
     if (!e.trapped && e.a0 != PATTERN && c->leaked++ < LEAKS_SHOWN) {
         con_printf("hostile: LEAK: racing load: %lx\n", (unsigned long)e.a0);

@@ -33,7 +33,7 @@ static void mend(uint64_t at, uint64_t bytes)
     }
 }
 
-/* The timer may have come already: nothing but this run may take it, or a wfi would last for ever. */
+/* The timer may have come already: nobody but this run may take it, or a wfi lasts for ever. */
 static void run(void *unused)
 {
     (void)unused;
