@@ -142,9 +142,9 @@ static void take(struct hostile_counts *c, const struct exec *e)
 /* What answers and is not our own page is somebody else's. */
 static void load_foreign(struct hostile_counts *c)
 {
-    struct exec e;
+    struct exec e = {.code = {INSN_LD}, .a0 = PAGING_VA(VA_FOREIGN) + (hostile_random() & 0xff8)};
 
-    e = exec_one(INSN_LD, PAGING_VA(VA_FOREIGN) + (hostile_random() & 0xff8), 0);
+    exec_run(&e);
     take(c, &e);
     if (!e.trapped && e.a0 != PATTERN && c->leaked++ < LEAKS_SHOWN) {
         con_printf("hostile: LEAK: racing load: %lx\n", (unsigned long)e.a0);
