@@ -169,7 +169,6 @@ void power_force(struct power *p, uint32_t vm)
 }
 
 /* In a SUSPEND there is no key, and so one wait: a power key means off. */
-
 static void begin_stop(struct power *p, uint32_t vm)
 {
     struct power_node *n = &p->nodes[vm];

@@ -97,8 +97,7 @@ static void leave(struct vcpu *v)
         return;
     }
     atomic_store_explicit(&v->state, VCPU_STOPPED, memory_order_release);
-    sse_leave(
-        v); /* its next life, if a sibling has asked for it, begins on this hart, after this */
+    sse_leave(v); /* the next life, if a sibling has asked for it, begins on this hart, later */
     lifecycle_vcpu_left(v->vm);
 }
 
@@ -248,8 +247,8 @@ static bool ready(struct vcpu *v, uint32_t requests)
 /*
  * Is its VM paused? Then it is not resident, so that none of its interrupts wakes the hart; what
  * woke it from a suspend has done so for when it goes on. What it would have run is stolen from it;
- * what it would have slept is not. Who ends the pause changes the state
- * before it requests VCPU_REQ_STATE: whoever still sees PAUSED here comes here again.
+ * what it would have slept is not. Who ends the pause changes the state before it requests
+ * VCPU_REQ_STATE: whoever still sees PAUSED here comes here again.
  */
 static bool hold(struct vcpu *v)
 {
