@@ -41,6 +41,20 @@ void env_end(void)
     fake_end();
 }
 
+int env_setup(void **state)
+{
+    (void)state;
+    env_init();
+    return 0;
+}
+
+int env_teardown(void **state)
+{
+    (void)state;
+    env_end();
+    return 0;
+}
+
 struct vcpu *env_vcpu(uint32_t index)
 {
     return env.a->vcpus[index];

@@ -50,6 +50,10 @@ extern struct sbi_env env;
 void env_init(void);
 void env_end(void);
 
+/* The same around a test. */
+int env_setup(void **state);
+int env_teardown(void **state);
+
 struct vcpu *env_vcpu(uint32_t index);
 
 /* A call by a's vCPU 0 on the general path (mode HART_HYP); a1 starts as a sentinel. */

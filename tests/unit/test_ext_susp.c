@@ -16,20 +16,6 @@
 
 #define NOWHERE 0x10000000ull
 
-static int setup(void **state)
-{
-    (void)state;
-    env_init();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    env_end();
-    return 0;
-}
-
 static void refused(int64_t error, uint64_t fid, uint64_t type, uint64_t addr)
 {
     uint32_t before = env.suspends;
@@ -107,7 +93,7 @@ static void test_criteria(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, env_setup, env_teardown)
     const struct CMUnitTest tests[] = {
         T(test_is_there),  T(test_functions), T(test_types),
         T(test_addresses), T(test_sleeps),    T(test_criteria),

@@ -13,20 +13,6 @@
 
 #define AD SBI_FWFT_PTE_AD_HW_UPDATING
 
-static int setup(void **state)
-{
-    (void)state;
-    env_init();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    env_end();
-    return 0;
-}
-
 static int64_t set(uint64_t id, uint64_t value, uint64_t flags)
 {
     struct sbi_ret r = env_call(SBI_EXT_FWFT, SBI_FWFT_SET, id, value, flags, 0, 0);
@@ -156,11 +142,11 @@ static void lives(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(ids, setup, teardown),
-        cmocka_unit_test_setup_teardown(presence, setup, teardown),
-        cmocka_unit_test_setup_teardown(values, setup, teardown),
-        cmocka_unit_test_setup_teardown(locks, setup, teardown),
-        cmocka_unit_test_setup_teardown(lives, setup, teardown),
+        cmocka_unit_test_setup_teardown(ids, env_setup, env_teardown),
+        cmocka_unit_test_setup_teardown(presence, env_setup, env_teardown),
+        cmocka_unit_test_setup_teardown(values, env_setup, env_teardown),
+        cmocka_unit_test_setup_teardown(locks, env_setup, env_teardown),
+        cmocka_unit_test_setup_teardown(lives, env_setup, env_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,20 +12,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    (void)state;
-    env_init();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    env_end();
-    return 0;
-}
-
 #define expect_ret(r, e, v)                                                                        \
     do {                                                                                           \
         struct sbi_ret got_ = (r);                                                                 \
@@ -347,7 +333,7 @@ static void dbcn_exact(void **state)
     }
 }
 
-#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define test(f) cmocka_unit_test_setup_teardown(f, env_setup, env_teardown)
 
 int main(void)
 {

@@ -12,20 +12,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    (void)state;
-    env_init();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    env_end();
-    return 0;
-}
-
 static int64_t call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
                     uint64_t a4)
 {
@@ -517,7 +503,7 @@ static void hsm_start_syncs_lines(void **state)
     assert_int_equal(fake_vcpu(env_vcpu(1))->irq_synced, 1u << VCPU_IRQ_EXT);
 }
 
-#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define test(f) cmocka_unit_test_setup_teardown(f, env_setup, env_teardown)
 
 int main(void)
 {

@@ -29,20 +29,6 @@ struct sta {
 
 _Static_assert(sizeof(struct sta) == STEAL_BYTES, "[SBI 3.0 §16]");
 
-static int setup(void **state)
-{
-    (void)state;
-    env_init();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    env_end();
-    return 0;
-}
-
 static const struct sta *told(uint64_t at)
 {
     return fake_gpa(env.a, at, sizeof(struct sta));
@@ -280,7 +266,7 @@ static void nanoseconds(void **state)
     assert_int_equal(told(AT)->steal, 86400ull * 3650 * 1000000000 + 1000);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, env_setup, env_teardown)
 
 int main(void)
 {
