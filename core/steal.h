@@ -17,7 +17,7 @@ struct vcpu;
 
 #define STEAL_BYTES 64u /* and their alignment */
 
-/* Of one vCPU. All zero: its guest wants to know nothing. Cleared at each start of the vCPU. */
+/* Of one vCPU. All zero: its guest wants to know nothing. Forgotten when the vCPU stops. */
 struct steal {
     gpa_t at;
     uint64_t ticks;    /* stolen since at was named */

@@ -96,6 +96,7 @@ static void leave(struct vcpu *v)
     if (state_of(v) == VCPU_STOPPED) {
         return;
     }
+    steal_forget(v); /* before its RAM may be the next life's */
     atomic_store_explicit(&v->state, VCPU_STOPPED, memory_order_release);
     sse_leave(v); /* the next life, if a sibling has asked for it, begins on this hart, later */
     lifecycle_vcpu_left(v->vm);
@@ -141,7 +142,6 @@ static void start(struct vcpu *v)
     }
     load(v);
     reset_pmu(v);
-    steal_forget(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);
     v->ad_updates = false;
     v->ad_locked = false;

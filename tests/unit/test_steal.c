@@ -246,6 +246,27 @@ static void ends_at_start(void **state)
     assert_int_equal(fake.bytes_written, written);
 }
 
+/* A VM that is stopped while it is paused: its RAM may be the next life's already. */
+static void ends_at_stop(void **state)
+{
+    struct vcpu *v = env_vcpu(0);
+    uint64_t written;
+
+    (void)state;
+    assert_int_equal(set_shmem(AT, 0, 0), 0);
+    vm_is(VM_PAUSED);
+    assert_false(comes_by());
+    assert_true(v->steal.withheld);
+    written = fake.bytes_written;
+    vm_is(VM_STOPPING);
+    vcpu_request(v, VCPU_REQ_STOP);
+    assert_false(comes_by());
+    assert_int_equal(fake.bytes_written, written);
+    assert_false(v->steal.withheld);
+    assert_false(comes_by());
+    assert_int_equal(fake.bytes_written, written);
+}
+
 /* Ticks that do not divide a nanosecond, and years of them. */
 static void nanoseconds(void **state)
 {
@@ -272,7 +293,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(arguments),          TEST(registers), TEST(guest_writes),  TEST(pause_steals),
-        TEST(idle_is_not_stolen), TEST(one_each),  TEST(ends_at_start), TEST(nanoseconds),
+        TEST(idle_is_not_stolen), TEST(one_each),  TEST(ends_at_start), TEST(ends_at_stop),
+        TEST(nanoseconds),
     };
 
     return cmocka_run_group_tests_name("steal", tests, NULL, NULL);
