@@ -210,6 +210,7 @@ static void spins(void *unused)
     (void)unused;
     while (on_other.runs < ROUNDS) {
     }
+    flag = 1;
 }
 
 static void waits(void *unused)
@@ -219,6 +220,7 @@ static void waits(void *unused)
     while (on_other.runs < ROUNDS) {
         __asm__ volatile("wfi" : : : "memory");
     }
+    flag = 1;
 }
 
 static void suspends(void *unused)
@@ -228,6 +230,7 @@ static void suspends(void *unused)
     while (on_other.runs < ROUNDS) {
         (void)sbi_call(SBI_EXT_HSM, SBI_HSM_SUSPEND, SBI_HSM_SUSPEND_RETENTIVE, 0, 0, 0);
     }
+    flag = 1;
 }
 
 /* An event comes while it is masked, or just before, or just after. */
@@ -238,12 +241,14 @@ static void masks(void *unused)
         (void)sse(SBI_SSE_HART_MASK, 0, 0, 0);
         (void)sse(SBI_SSE_HART_UNMASK, 0, 0, 0);
     }
+    flag = 1;
 }
 
 static void rounds(uint32_t other, void (*job)(void *arg), const char *name)
 {
     uint64_t n = 0;
 
+    flag = 0;
     on_other.runs = 0;
     (void)job_start(other, job, NULL);
     while (n < ROUNDS) {
@@ -255,8 +260,10 @@ static void rounds(uint32_t other, void (*job)(void *arg), const char *name)
     }
     (void)tap_eq(n, ROUNDS, "SSE: events reach a hart that %s", name);
     on_other.runs = ROUNDS;
-    if (n < ROUNDS) {
+    /* The last event may have come between its look and its wait, for which there is no other. */
+    for (uint32_t i = 0; flag == 0 && i < 10000; i++) {
         (void)sbi_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, guest_harts[other].id, 0, 0);
+        pause_us(1000);
     }
     (void)job_wait(other);
 }
@@ -265,6 +272,7 @@ static void test_other(uint32_t other)
 {
     static struct exec e;
     int64_t result = -1;
+    uint64_t n = 0;
 
     (void)job_start(other, other_begins, &result);
     (void)tap_ok(job_wait(other) && result == 0, "SSE: hart %lu takes events",
@@ -275,10 +283,13 @@ static void test_other(uint32_t other)
     rounds(other, masks, "masks and unmasks");
 
     flag = 0;
+    on_other.runs = 0;
     (void)job_start(other, in_user_mode, &e);
     (void)wait_for(&flag, 1);
-    pause_us(20000);
-    (void)sse(SBI_SSE_INJECT, LOCAL, guest_harts[other].id, 0);
+    do { /* one that finds it on its way there still changes nothing */
+        pause_us(20000);
+        (void)sse(SBI_SSE_INJECT, LOCAL, guest_harts[other].id, 0);
+    } while (wait_for(&on_other.runs, ++n) && (on_other.sstatus & SSTATUS_SPP) != 0 && n < ROUNDS);
     (void)tap_ok(job_wait(other) && e.trapped && e.trap.scause == EXC_BREAKPOINT &&
                      e.trap.sepc == e.pc + 4 && (on_other.sstatus & SSTATUS_SPP) == 0 &&
                      on_other.sepc == e.pc,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SBI calls with any arguments, but for those that end this VM, stop this hart or fill the console.
- * Memory of its own that calls write is in an area that nothing else uses.
+ * SBI calls with any arguments, but for those that end this VM, put it to sleep, start or stop its
+ * harts or fill the console. Memory of its own that calls write is in an area that nothing else
+ * uses.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -104,8 +105,11 @@ static bool is_left_out(uint64_t eid, uint64_t fid, const uint64_t a[6])
     case SBI_EXT_LEGACY_PUTCHAR:
     case SBI_EXT_LEGACY_SHUTDOWN:
         return true;
-    case SBI_EXT_HSM:
-        return fid == SBI_HSM_STOP || fid == SBI_HSM_SUSPEND;
+    case SBI_EXT_HSM: /* its second hart is the races' to start */
+        return fid == SBI_HSM_STOP || fid == SBI_HSM_SUSPEND ||
+               (fid == SBI_HSM_START && a[0] < board.hart_count);
+    case SBI_EXT_SUSP: /* nothing would wake it */
+        return fid == SBI_SUSP_SUSPEND && (uint32_t)a[0] == SBI_SUSP_SLEEP_TO_RAM;
     case SBI_EXT_SRST:
         return fid == SBI_SRST_RESET && (uint32_t)a[0] <= SBI_SRST_TYPE_WARM &&
                (uint32_t)a[1] <= SBI_SRST_REASON_FAILURE;
