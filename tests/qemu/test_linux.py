@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import demo
-from curia_qemu import BUILD, TOP, Machine, make_bundle
+from curia_qemu import BUILD, PATIENCE, TOP, Machine, make_bundle
 
 CHIPS = ("aia", "plic")
 
@@ -57,12 +57,13 @@ def suspends(m, told):
     """cockpit sleeps alone, for longer than its daemon's watchdog bears, both ways. Then it cannot sleep, as the
     kernel's own test of suspend has it: it tells Curia so at its STOP, and control's `echo mem` fails."""
     m.prompt("cockpit")
-    m.shell("insmod /lib/watchdog.ko; insmod /lib/curia_wdt.ko; watchdog -t 1 -T 3 /dev/watchdog; sleep 1")
+    bears = int(3 * PATIENCE)
+    m.shell(f"insmod /lib/watchdog.ko; insmod /lib/curia_wdt.ko; watchdog -t 1 -T {bears} /dev/watchdog; sleep 1")
     m.shell("echo 7 > /proc/sys/kernel/printk")
     for kind, times in ("mem", 1), ("freeze", 2):
         m.type(f"echo {kind} > /sys/power/state", vm="cockpit")
         m.expect("PM: suspend entry", vm="cockpit")
-        m.idle(4)
+        m.idle(bears + 1)
         if kind == "mem":
             assert any(re.match(r" *1 cockpit +suspended ", row) for row in m.curia("vms"))
             m.focus("cockpit")

@@ -8,12 +8,13 @@ import subprocess
 
 import pytest
 
-from curia_qemu import Machine
+from curia_qemu import PATIENCE, Machine
 from small import READY_SECONDS, bundle, fdt_put, harts_pc, host_fdt, manifest, power_off, vm
 from test_restart import row_of
 
 VMS = ("top", "mid", "low")
 RESTING = "rest-ms=50"
+WAKE_MS, WATCHED_MS = int(2000 * PATIENCE), int(1500 * PATIENCE) # a sleep is longer than a watchdog bears
 
 
 def chain(top="", mid="", low="", more=""):
@@ -54,7 +55,8 @@ def resumed_in_order(m, txn):
 
 
 def sleeps_and_wakes(m, txn, waker, by):
-    """One suspend of the console, in order; the machine's own word of who woke it."""
+    """One suspend of the console, in order; the machine's own word of who woke it. Returns how long after the waker
+    was told to sleep."""
     ask(m)
     m.expect_audit("all", "RESUMED", txn, READY_SECONDS)
     assert of(m, txn, "PREPARE-SENT", "STOP-SENT", "SUSPENDED") == \
@@ -63,19 +65,19 @@ def sleeps_and_wakes(m, txn, waker, by):
     assert [r.vm for r in m.audit if r.txn == txn and r.event == "WAKE"] == [waker]
     resumed_in_order(m, txn)
     all_go_on(m, by)
-    record = {r.event: r.at for r in m.audit if r.txn == txn}
-    return record["WAKE"] - record["SLEEP"]
+    at = {(r.event, r.vm): r.at for r in m.audit if r.txn == txn}
+    return at["WAKE", waker] - at["STOP-SENT", waker]
 
 
 @pytest.mark.parametrize("irqchip", ("aia", "plic", "aplic"))
 def test_order(irqchip):
     """A VM's timer wakes all, not before its time. A watchdog, of the manifest too, stands still meanwhile."""
     name = f"suspend-{irqchip}"
-    text = chain(mid="wake-ms=2000", top="beat-ms=1500", more="watchdog-ms = <1500>;")
+    text = chain(mid=f"wake-ms={WAKE_MS}", top=f"beat-ms={WATCHED_MS}", more=f"watchdog-ms = <{WATCHED_MS}>;")
     with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=4, memory="256M", vms=VMS) as m:
         boot(m)
         for txn in (1, 2) if irqchip == "aia" else (1,):
-            assert sleeps_and_wakes(m, txn, "mid", "0x1") >= 1.8
+            assert sleeps_and_wakes(m, txn, "mid", "0x1") >= WAKE_MS / 1000
         power_off(m, VMS, txn_of=None)
 
 
@@ -121,7 +123,8 @@ def test_veto():
 def test_deaf():
     """Who does not sleep in its time is frozen, with all that it has, and thawed with the others."""
     name = "suspend-deaf"
-    text = chain(mid="sleep=deaf", top="wake-ms=1000").replace("stop-timeout-ms = <20000>", "stop-timeout-ms = <2000>")
+    text = chain(mid="sleep=deaf", top=f"wake-ms={WAKE_MS // 2}")
+    text = text.replace("stop-timeout-ms = <20000>", f"stop-timeout-ms = <{WAKE_MS}>")
     with Machine(name, bundle=bundle(name, text), harts=4, memory="256M", vms=VMS) as m:
         boot(m)
         ask(m)
@@ -208,7 +211,7 @@ def test_firmware(irqchip, tmp_path):
     from memory; the interrupt controllers deliver; a timer that ran out in the sleep is known as the cause."""
     name = f"suspend-firmware-{irqchip}"
     extra = ["-dtb", str(suspend_fdt(name, irqchip)), "-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"]
-    with Machine(name, bundle=bundle(name, chain(mid="wake-ms=2000")), irqchip=irqchip, harts=4, memory="256M",
+    with Machine(name, bundle=bundle(name, chain(mid="wake-ms=4000")), irqchip=irqchip, harts=4, memory="256M",
                  extra=extra, vms=VMS) as m:
         boot(m)
         m.focus("curia")
