@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from curia_qemu import Machine
+from curia_qemu import PATIENCE, Machine
 from lives import arena, live, row_of
 from small import READY_SECONDS, bundle, harts_pc, manifest, power_off, vm
 from test_isolation import observe
@@ -114,7 +114,8 @@ def test_pause(irqchip, cpu):
             m.expect("^neighbour ok", vm="worker", since=mark)
             assert m.curia("resume worker") == ["resume worker: not in this state"]
         us = stolen(m, "worker")
-        assert least <= us / 1e6 <= most, (least, most)
+        # A hart may come by late, both times.
+        assert 0.8 * least <= us / 1e6 <= most + PATIENCE, (least, us, most)
         assert stolen(m, "sleeper") < us / 2, "sleep is told as stolen time"
         m.curia("pause worker")
         power_off(m, ("worker", "watch", "sleeper"))
