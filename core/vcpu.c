@@ -292,7 +292,7 @@ bool vcpu_prepare(struct vcpu *v)
     if (hold(v)) {
         return false;
     }
-    if (v->steal.withheld) {
+    if (may_run && v->steal.withheld) { /* one that was stopped has no RAM to write to any more */
         steal_end(v);
     }
     return may_run;

@@ -246,6 +246,27 @@ static void ends_at_start(void **state)
     assert_int_equal(fake.bytes_written, written);
 }
 
+/* Stopped while it was held: its RAM may be that of the next life already. */
+static void stop_tells_nothing(void **state)
+{
+    struct vcpu *v = env_vcpu(0);
+    uint64_t written;
+
+    (void)state;
+    assert_int_equal(set_shmem(AT, 0, 0), 0);
+    vm_is(VM_PAUSED);
+    assert_false(comes_by());
+    expect_told(AT, 2, 0, true);
+    fake_vcpu_state(env_vcpu(1), VCPU_STARTED);
+    vm_is(VM_STOPPING);
+    vcpu_request(v, VCPU_REQ_STOP);
+    written = fake.bytes_written;
+    assert_false(comes_by());
+    assert_int_equal(atomic_load(&v->state), VCPU_STOPPED);
+    assert_false(comes_by());
+    assert_int_equal(fake.bytes_written, written);
+}
+
 /* Ticks that do not divide a nanosecond, and years of them. */
 static void nanoseconds(void **state)
 {
@@ -273,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(arguments),          TEST(registers), TEST(guest_writes),  TEST(pause_steals),
         TEST(idle_is_not_stolen), TEST(one_each),  TEST(ends_at_start), TEST(nanoseconds),
+        TEST(stop_tells_nothing),
     };
 
     return cmocka_run_group_tests_name("steal", tests, NULL, NULL);
