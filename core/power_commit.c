@@ -89,7 +89,8 @@ enum until { STOPPED, STOPPED_TO_SLEEP, BACK };
 
 /*
  * Waits until all other harts are stopped, unless the sleep that this is for is over; or starts
- * those that are, until all are back. Those that do not come are told of, and not waited for long.
+ * those that are, until all are back, or the machine goes down. Those that do not come are told of,
+ * and not waited for long.
  */
 static bool await_others(enum until what)
 {
@@ -104,6 +105,10 @@ static bool await_others(enum until what)
             struct hart *h = machine.harts[i];
             bool parked = h == self || arch_hart_parked(h);
 
+            /* After that look: who is parked for good is so since `final`, and never started. */
+            if (what == BACK && atomic_load(&end.final)) {
+                return true;
+            }
             if (what == BACK && parked && h != self) {
                 (void)!arch_hart_wake(h);
             }

@@ -641,6 +641,29 @@ static void test_own_timers_come_back(void **state)
     }
 }
 
+/* An EMERGENCY while the sleeper still waits for the others: who has parked for it stays so. */
+static void power_off(void)
+{
+    uint32_t txn;
+
+    fake.on_relax = NULL;
+    fake.now_step = 1000;
+    assert_int_equal(power_ctl_request(NULL, POWER_OFF, 0, true, &txn), ERR_OK);
+    expect_phase(POWER_COMMIT);
+}
+
+static void test_off_while_they_come_back(void **state)
+{
+    (void)state;
+    fake.on_machine_sleep = power_off;
+    sleep_machine();
+    assert_int_equal(life_step(0, 0), LIFE_RESET);
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        assert_int_equal(fake_hart(i)->wakes, 0);
+    }
+    assert_int_equal(fake.resets, 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -669,6 +692,7 @@ int main(void)
         T(test_hart_does_not_stop),
         T(test_other_harts_stop),
         T(test_own_timers_come_back),
+        T(test_off_while_they_come_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
