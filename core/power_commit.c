@@ -71,7 +71,7 @@ void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
         end.kind = reset_of(kind);
         end.failed = failed;
         atomic_init(&end.takers, 0);
-        atomic_store(&end.final, true);
+        atomic_store_explicit(&end.final, true, memory_order_release);
     } else if (arch_can_sleep()) {
         atomic_store(&end.sleeper, sleeper_of(vm));
         atomic_store(&end.asleep, true);
@@ -81,6 +81,11 @@ void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
     for (uint32_t i = 0; i < machine.hart_count; i++) {
         hart_post(machine.harts[i], HART_WORK_COMMIT);
     }
+}
+
+static bool is_final(void)
+{
+    return atomic_load_explicit(&end.final, memory_order_acquire);
 }
 
 /* ---- the other harts ------------------------------------------------------------------------- */
@@ -106,15 +111,12 @@ static bool await_others(enum until what)
             bool parked = h == self || arch_hart_parked(h);
 
             /* After that look: who is parked for good is so since `final`, and never started. */
-            if (what == BACK && atomic_load(&end.final)) {
-                return true;
-            }
-            if (what == BACK && parked && h != self) {
+            if (what == BACK && parked && h != self && !atomic_load(&end.final)) {
                 (void)!arch_hart_wake(h);
             }
             all = all && parked;
         }
-        done = what == BACK ? atomic_load(&end.away) == 0 : all;
+        done = what != BACK ? all : atomic_load(&end.away) == 0 || is_final();
         if (!done && arch_now() > deadline) {
             log_warn("not all harts %s", what == BACK ? "come back" : "stop");
             break;
@@ -167,9 +169,10 @@ static uint64_t first_timer(uint32_t *whose)
         const struct vcpu *v = machine.harts[i]->vcpu;
         bool asleep = v != NULL && vm_state(v->vm) == VM_SUSPENDED &&
                       atomic_load_explicit(&v->state, memory_order_relaxed) == VCPU_SUSPENDED;
+        uint64_t at = asleep ? arch_vcpu_timer(v) : UINT64_MAX;
 
-        if (asleep && arch_vcpu_timer(v) < first) {
-            first = arch_vcpu_timer(v);
+        if (at < first) {
+            first = at;
             *whose = v->vm->index;
         }
     }
@@ -224,7 +227,7 @@ void power_commit_hart(void)
 {
     struct hart *self = arch_hart_self();
 
-    if (atomic_load(&end.final)) {
+    if (is_final()) {
         finish();
     }
     /* Of a sleep that is over already, too: others may have stopped for it. */

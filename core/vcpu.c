@@ -93,6 +93,7 @@ static void unload(struct vcpu *v)
 static void leave(struct vcpu *v)
 {
     unload(v);
+    v->steal.withheld = false; /* told to nobody: the RAM may soon be that of the next life */
     if (state_of(v) == VCPU_STOPPED) {
         return;
     }
@@ -292,7 +293,7 @@ bool vcpu_prepare(struct vcpu *v)
     if (hold(v)) {
         return false;
     }
-    if (may_run && v->steal.withheld) { /* one that was stopped has no RAM to write to any more */
+    if (v->steal.withheld) {
         steal_end(v);
     }
     return may_run;

@@ -292,9 +292,9 @@ static void nanoseconds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(arguments),          TEST(registers), TEST(guest_writes),  TEST(pause_steals),
-        TEST(idle_is_not_stolen), TEST(one_each),  TEST(ends_at_start), TEST(nanoseconds),
-        TEST(stop_tells_nothing),
+        TEST(arguments),     TEST(registers),          TEST(guest_writes),
+        TEST(pause_steals),  TEST(idle_is_not_stolen), TEST(one_each),
+        TEST(ends_at_start), TEST(nanoseconds),        TEST(stop_tells_nothing),
     };
 
     return cmocka_run_group_tests_name("steal", tests, NULL, NULL);
