@@ -53,16 +53,15 @@ static enum arch_reset reset_of(enum power_kind kind)
     return ARCH_RESET_OFF;
 }
 
-/* Where vm sleeps; if it is off or frozen, any hart is as good as another. */
+/* Where vm sleeps; if none does, the terminal's hart: nothing but a key could wake the machine. */
 static struct hart *sleeper_of(const struct vm *vm)
 {
-    uint32_t i = vm->vcpu_count - 1;
-
-    while (i != 0 &&
-           atomic_load_explicit(&vm->vcpus[i]->state, memory_order_relaxed) != VCPU_SUSPENDED) {
-        i--;
+    for (uint32_t i = 0; vm_state(vm) == VM_SUSPENDED && i < vm->vcpu_count; i++) {
+        if (atomic_load_explicit(&vm->vcpus[i]->state, memory_order_relaxed) == VCPU_SUSPENDED) {
+            return vm->vcpus[i]->hart;
+        }
     }
-    return vm->vcpus[i]->hart;
+    return machine.harts[0];
 }
 
 void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
