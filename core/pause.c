@@ -50,11 +50,13 @@ void lifecycle_wake(struct vm *vm)
  */
 enum err lifecycle_resume(struct vm *vm)
 {
-    if (vm_state(vm) == VM_SUSPENDED) {
+    enum vm_state state = vm_state(vm);
+
+    if (state == VM_SUSPENDED) {
         power_ctl_wake(vm->index);
         return vm_state(vm) == VM_SUSPENDED ? ERR_STATE : ERR_OK;
     }
-    if (vm_state(vm) != VM_PAUSED) {
+    if (state != VM_PAUSED) {
         return ERR_STATE;
     }
     power_ctl_vm_resumed(vm);

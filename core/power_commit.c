@@ -53,16 +53,15 @@ static enum arch_reset reset_of(enum power_kind kind)
     return ARCH_RESET_OFF;
 }
 
-/* Where vm sleeps; if it is off or frozen, any hart is as good as another. */
+/* Where vm sleeps; if none does, the terminal's hart: nothing but a key could wake the machine. */
 static struct hart *sleeper_of(const struct vm *vm)
 {
-    uint32_t i = vm->vcpu_count - 1;
-
-    while (i != 0 &&
-           atomic_load_explicit(&vm->vcpus[i]->state, memory_order_relaxed) != VCPU_SUSPENDED) {
-        i--;
+    for (uint32_t i = 0; vm_state(vm) == VM_SUSPENDED && i < vm->vcpu_count; i++) {
+        if (atomic_load_explicit(&vm->vcpus[i]->state, memory_order_relaxed) == VCPU_SUSPENDED) {
+            return vm->vcpus[i]->hart;
+        }
     }
-    return vm->vcpus[i]->hart;
+    return machine.harts[0];
 }
 
 void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
@@ -71,7 +70,7 @@ void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
         end.kind = reset_of(kind);
         end.failed = failed;
         atomic_init(&end.takers, 0);
-        atomic_store(&end.final, true);
+        atomic_store_explicit(&end.final, true, memory_order_release);
     } else if (arch_can_sleep()) {
         atomic_store(&end.sleeper, sleeper_of(vm));
         atomic_store(&end.asleep, true);
@@ -83,13 +82,19 @@ void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
     }
 }
 
+static bool is_final(void)
+{
+    return atomic_load_explicit(&end.final, memory_order_acquire);
+}
+
 /* ---- the other harts ------------------------------------------------------------------------- */
 
 enum until { STOPPED, STOPPED_TO_SLEEP, BACK };
 
 /*
  * Waits until all other harts are stopped, unless the sleep that this is for is over; or starts
- * those that are, until all are back. Those that do not come are told of, and not waited for long.
+ * those that are, until all are back, or the machine goes down. Those that do not come are told of,
+ * and not waited for long.
  */
 static bool await_others(enum until what)
 {
@@ -104,12 +109,13 @@ static bool await_others(enum until what)
             struct hart *h = machine.harts[i];
             bool parked = h == self || arch_hart_parked(h);
 
-            if (what == BACK && parked && h != self) {
+            /* After that look: who is parked for good is so since `final`, and never started. */
+            if (what == BACK && parked && h != self && !atomic_load(&end.final)) {
                 (void)!arch_hart_wake(h);
             }
             all = all && parked;
         }
-        done = what == BACK ? atomic_load(&end.away) == 0 : all;
+        done = what != BACK ? all : atomic_load(&end.away) == 0 || is_final();
         if (!done && arch_now() > deadline) {
             log_warn("not all harts %s", what == BACK ? "come back" : "stop");
             break;
@@ -162,9 +168,10 @@ static uint64_t first_timer(uint32_t *whose)
         const struct vcpu *v = machine.harts[i]->vcpu;
         bool asleep = v != NULL && vm_state(v->vm) == VM_SUSPENDED &&
                       atomic_load_explicit(&v->state, memory_order_relaxed) == VCPU_SUSPENDED;
+        uint64_t at = asleep ? arch_vcpu_timer(v) : UINT64_MAX;
 
-        if (asleep && arch_vcpu_timer(v) < first) {
-            first = arch_vcpu_timer(v);
+        if (at < first) {
+            first = at;
             *whose = v->vm->index;
         }
     }
@@ -219,7 +226,7 @@ void power_commit_hart(void)
 {
     struct hart *self = arch_hart_self();
 
-    if (atomic_load(&end.final)) {
+    if (is_final()) {
         finish();
     }
     /* Of a sleep that is over already, too: others may have stopped for it. */

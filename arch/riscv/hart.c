@@ -10,6 +10,7 @@
 #include "arch/riscv/fw_sbi.h"
 #include "arch/riscv/imsic.h"
 #include "arch/riscv/mmu.h"
+#include "arch/riscv/pmu.h"
 #include "arch/riscv/probe.h"
 #include "core/arch.h"
 #include "core/log.h"
@@ -290,6 +291,12 @@ bool arch_hart_parked(const struct hart *hart)
 
 /* ---- sleep ----------------------------------------------------------------------------------- */
 
+static void load(struct vcpu *v)
+{
+    arch_vcpu_load(v);
+    arch_vcpu_sync_irqs(v);
+}
+
 /*
  * Of the hart nothing survives but what is in memory [SBI 3.0 HSM, SUSP]: HS level is made anew as
  * at the boot, the vCPU put and loaded, the interrupt files kept by imsic.c. What lies outside the
@@ -302,17 +309,16 @@ static int64_t hart_sleep(bool loaded, uint64_t wake_at, uint64_t a1, uint64_t e
 {
     struct rv_hart *hart = rv_hart_self();
     struct vcpu *v = hart->core.vcpu;
+    bool resident = v != NULL && v->loaded;
     struct rv_imsic_files files;
     int64_t error;
 
-    loaded = loaded && v != NULL && v->loaded;
-    if (v != NULL && v->loaded) {
+    if (resident) {
         arch_vcpu_put(v);
     }
     rv_imsic_save(&files, v);
-    if (loaded) {
-        arch_vcpu_load(v);
-        arch_vcpu_sync_irqs(v);
+    if (resident && loaded) {
+        load(v);
         csr_write(CSR_HGEIE, own_file());
     }
     arch_hart_timer(wake_at);
@@ -321,9 +327,11 @@ static int64_t hart_sleep(bool loaded, uint64_t wake_at, uint64_t a1, uint64_t e
     init_csrs();
     rv_imsic_restore(&files, v);
     irqchip_hart_init(hart);
-    if (v != NULL && v->loaded) {
-        arch_vcpu_load(v);
-        arch_vcpu_sync_irqs(v);
+    if (v != NULL) {
+        rv_pmu_lost(v);
+    }
+    if (resident) {
+        load(v);
     }
     return error;
 }

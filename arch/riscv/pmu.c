@@ -76,6 +76,15 @@ void rv_pmu_reset(void)
     }
 }
 
+void rv_pmu_lost(struct vcpu *v)
+{
+    const uint64_t own = (1u << PMU_COUNTERS) - 1;
+
+    rv_pmu_reset(); /* what the firmware has not forgotten */
+    v->pmu.configured &= own;
+    v->pmu.started &= own;
+}
+
 void rv_pmu_exception(struct vcpu *v, uint64_t cause)
 {
     switch (cause) {

@@ -13,6 +13,9 @@ void rv_pmu_init(void);
 /* Own hart: stops all of them, and forgets what they counted. */
 void rv_pmu_reset(void);
 
+/* Own hart, after a sleep: v's guest finds that it has configured none of them. */
+void rv_pmu_lost(struct vcpu *v);
+
 /* Own hart: the guest is given this exception by Curia. */
 void rv_pmu_exception(struct vcpu *v, uint64_t cause);
 

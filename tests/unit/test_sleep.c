@@ -641,6 +641,59 @@ static void test_own_timers_come_back(void **state)
     }
 }
 
+static const struct hart *sleeper;
+
+static void note_sleeper(void)
+{
+    sleeper = arch_hart_self();
+}
+
+static void park_others(void)
+{
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        fake_hart(i)->parked = machine.harts[i] != arch_hart_self();
+    }
+}
+
+/* Where no VM sleeps a key alone can wake the machine; frozen harts may have been idle. */
+static void test_none_but_frozen(void **state)
+{
+    (void)state;
+    sleeper = NULL;
+    fake.can_sleep = true;
+    fake.on_machine_sleep = note_sleeper;
+    fake.on_relax = park_others;
+    fake_vcpu_state(life.vm[0]->vcpus[1], VCPU_SUSPENDED);
+    (void)begin();
+    life_settle();
+    assert_ptr_equal(sleeper, machine.harts[0]);
+    expect_state(0, VM_RUNNING);
+    fake_vcpu_state(life.vm[0]->vcpus[1], VCPU_STOPPED);
+}
+
+/* An EMERGENCY while the sleeper still waits for the others: who has parked for it stays so. */
+static void power_off(void)
+{
+    uint32_t txn;
+
+    fake.on_relax = NULL;
+    fake.now_step = 1000;
+    assert_int_equal(power_ctl_request(NULL, POWER_OFF, 0, true, &txn), ERR_OK);
+    expect_phase(POWER_COMMIT);
+}
+
+static void test_off_while_they_come_back(void **state)
+{
+    (void)state;
+    fake.on_machine_sleep = power_off;
+    sleep_machine();
+    assert_int_equal(life_step(0, 0), LIFE_RESET);
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        assert_int_equal(fake_hart(i)->wakes, 0);
+    }
+    assert_int_equal(fake.resets, 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -669,6 +722,8 @@ int main(void)
         T(test_hart_does_not_stop),
         T(test_other_harts_stop),
         T(test_own_timers_come_back),
+        T(test_none_but_frozen),
+        T(test_off_while_they_come_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
