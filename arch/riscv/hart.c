@@ -349,15 +349,9 @@ enum err arch_hart_wake(struct hart *hart)
     return r.error == SBI_SUCCESS ? ERR_OK : ERR_STATE;
 }
 
-/* Vectors of a VM that is frozen would be lost: nobody saves them. */
 bool arch_can_sleep(void)
 {
-    bool can = fw_has(SBI_EXT_SUSP);
-
-    for (uint32_t i = 0; i < machine.hart_count; i++) {
-        can = can && rv_hart_of(machine.harts[i])->vlenb == 0;
-    }
-    return can;
+    return fw_has(SBI_EXT_SUSP);
 }
 
 enum err arch_machine_sleep(uint64_t wake_at)
