@@ -262,6 +262,16 @@ void arch_vcpu_load(struct vcpu *vcpu)
 }
 
 /*
+ * Has the guest written registers of this field of sstatus since they were last moved? HS level's
+ * word would do, which tells of every write [Priv, H "vsstatus"]; but QEMU 10 sets the guest's own
+ * alone when it writes fcsr, vcsr or vstart.
+ */
+static bool is_dirty(const struct rv_vcpu *v, uint64_t field)
+{
+    return ((v->trap.sstatus | v->csrs.vsstatus) & field) == field;
+}
+
+/*
  * What stays in the hart is harmless: vsatp, then hgatp is Bare, so nothing is translated ahead
  * through the VM's tables (in this order, as Bare hgatp would let the guest's tables lead to any
  * physical address); no timer or interrupt of the guest can wake the hart; and the next load writes
@@ -272,11 +282,11 @@ void arch_vcpu_put(struct vcpu *vcpu)
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
 
     read_csrs(&v->csrs);
-    if ((v->trap.sstatus & SSTATUS_FS) == SSTATUS_FS_DIRTY) {
+    if (rv_features.d && is_dirty(v, SSTATUS_FS)) {
         rv_fp_save(&v->fp);
         v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_FS) | SSTATUS_FS_CLEAN;
     }
-    if (v->vec != NULL && (v->trap.sstatus & SSTATUS_VS) == SSTATUS_VS_DIRTY) {
+    if (v->vec != NULL && is_dirty(v, SSTATUS_VS)) {
         rv_vec_save(v->vec);
         v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_VS) | SSTATUS_VS_CLEAN;
     }

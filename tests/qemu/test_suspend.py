@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Suspends of small machines: the ranks in both directions, by whom a machine is woken, wakes that come too
-early, VMs that do not sleep, and the firmware's sleep. The demo's Linux sleeps in its story `sleep`."""
+early, VMs that do not sleep, and the firmware's sleep; registers of who sleeps or is paused, spoilt. The demo's Linux
+sleeps in its story `sleep`."""
 
 import re
 import socket
@@ -234,3 +235,30 @@ def test_firmware(irqchip, tmp_path):
         resumed_in_order(m, 1)
         all_go_on(m, "0x1")
         power_off(m, VMS, txn_of=None)
+
+
+@pytest.mark.parametrize("irqchip", ("aia", "plic"))
+def test_pause_registers(irqchip, tmp_path):
+    """FP and vector registers of a paused VM are in memory, whatever becomes of the hart's: written since the last
+    time or not, or fcsr alone."""
+    name = f"pause-registers-{irqchip}"
+    text = manifest(vm("same", [0]), vm("varies", [1], args="vary=1"))
+    registers = FP + (VECTORS if "v=true" in V[irqchip] else ())
+    with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=2, cpu=V[irqchip], memory="256M",
+                 extra=["-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"], vms=("same", "varies")) as m:
+        for vm_name in ("same", "varies"):
+            m.expect("^neighbour ok", vm=vm_name, seconds=READY_SECONDS)
+        for _ in range(2):
+            for vm_name in ("same", "varies"):
+                assert m.curia(f"pause {vm_name}") == [f"pause {vm_name}: under way"]
+            m.until(lambda: m.idle(0.1) or all(pc > 1 << 63 for pc in harts_pc(m).values()), "harts in Curia", 10)
+            debugger = Debugger(tmp_path / "gdb")
+            for hart in range(2):
+                assert debugger.spoil(hart, registers, 0x5a5a_5a5a_5a5a_5a54) == list(registers)
+            debugger.close()
+            for vm_name in ("same", "varies"):
+                assert m.curia(f"resume {vm_name}") == [f"resume {vm_name}: under way"]
+            mark = m.mark()
+            for vm_name in ("same", "varies"):
+                assert m.expect(r"^neighbour (ok|BAD) \d", vm=vm_name, since=mark).match[1] == "ok"
+        power_off(m, ("same", "varies"))
