@@ -131,7 +131,7 @@ static int64_t take(struct dbtr *d, struct entry *e, bool update, bool last)
 /* Install, or update: the entries in turn, and then the hart; or all is again as it was. */
 static int64_t set(struct vcpu *v, uint64_t count, bool update, uint64_t *failing)
 {
-    const struct dbtr before = v->dbtr;
+    struct dbtr before;
     struct entry entries[DBTR_TRIGGERS];
     int64_t error = SBI_SUCCESS;
     uint64_t k;
@@ -140,6 +140,7 @@ static int64_t set(struct vcpu *v, uint64_t count, bool update, uint64_t *failin
     if (count >= arch_dbtr_triggers()) {
         return SBI_ERR_BAD_RANGE;
     }
+    before = v->dbtr;
     if (guest_read(v->vm, entries, before.shmem, count * sizeof(entries[0])) != ERR_OK) {
         return SBI_ERR_FAILED;
     }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The neighbour: fills its RAM and vector registers with a pattern, checks them for ever, watches
- * the time pass, and tells once a second that all is as it was. It echoes messages and doorbells
- * on every channel that it has, answers in shared regions, and obeys power events with a last
- * verdict. With the bootarg rest-ms it sleeps so long after each look, or until an interrupt: for
- * machines with many of it; with beat-ms it gives heartbeats, each good for so long, until it has
- * told beats-of times that all is well; with steal=1 it tells its steal time, too. STOP of a
- * suspend puts it to sleep; with sleep=deaf it does not, with sleep=veto it says that it cannot,
- * with wake-ms it wakes so long after.
+ * The neighbour: fills its RAM and vector registers with a pattern, checks them for ever, and that
+ * its debug trigger alone is hit, watches the time pass, and tells once a second that all is as it
+ * was. It echoes messages and doorbells on every channel that it has, answers in shared regions,
+ * and obeys power events with a last verdict. With the bootarg rest-ms it sleeps so long after each
+ * look, or until an interrupt: for machines with many of it; with beat-ms it gives heartbeats, each
+ * good for so long, until it has told beats-of times that all is well; with steal=1 it tells its
+ * steal time, too. STOP of a suspend puts it to sleep; with sleep=deaf it does not, with sleep=veto
+ * it says that it cannot, with wake-ms it wakes so long after.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -89,6 +89,7 @@ static void check_some(void)
     uint64_t now = time_now();
 
     me.bad_words += me.vectors && !vector_is_full() ? 1 : 0;
+    me.bad_words += triggers_hold() ? 0 : 1;
     for (; me.at < end && me.at < me.words; me.at++) {
         me.bad_words += me.ram[me.at] != pattern(me.at) ? 1 : 0;
     }
@@ -252,6 +253,7 @@ static void start(void)
     timer_set(me.due);
     timer_enable();
     irqs_on();
+    triggers_watch();
 }
 
 void role_neighbour(void)

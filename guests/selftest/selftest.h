@@ -65,6 +65,10 @@ bool events_are_fresh(bool of_vm);
 void triggers_leave(void);
 bool triggers_are_fresh(void);
 
+/* Sets a debug trigger that hardly another VM has; is it hit, and no other? Interrupts on. */
+void triggers_watch(void);
+bool triggers_hold(void);
+
 /* Steal time as SBI tells it [SBI 3.0 §16]. */
 struct steal_time {
     _Alignas(64) uint32_t sequence;
