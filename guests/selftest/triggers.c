@@ -12,8 +12,6 @@
 #include "guests/selftest/selftest.h"
 #include "guests/selftest/tap.h"
 
-#include <stddef.h>
-
 #define ERR(name) ((uint64_t)(int64_t)SBI_##name)
 #define NOP       0x00000013u
 #define EXECUTE   (SBI_DBTR_MCONTROL6 | SBI_DBTR_EXECUTE)
@@ -188,13 +186,13 @@ static void test_sleep(uint64_t pc)
 {
     mine()->word = 0;
     (void)put(SBI_DBTR_UPDATE, EXECUTE | SBI_DBTR_S, pc);
-    hart_self()->on_timer = NULL;
+    (void)irqs_off(); /* for the sleep, and so that the timer is still pending then */
     timer_set(time_now() + ticks_of_us(SLEEP_US));
     csr_write(CSR_SIE, 1u << IRQ_S_TIMER);
     (void)guest_sleep();
     csr_write(CSR_SIE, 0);
     timer_set(UINT64_MAX);
-    csr_set(CSR_SSTATUS, SSTATUS_SIE);
+    irqs_on();
     (void)tap_ok(steps_on(pc) && dbtr(SBI_DBTR_UNINSTALL, 0, 1) == 0 && !steps_on(pc),
                  "DBTR: kept by a suspend, until it is taken off");
     (void)tap_eq(dbtr(SBI_DBTR_ENABLE, 0, 1), ERR(ERR_INVALID_PARAM), "which is then no more");
@@ -207,9 +205,9 @@ static void step_on(void *arg)
 {
     uint64_t *pc = arg;
 
-    csr_set(CSR_SSTATUS, SSTATUS_SIE);
+    irqs_on();
     *pc = exec_at(*pc, 0, 0).trapped ? 1 : 0;
-    csr_clear(CSR_SSTATUS, SSTATUS_SIE);
+    (void)irqs_off();
 }
 
 /* The neighbour runs the same image: it would end at its next look for messages. */
@@ -241,7 +239,7 @@ void test_triggers(void)
     (void)tap_ok(count.value <= ROOM && dbtr(SBI_DBTR_SET_SHMEM, at(mine()), 0) == 0,
                  "DBTR: %u triggers", (unsigned)count.value);
     pc = exec_one(NOP, 0, 0).pc;
-    csr_set(CSR_SSTATUS, SSTATUS_SIE);
+    irqs_on();
     test_execute(pc);
     if (board.hart_count > 1) {
         test_other(hart_self()->index == 0 ? 1 : 0, pc);
@@ -250,5 +248,5 @@ void test_triggers(void)
     test_modes();
     test_sleep(pc);
     (void)dbtr(SBI_DBTR_SET_SHMEM, UINT64_MAX, UINT64_MAX);
-    csr_clear(CSR_SSTATUS, SSTATUS_SIE);
+    (void)irqs_off();
 }
