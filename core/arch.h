@@ -287,6 +287,21 @@ void arch_pmu_start(uint64_t i, const uint64_t *value);
 void arch_pmu_stop(uint64_t i, bool forget);
 uint64_t arch_pmu_read(uint64_t i);
 
+/* ---- the hart's debug triggers --------------------------------------------------------------- */
+
+/*
+ * How many a vCPU is given of its hart's own, at most DBTR_TRIGGERS. 0: none. Constant after boot.
+ */
+uint32_t arch_dbtr_triggers(void);
+
+/*
+ * Own hart, vCPU loaded: vcpu->dbtr has changed, and the hart's triggers are made so: those that
+ * match in supervisor or user mode do so in the guest's, and nowhere else. arch_vcpu_load() and
+ * arch_vcpu_put() set them and take them off. ERR_FAILED: the hart has refused some, which are no
+ * longer mapped.
+ */
+enum err arch_dbtr_sync(struct vcpu *vcpu) MUST_CHECK;
+
 /* mvendorid, marchid, mimpid as the guest sees them: those of the host's firmware. */
 struct arch_ids {
     uint64_t vendor, arch, impl;

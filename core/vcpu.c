@@ -140,6 +140,7 @@ static void start(struct vcpu *v)
         leave(v);
         return;
     }
+    memset(&v->dbtr, 0, sizeof(v->dbtr)); /* before the load, that no trigger of before is set */
     load(v);
     reset_pmu(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);

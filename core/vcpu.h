@@ -8,6 +8,7 @@
 
 #include "core/addr.h"
 #include "core/arch.h"
+#include "core/dbtr.h"
 #include "core/hart.h"
 #include "core/pmu.h"
 #include "core/spinlock.h"
@@ -90,6 +91,8 @@ struct vcpu {
     struct steal steal; /* own hart */
 
     uint64_t exits[EXIT_CAUSES];
+
+    struct dbtr dbtr; /* own hart */
 
     struct pmu pmu; /* forgotten at each start but for what it has received, which pmu.h explains */
 };

@@ -35,6 +35,7 @@
 #define SBI_EXT_FWFT   0x46574654
 #define SBI_EXT_PMU    0x504D55
 #define SBI_EXT_STA    0x535441
+#define SBI_EXT_DBTR   0x44425452
 
 #define SBI_BASE_GET_SPEC_VERSION 0
 #define SBI_BASE_GET_IMPL_ID      1
@@ -175,6 +176,34 @@
 #define SBI_PMU_FW_SFENCE_VMA_ASID_RECEIVED 13
 
 #define SBI_STA_SET_SHMEM 0
+
+#define SBI_DBTR_NUM_TRIGGERS 0
+#define SBI_DBTR_SET_SHMEM    1
+#define SBI_DBTR_READ         2
+#define SBI_DBTR_INSTALL      3
+#define SBI_DBTR_UPDATE       4
+#define SBI_DBTR_UNINSTALL    5
+#define SBI_DBTR_ENABLE       6
+#define SBI_DBTR_DISABLE      7
+
+#define SBI_DBTR_STATE_MAPPED 0x01
+#define SBI_DBTR_STATE_U      0x02
+#define SBI_DBTR_STATE_S      0x04
+
+/* tdata1 of type mcontrol6. [RISC-V Debug 1.0, Sdtrig] */
+#define SBI_DBTR_TYPE_SHIFT 60
+#define SBI_DBTR_MCONTROL6  (6ull << SBI_DBTR_TYPE_SHIFT)
+#define SBI_DBTR_DMODE      (1ull << 59)
+#define SBI_DBTR_VS         (1ull << 24)
+#define SBI_DBTR_VU         (1ull << 23)
+#define SBI_DBTR_SIZE(size) ((uint64_t)(size) << 16) /* 1, 2, 3, 5: 8 to 64 bits; 0: any */
+#define SBI_DBTR_CHAIN      (1ull << 11)
+#define SBI_DBTR_M          (1ull << 6)
+#define SBI_DBTR_S          (1ull << 4)
+#define SBI_DBTR_U          (1ull << 3)
+#define SBI_DBTR_EXECUTE    (1ull << 2)
+#define SBI_DBTR_STORE      (1ull << 1)
+#define SBI_DBTR_LOAD       (1ull << 0)
 
 #define SBI_SUCCESS               0
 #define SBI_ERR_FAILED            (-1)

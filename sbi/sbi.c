@@ -15,9 +15,9 @@
 #define LEGACY_EIDS 0x10u /* EIDs below are legacy, whether offered or not [SBI 3.0 §5] */
 
 static const struct sbi_ext *const extensions[] = {
-    &sbi_ext_base, &sbi_ext_time, &sbi_ext_ipi,  &sbi_ext_rfence, &sbi_ext_hsm,
-    &sbi_ext_srst, &sbi_ext_susp, &sbi_ext_dbcn, &sbi_ext_ipc,    &sbi_ext_pwr,
-    &sbi_ext_vmm,  &sbi_ext_sse,  &sbi_ext_fwft, &sbi_ext_pmu,    &sbi_ext_sta,
+    &sbi_ext_base, &sbi_ext_time, &sbi_ext_ipi, &sbi_ext_rfence, &sbi_ext_hsm, &sbi_ext_srst,
+    &sbi_ext_susp, &sbi_ext_dbcn, &sbi_ext_ipc, &sbi_ext_pwr,    &sbi_ext_vmm, &sbi_ext_sse,
+    &sbi_ext_fwft, &sbi_ext_pmu,  &sbi_ext_sta, &sbi_ext_dbtr,
 };
 
 struct sbi_ret sbi_from(enum err e)
@@ -132,6 +132,7 @@ bool sbi_fast(struct vcpu *v, uint64_t a[8])
     case SBI_EXT_FWFT:
     case SBI_EXT_PMU:
     case SBI_EXT_STA:
+    case SBI_EXT_DBTR:
     case CURIA_EXT_PWR:
     case CURIA_EXT_VMM:
         return false;

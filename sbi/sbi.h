@@ -64,7 +64,7 @@ struct sbi_ext {
 
 extern const struct sbi_ext sbi_ext_base, sbi_ext_time, sbi_ext_ipi, sbi_ext_rfence, sbi_ext_hsm,
     sbi_ext_srst, sbi_ext_susp, sbi_ext_dbcn, sbi_ext_ipc, sbi_ext_pwr, sbi_ext_vmm, sbi_ext_sse,
-    sbi_ext_fwft, sbi_ext_pmu, sbi_ext_sta;
+    sbi_ext_fwft, sbi_ext_pmu, sbi_ext_sta, sbi_ext_dbtr;
 
 /*
  * Legacy calls keep a1 and answer in a0 alone; one that could not read its hart mask does not

@@ -4,6 +4,7 @@
  * the firmware may have left off. Written once, before other harts run. No lock.
  */
 #include "arch/riscv/csr.h"
+#include "arch/riscv/dbtr.h"
 #include "arch/riscv/fw_sbi.h"
 #include "arch/riscv/hart.h"
 #include "arch/riscv/pmu.h"
@@ -102,4 +103,5 @@ void rv_features_read(struct hart *const *harts, uint32_t count)
     f->ctr = rv_csr_exists(CSR_VSCTRCTL);
     f->sscofpmf = f->sscofpmf && fw_has(SBI_EXT_PMU);
     rv_pmu_init();
+    rv_dbtr_init();
 }

@@ -26,6 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RV_TRIGGER_WORDS 5u
+
 struct rv_vcpu;
 
 struct rv_hart {
@@ -45,6 +47,10 @@ struct rv_hart {
     /* Own hart: leaf entries and addresses of its two windows (window.c). */
     _Atomic uint64_t *window_pte;
     char *window;
+
+    /* Own hart, dbtr.c's: numbers of the firmware's triggers that are set, and what it reads. */
+    uint64_t triggers;
+    uint64_t trigger_block[RV_TRIGGER_WORDS];
 
     const struct board_hart *board;
     uint32_t vlenb;          /* bytes of a vector register; 0: none. Before online, by itself */
@@ -93,6 +99,9 @@ struct rv_features {
     bool hvictl;
     bool jvt, ctr; /* Zcmt's jvt, Ssctr's CSRs: offered to no guest, but there */
     bool henvcfg;  /* privileged 1.12: henvcfg and senvcfg */
+
+    /* By the firmware: debug triggers that a guest may have, 0 to DBTR_TRIGGERS. */
+    uint32_t triggers;
 
     /* Read back. */
     uint64_t henvcfg_bits;   /* writable */

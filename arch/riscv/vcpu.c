@@ -8,6 +8,7 @@
 #include "arch/riscv/vcpu.h"
 
 #include "arch/riscv/csr.h"
+#include "arch/riscv/dbtr.h"
 #include "arch/riscv/fp.h"
 #include "arch/riscv/hart.h"
 #include "arch/riscv/imsic.h"
@@ -256,6 +257,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
     restore_registers(v);
     rv_tlb_flush(rv_vm_of(vcpu->vm), v->last_hart != hart || rv_vmids_shared());
     __asm__ volatile("fence.i" : : : "memory");
+    rv_dbtr_load(vcpu);
     v->hart = hart;
     v->last_hart = hart;
     hart->resident = v;
@@ -281,6 +283,7 @@ void arch_vcpu_put(struct vcpu *vcpu)
 {
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
 
+    rv_dbtr_put();
     read_csrs(&v->csrs);
     if (rv_features.d && is_dirty(v, SSTATUS_FS)) {
         rv_fp_save(&v->fp);

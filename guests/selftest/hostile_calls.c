@@ -83,6 +83,7 @@ static uint64_t any_eid(void)
         0x535441,
         0x535345,
         0x46574654,
+        SBI_EXT_DBTR,
         0x4E41434C,
         0x4D505859,
         0,
@@ -147,6 +148,24 @@ static void spoil_mailbox(void)
     }
 }
 
+/*
+ * Debug triggers that look as if they were meant, where the call finds them; they match where this
+ * guest never is.
+ */
+static void put_triggers(void)
+{
+    static uint64_t words[8 * 4];
+
+    for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i += 4) {
+        uint64_t bits = hostile_random();
+
+        words[i] = bits >> 8 & 3;
+        words[i + 1] = SBI_DBTR_MCONTROL6 | (bits & 0x1f) | ((bits & 0x300) == 0 ? bits : 0);
+        words[i + 2] = NOWHERE + (bits >> 32);
+    }
+    (void)sbi_call(SBI_EXT_DBTR, SBI_DBTR_SET_SHMEM, (uint64_t)(uintptr_t)words, 0, 0, 0);
+}
+
 /* Legacy calls read a mask in virtual memory: one that is not there is a trap. */
 struct one_call {
     uint64_t eid, fid, a[6];
@@ -188,6 +207,10 @@ void hostile_calls(uint64_t n, struct hostile_counts *counts)
             a[0] = bits % 3;
             a[2] = (bits >> 8 & 3) != 0 ? 0 : a[2];
             a[3] = (bits >> 10 & 3) != 0 ? (bits >> 12) % 4100 : a[3];
+        }
+        if (c.eid == SBI_EXT_DBTR && (a[5] & 1) != 0) {
+            put_triggers();
+            a[0] = a[0] & 7;
         }
         failed = trap_catch(&trap, false, make, &c) || c.r.error < 0;
         i++;

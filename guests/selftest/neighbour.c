@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The neighbour: fills its RAM, FP and vector registers with a pattern, checks them for ever,
- * watches the time pass, and tells once a second that all is as it was. It echoes messages and
- * doorbells on every channel that it has, answers in shared regions, and obeys power events with a
- * last verdict. With the bootarg rest-ms it sleeps so long after each look, or until an interrupt:
+ * The neighbour: fills its RAM, FP and vector registers with a pattern, checks them for ever, and
+ * that its debug trigger alone is hit, watches the time pass, and tells once a second that all is as
+ * it was. It echoes messages and doorbells on every channel that it has, answers in shared regions,
+ * and obeys power events with a last verdict. With the bootarg rest-ms it sleeps so long after each look, or until an interrupt:
  * for machines with many of it; with beat-ms it gives heartbeats, each good for so long, until it
  * has told beats-of times that all is well; with steal=1 it tells its steal time, too; with vary=1
  * it writes fcsr anew at each look. STOP of a suspend puts it to sleep; with sleep=deaf it does
@@ -93,6 +93,7 @@ static void check_some(void)
     if (me.fp && me.vary) {
         fp_vary();
     }
+    me.bad_words += triggers_hold() ? 0 : 1;
     for (; me.at < end && me.at < me.words; me.at++) {
         me.bad_words += me.ram[me.at] != pattern(me.at) ? 1 : 0;
     }
@@ -261,6 +262,7 @@ static void start(void)
     timer_set(me.due);
     timer_enable();
     irqs_on();
+    triggers_watch();
 }
 
 void role_neighbour(void)

@@ -89,6 +89,7 @@ void residue_dirty_hart(void *unused)
     csr_write(CSR_SCOUNTEREN, 0);
     if (board.curia) {
         events_leave(false);
+        triggers_leave();
     }
     csr_write(CSR_SEPC, MARK & ~1ull);
     csr_write(CSR_SCAUSE, 31);
@@ -105,6 +106,7 @@ void residue_look_at_hart(void *bad)
     *n_bad += (sstatus & (SSTATUS_FS | SSTATUS_VS | SSTATUS_SUM | SSTATUS_MXR)) != 0;
     *n_bad += csr_read(CSR_SCOUNTEREN) == 0;
     *n_bad += board.curia && !events_are_fresh(false);
+    *n_bad += board.curia && !triggers_are_fresh();
     for (uint32_t i = 0; i < OWN_CSRS; i++) {
         struct exec e = exec_one(INSN_CSRR(own_csrs[i].csr), 0, 0);
 

@@ -31,6 +31,7 @@ void test_vectors(void);
 void test_peers(void);
 void test_privileges(void);
 void test_events(void);
+void test_triggers(void);
 
 /* Other roles than the test's, by the bootarg "mode". */
 _Noreturn void role_neighbour(void);
@@ -59,6 +60,14 @@ uint32_t vm_generation(void);
 /* Leaves events and features of this hart set; is none? of_vm: nor of the VM. */
 void events_leave(bool of_vm);
 bool events_are_fresh(bool of_vm);
+
+/* Leaves a debug trigger of this hart set; is none? */
+void triggers_leave(void);
+bool triggers_are_fresh(void);
+
+/* Sets a debug trigger that hardly another VM has; is it hit, and no other? Interrupts on. */
+void triggers_watch(void);
+bool triggers_hold(void);
 
 /* Steal time as SBI tells it [SBI 3.0 §16]. */
 struct steal_time {

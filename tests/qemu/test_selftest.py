@@ -58,12 +58,13 @@ def test_plic_on_aia_host():
     ("aia", "max"), ("plic", "max"), ("plic", "rva23s64"),
     ("aia", "max,smstateen=false,zcd=false,zcmt=true"), ("aia", "rv64,v=true,vlen=256,svpbmt=true"),
     ("plic", "veyron-v1"), ("aia", "tt-ascalon"),
-    ("plic", "rv64,sstc=false"), ("aia", "rv64,sstc=false"), ("plic", "rv64,svadu=false,zicboz=false"),
+    ("plic", "rv64,sstc=false"), ("aia", "rv64,sstc=false"), ("plic", "rv64,svadu=false,zicboz=false,debug=false"),
     ("plic", "rv64,sv57=false,sv48=false")), ids=lambda v: v.replace(",", "-").replace("=", "-"))
 def test_cpu(irqchip, cpu):
     name = f"selftest-{irqchip}-{cpu}".replace(",", "-").replace("=", "-")
     m = run(name, irqchip, 2, alone(), NO_PEER | (NO_AIA if irqchip == "plic" else set()) |
             (NO_ZICBOZ if "zicboz=false" in cpu else set()) | (NO_SSTC if "sstc=false" in cpu else set()), cpu=cpu)
+    assert bool(m.find("DBTR: 2 triggers", vm="selftest")) == ("debug=false" not in cpu)
     hpm = 0 if cpu.startswith("rv64") else 16 # all others have Sscofpmf
     assert m.find(rf"^# PMU: {16 + hpm} counters, {hpm} of them the hart's$", vm="selftest")
 

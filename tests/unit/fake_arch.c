@@ -307,6 +307,31 @@ void arch_vcpu_resume(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     f->pc = pc.v;
 }
 
+static enum err set_triggers(struct fake_vcpu *f)
+{
+    struct dbtr *d = &f->core.dbtr;
+    enum err e = ERR_OK;
+
+    if (d->mapped >> fake.dbtr.count != 0) {
+        fake_wrong("a trigger that is not there");
+    }
+    f->triggers = *d;
+    for (uint32_t i = 0; i < fake.dbtr.count; i++) {
+        uint32_t bit = 1u << i;
+
+        if ((d->mapped & bit) == 0 || (d->tdata1[i] & FAKE_TRIGGER_MODES) == 0) {
+            f->triggers.mapped &= (uint8_t)~bit;
+        } else if ((d->tdata1[i] & ~FAKE_TRIGGER_BITS) != 0) {
+            fake_wrong("a trigger that no guest may have");
+        } else if ((fake.dbtr.refused & bit) != 0) {
+            d->mapped &= (uint8_t)~bit;
+            f->triggers.mapped &= (uint8_t)~bit;
+            e = ERR_FAILED;
+        }
+    }
+    return e;
+}
+
 void arch_vcpu_load(struct vcpu *vcpu)
 {
     struct fake_vcpu *f = own(vcpu);
@@ -316,6 +341,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
     }
     f->resident = true;
     f->loads++;
+    (void)set_triggers(f);
 }
 
 void arch_vcpu_put(struct vcpu *vcpu)
@@ -324,6 +350,7 @@ void arch_vcpu_put(struct vcpu *vcpu)
 
     f->resident = false;
     f->puts++;
+    f->triggers.mapped = 0;
 }
 
 void arch_vcpu_sync_irqs(struct vcpu *vcpu)
@@ -465,6 +492,19 @@ uint64_t arch_pmu_read(uint64_t i)
 {
     pmu_called(i, true);
     return fake.pmu.value[i];
+}
+
+/* ---- debug triggers -------------------------------------------------------------------------- */
+
+uint32_t arch_dbtr_triggers(void)
+{
+    return fake.dbtr.count;
+}
+
+enum err arch_dbtr_sync(struct vcpu *vcpu)
+{
+    fake.dbtr.syncs++;
+    return set_triggers(own_loaded(vcpu));
 }
 
 uint64_t arch_vcpu_timer(const struct vcpu *vcpu)

@@ -29,6 +29,10 @@
 
 #define FAKE_COUNTERS 4u
 
+/* In tdata1 of a debug trigger: the type, sizes, S, U, execute, store, load. */
+#define FAKE_TRIGGER_MODES 0x18ull
+#define FAKE_TRIGGER_BITS  (6ull << 60 | 7ull << 16 | FAKE_TRIGGER_MODES | 7ull)
+
 #define FAKE_HPA_BASE    0x100000000ull /* where backing memory of fake_phys_alloc() begins */
 #define FAKE_TIMEBASE_HZ 10000000ull
 
@@ -71,6 +75,7 @@ struct fake_vcpu {
     uint32_t events, event_ends;
     bool ad_updates;
     uint32_t ad_sets;
+    struct dbtr triggers; /* in its hart; of those, its mapped are the ones that are enabled */
 };
 
 struct fake_map {
@@ -106,9 +111,17 @@ struct fake_pmu {
     uint32_t resets, calls;
 };
 
+/* The debug triggers of a hart, all harts having the same number here. */
+struct fake_dbtr {
+    uint32_t count;   /* what a vCPU is given; 0 unless a test says so */
+    uint32_t refused; /* bit i: a trigger i that is enabled is refused */
+    uint32_t syncs;
+};
+
 /* All that does not belong to one object. */
 struct fake {
     struct fake_pmu pmu;
+    struct fake_dbtr dbtr;
     _Atomic uint64_t now;
     uint64_t now_step; /* added at each arch_now() */
     _Atomic uint32_t io_fences;

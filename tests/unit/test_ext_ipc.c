@@ -38,6 +38,7 @@ const struct sbi_ext sbi_ext_sse = {SBI_EXT_SSE, nothing, NULL};
 const struct sbi_ext sbi_ext_fwft = {SBI_EXT_FWFT, nothing, NULL};
 const struct sbi_ext sbi_ext_pmu = {SBI_EXT_PMU, nothing, NULL};
 const struct sbi_ext sbi_ext_sta = {SBI_EXT_STA, nothing, NULL};
+const struct sbi_ext sbi_ext_dbtr = {SBI_EXT_DBTR, nothing, NULL};
 const struct sbi_ext sbi_ext_pwr = {CURIA_EXT_PWR, nothing, NULL};
 const struct sbi_ext sbi_ext_vmm = {CURIA_EXT_VMM, nothing, NULL};
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: sbi/sbi.c sbi/hartmask.c sbi/ext_base.c sbi/ext_time.c sbi/ext_ipi.c sbi/ext_rfence.c
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_dbcn.c sbi/ext_sse.c sbi/ext_fwft.c sbi/legacy.c
- *       sbi/ext_susp.c sbi/ext_pmu.c sbi/ext_sta.c core/vcpu.c core/sse.c core/hart.c
+ *       sbi/ext_susp.c sbi/ext_pmu.c sbi/ext_sta.c sbi/ext_dbtr.c
+ *       core/vcpu.c core/sse.c core/hart.c
  *       core/memmap.c core/guest_copy.c core/steal.c core/pmu.c tests/unit/fake_arch.c
  *       tests/unit/fake_core.c tests/unit/sbi_env.c */
 /* Firmware features: which there are, what they may be, locks and resets. [SBI 3.0 §18] */

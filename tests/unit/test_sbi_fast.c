@@ -3,7 +3,7 @@
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
  *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c
- *       sbi/ext_pmu.c core/pmu.c sbi/ext_sta.c core/steal.c */
+ *       sbi/ext_pmu.c core/pmu.c sbi/ext_sta.c sbi/ext_dbtr.c core/steal.c */
 /*
  * The fast and the general path agree: each call is made on either, from the same state, and both
  * must leave the same registers and the same world behind. Where the fast path declines, it has
@@ -118,12 +118,25 @@ static bool compare(uint32_t caller, const uint64_t call[8])
 }
 
 static const uint64_t eids[] = {
-    SBI_EXT_BASE,   SBI_EXT_TIME,  SBI_EXT_IPI,
-    SBI_EXT_RFENCE, SBI_EXT_HSM,   SBI_EXT_SRST,
-    SBI_EXT_DBCN,   CURIA_EXT_IPC, CURIA_EXT_PWR,
-    CURIA_EXT_VMM,  SBI_EXT_SUSP,  0x504D55,
-    SBI_EXT_SSE,    SBI_EXT_FWFT,  0x535441,
-    0x11,           UINT64_MAX,    SBI_EXT_TIME | 1ull << 32,
+    SBI_EXT_BASE,
+    SBI_EXT_TIME,
+    SBI_EXT_IPI,
+    SBI_EXT_RFENCE,
+    SBI_EXT_HSM,
+    SBI_EXT_SRST,
+    SBI_EXT_DBCN,
+    CURIA_EXT_IPC,
+    CURIA_EXT_PWR,
+    CURIA_EXT_VMM,
+    SBI_EXT_SUSP,
+    0x504D55,
+    SBI_EXT_SSE,
+    SBI_EXT_FWFT,
+    0x535441,
+    SBI_EXT_DBTR,
+    0x11,
+    UINT64_MAX,
+    SBI_EXT_TIME | 1ull << 32,
 };
 
 /* clang-format off */
@@ -218,6 +231,7 @@ static void takes_what_it_should(void **state)
         {SBI_EXT_FWFT, SBI_FWFT_GET, 4, 0, false},
         {SBI_EXT_DBCN, SBI_DBCN_WRITE_BYTE, 0, 0, false},
         {SBI_EXT_PMU, SBI_PMU_COUNTER_FW_READ, 0, 0, false},
+        {SBI_EXT_DBTR, SBI_DBTR_NUM_TRIGGERS, 0, 0, false},
         {0x11, 0, 0, 0, true},
     };
 

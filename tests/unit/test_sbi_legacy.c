@@ -3,7 +3,7 @@
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
  *       tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c sbi/ext_fwft.c core/sse.c
- *       sbi/ext_pmu.c core/pmu.c sbi/ext_sta.c core/steal.c */
+ *       sbi/ext_pmu.c core/pmu.c sbi/ext_sta.c sbi/ext_dbtr.c core/steal.c */
 /* The legacy calls: a0 alone is the answer, masks lie in guest memory. [SBI 3.0 §5] */
 #include "tests/unit/sbi_env.h"
 

@@ -3,7 +3,8 @@
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
  *       core/hart.c core/sched.c core/timer.c core/memmap.c core/guest_copy.c
  *       tests/unit/fake_arch.c tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c
- *       sbi/ext_fwft.c core/sse.c sbi/ext_pmu.c core/pmu.c sbi/ext_sta.c core/steal.c */
+ *       sbi/ext_fwft.c core/sse.c sbi/ext_pmu.c core/pmu.c sbi/ext_sta.c sbi/ext_dbtr.c
+ *       core/steal.c */
 /* TSAN */
 /*
  * Harts as threads, each with a guest that calls SBI: no IPI and no wake-up is lost, a remote fence
