@@ -7,14 +7,16 @@
  * machines with many of it; with beat-ms it gives heartbeats, each good for so long, until it has
  * told beats-of times that all is well; with steal=1 it tells its steal time, too. STOP of a
  * suspend puts it to sleep; with sleep=deaf it does not, with sleep=veto it says that it cannot,
- * with wake-ms it wakes so long after.
+ * with wake-ms it wakes so long after by its timer, with alarm-ms by its RTC's alarm, once.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
 #include "guests/lib/csr.h"
 #include "guests/lib/irq.h"
 #include "guests/lib/mailbox.h"
+#include "guests/lib/mmio.h"
 #include "guests/lib/power.h"
+#include "guests/lib/rtc.h"
 #include "guests/lib/timer.h"
 #include "guests/selftest/selftest.h"
 
@@ -34,6 +36,7 @@ static struct {
     uint64_t last_time, worst_late;
     uint64_t echoed, bells;
     uint64_t beat_us, beats_of;
+    volatile uint64_t alarms;
     bool steal, vectors;
     volatile bool power_due; /* events may wait: the interrupt has come, or there is none */
     bool polls;
@@ -133,8 +136,27 @@ static void answer_regions(void)
     }
 }
 
+static void on_alarm(void *unused)
+{
+    (void)unused;
+    me.alarms++;
+    mmio_write32(board.rtc.start + RTC_CLEAR_INTERRUPT, 1);
+}
+
+static void set_alarm(uint64_t ms)
+{
+    uint64_t at = mmio_read32(board.rtc.start + RTC_TIME_LOW);
+
+    at |= (uint64_t)mmio_read32(board.rtc.start + RTC_TIME_HIGH) << 32;
+    at += ms * 1000000;
+    mmio_write32(board.rtc.start + RTC_IRQ_ENABLED, 1);
+    mmio_write32(board.rtc.start + RTC_ALARM_HIGH, (uint32_t)(at >> 32));
+    mmio_write32(board.rtc.start + RTC_ALARM_LOW, (uint32_t)at);
+}
+
 static void sleep(uint32_t txn)
 {
+    uint64_t alarm_ms = board_arg_number("alarm-ms", 0);
     uint64_t wake_ms = board_arg_number("wake-ms", 0);
     char how[8] = "";
     int64_t error = SBI_ERR_FAILED;
@@ -146,6 +168,9 @@ static void sleep(uint32_t txn)
     (void)irqs_off();
     if (strcmp(how, "veto") != 0) {
         con_printf("neighbour: sleeps\n");
+        if (alarm_ms != 0 && me.alarms == 0) {
+            set_alarm(alarm_ms);
+        }
         timer_set(wake_ms != 0 ? time_now() + ticks_of_us(wake_ms * 1000) : UINT64_MAX);
         error = guest_sleep();
         me.due = time_now() + ticks_of_us(me.tick_us);
@@ -153,6 +178,9 @@ static void sleep(uint32_t txn)
         con_printf("neighbour: awake, error %d\n", (int)error);
     }
     irqs_on();
+    if (alarm_ms != 0) {
+        con_printf("neighbour: %lu alarms\n", (unsigned long)me.alarms);
+    }
     if (error != SBI_SUCCESS) {
         (void)power_answer(txn, CURIA_PWR_ANSWER_VETO, 0);
     }
@@ -235,6 +263,10 @@ static void start(void)
         (void)power_listen(true);
         me.polls = !irq_attach(board.power_irq, hart_self()->index, on_power, NULL);
         me.power_due = true;
+    }
+    if (board_arg_number("alarm-ms", 0) != 0 &&
+        !(chip && irq_attach(board.rtc_irq, hart_self()->index, on_alarm, NULL))) {
+        con_printf("neighbour: BAD no RTC\n");
     }
     me.vectors = vector_on();
     if (me.vectors) {
