@@ -193,7 +193,7 @@ void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
 
 static bool is_final(void)
 {
-    return atomic_load_explicit(&end.final, memory_order_acquire);
+    return atomic_load(&end.final);
 }
 
 /* ---- the other harts ------------------------------------------------------------------------- */
@@ -219,7 +219,7 @@ static bool await_others(enum until what)
             bool parked = h == self || arch_hart_parked(h);
 
             /* After that look: who is parked for good is so since `final`, and never started. */
-            if (what == BACK && parked && h != self && !atomic_load(&end.final)) {
+            if (what == BACK && parked && h != self && !is_final()) {
                 (void)!arch_hart_wake(h);
             }
             all = all && parked;

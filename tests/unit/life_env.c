@@ -192,6 +192,20 @@ void life_end(void)
     fake_end();
 }
 
+int life_setup(void **state)
+{
+    (void)state;
+    life_init();
+    return 0;
+}
+
+int life_teardown(void **state)
+{
+    (void)state;
+    life_end();
+    return 0;
+}
+
 static void wait_is_idle(struct hart *hart)
 {
     (void)hart;

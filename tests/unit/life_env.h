@@ -50,6 +50,10 @@ extern struct life_env life;
 void life_init(void);
 void life_end(void);
 
+/* The same around a test; no VM is up. */
+int life_setup(void **state);
+int life_teardown(void **state);
+
 /* How a hart's turn ended. */
 enum life_ran {
     LIFE_GUEST, /* it would enter its vCPU now */

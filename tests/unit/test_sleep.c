@@ -27,13 +27,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    life_end();
-    return 0;
-}
-
 static struct vcpu *vcpu(uint32_t vm)
 {
     return life.vm[vm]->vcpus[0];
@@ -837,7 +830,7 @@ static void test_off_while_they_come_back(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, life_teardown)
     static const struct CMUnitTest tests[] = {
         T(test_sleeps_and_wakes),
         T(test_pending_before),
