@@ -248,7 +248,8 @@ def test_firmware_sources(irqchip):
     name = f"suspend-sources-{irqchip}"
     rtc = 'rtc { compatible = "curia,passthrough"; host-path = "/soc/rtc@101000"; dma = "none"; };'
     text = manifest(vm("top", [2, 3], args=RESTING),
-                    vm("mid", [1], args=f"{RESTING} alarm-ms=5500", more=f"power-superiors = <&top>; {rtc}"),
+                    vm("mid", [1], args=f"{RESTING} alarm-ms={int(5500 * PATIENCE)}",
+                       more=f"power-superiors = <&top>; {rtc}"),
                     vm("low", [0], args=RESTING, more="power-superiors = <&mid>;"))
     with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=4, memory="256M",
                  extra=["-dtb", str(suspend_fdt(name, irqchip))], vms=VMS) as m:
