@@ -111,6 +111,13 @@ void console_flush(void)
 
 /* ---- Curia's own ----------------------------------------------------------------------------- */
 
+struct host_irq *console_irq(void)
+{
+    const struct uart_ops *uart = terminal_uart();
+
+    return uart != NULL ? uart->rx_irq : NULL;
+}
+
 void console_set_uart(const struct uart_ops *ops)
 {
     if (terminal_first() == NULL) {

@@ -16,12 +16,14 @@
 
 struct vm;
 struct console;
+struct host_irq;
 
 /* A physical UART as the console needs it; filled by drivers/uart_*.c or the port's SBI DBCN. */
 struct uart_ops {
     void (*put)(char c);         /* waits while the transmitter is full */
     int (*get)(void);            /* -1: nothing there */
     void (*enable_rx_irq)(void); /* NULL: input is polled on a timer */
+    struct host_irq *rx_irq;     /* likewise */
     void (*flush)(void);         /* waits (bounded) until all is sent; NULL: put has sent it */
 };
 
@@ -61,6 +63,9 @@ void console_on_input(struct console *c, void (*fn)(void *arg), void *arg);
 
 /* The UART has input, or might: takes it all in. Hart 0, from its interrupt or the poll timer. */
 void console_poll(void);
+
+/* That of the terminal's input; NULL: it is polled. */
+struct host_irq *console_irq(void);
 
 /* Prints the banner and starts to take input (interrupt or poll timer). After all VMs are made;
  * other harts do not run yet. */

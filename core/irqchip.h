@@ -36,6 +36,10 @@ struct host_irq {
     enum irq_trigger trigger;
     struct hart *hart;
     void (*handler)(struct host_irq *irq);
+
+    uint32_t home;    /* the driver's, from wake_on() to wake_off(): where it goes ... */
+    uint16_t wake_id; /* ... and how it is known meanwhile */
+    uint8_t sleep;    /* core/power_commit.c's */
 };
 
 struct irqchip_ops {
@@ -52,6 +56,7 @@ struct irqchip_ops {
     enum err (*attach)(struct host_irq *irq);
     void (*enable)(struct host_irq *irq);
     void (*disable)(struct host_irq *irq);
+    bool (*enabled)(const struct host_irq *irq);
     void (*complete)(struct host_irq *irq);
 
     /*
@@ -67,6 +72,16 @@ struct irqchip_ops {
     void (*clear)(struct host_irq *irq);
     bool (*pending)(const struct host_irq *irq);
     bool (*asserted)(const struct host_irq *irq); /* the rectified input */
+
+    /*
+     * Around a sleep of the machine, on the one hart that does not stop, of a source that is
+     * attached or routed. On: it goes to that hart instead of where it went, as number n, from 0,
+     * of those that do; nobody handles it there. It is disabled meanwhile. ERR_NOT_SUPPORTED,
+     * ERR_NO_MEMORY: it cannot. Off: it goes where it went; what has come meanwhile does, too, now
+     * or when it is enabled. Has anything come?
+     */
+    enum err (*wake_on)(struct host_irq *irq, const struct hart *hart, uint32_t n);
+    bool (*wake_off)(struct host_irq *irq, const struct hart *hart);
 };
 
 struct irqchip {

@@ -253,12 +253,16 @@ static enum err on_down(struct power *p, const struct power_event *ev, struct po
 
 /*
  * What it was told or asked meanwhile it has not heard: it is woken at once, but where to sleep is
- * what is wanted of it, or is good enough (EMERGENCY).
+ * what is wanted of it, or is good enough (EMERGENCY). One that was taken as frozen, since it took
+ * so long about it, is asleep after all: it may wake.
  */
 static void on_suspended(struct power *p, uint32_t vm)
 {
     struct power_node *n = &p->nodes[vm];
     bool wanted = p->kind == POWER_SUSPEND || p->emergency;
+    if (n->state == POWER_VM_FORCED && n->asleep && p->kind == POWER_SUSPEND) {
+        power_enter(p, vm, POWER_VM_SUSPENDED, AUDIT_SUSPENDED);
+    }
     if (power_is(n, DOWN) || p->phase == POWER_COMMIT) {
         return; /* told late, of one that is being stopped */
     }

@@ -12,6 +12,14 @@
  * `asleep`. When all others are stopped and `asleep` still holds, nobody is left to clear it but
  * the sleeper, whose interrupts end the firmware's sleep at once; so does a timer that ran out
  * meanwhile.
+ *
+ * A source of the host that goes to a stopped hart would wake nobody. So all are disabled before
+ * the harts are told, when no guest runs: what had come by then each hart finds when it looks, what
+ * comes from then on stays pending in the irqchip. When all others are stopped the sleeper lets
+ * those that may wake come to itself, and puts all back as they were before it, or anybody, wakes a
+ * VM: then what has come goes where it always goes. Sources of VMs that do not sleep stay disabled:
+ * who is frozen wakes nobody. `sources` is held for each of these passes, so that whoever ends the
+ * sleep finds them put back, or does it.
  */
 #include "core/power_commit.h"
 
@@ -21,6 +29,7 @@
 #include "core/machine.h"
 #include "core/power_ctl.h"
 #include "core/timer.h"
+#include "core/virq.h"
 #include "core/vm.h"
 
 #include <stdatomic.h>
@@ -37,7 +46,15 @@ static struct {
     struct hart *_Atomic sleeper; /* the hart that makes the machine sleep, and wakes the others */
     _Atomic bool asleep;          /* the machine is to sleep */
     _Atomic uint32_t away;        /* harts that are stopped, or about to be, until it wakes */
+
+    struct spinlock sources;            /* host_irq.sleep of all */
+    uint32_t armed GUARDED_BY(sources); /* that may wake */
+    bool lame GUARDED_BY(sources);      /* one should and cannot */
+    uint32_t came GUARDED_BY(sources);  /* whose source has, as power_ctl_wake() takes it */
 } end;
+
+/* host_irq.sleep */
+enum { IRQ_AS_EVER, IRQ_MUTED, IRQ_WAKES };
 
 static enum arch_reset reset_of(enum power_kind kind)
 {
@@ -53,7 +70,96 @@ static enum arch_reset reset_of(enum power_kind kind)
     return ARCH_RESET_OFF;
 }
 
-/* Where vm sleeps; if none does, the terminal's hart: nothing but a key could wake the machine. */
+/* ---- interrupt sources of the host ----------------------------------------------------------- */
+
+/* visit gets those of VMs with their VM, and the terminal's with NULL. */
+static void each_source(void (*visit)(struct host_irq *irq, const struct vm *vm))
+    REQUIRES(end.sources)
+{
+    struct host_irq *console = console_irq();
+
+    if (console != NULL) {
+        visit(console, NULL);
+    }
+    for (uint32_t i = 0; i < machine.vm_count; i++) {
+        const struct virqchip *chip = machine.vms[i]->irqchip;
+
+        for (uint32_t source = 1; source <= chip->source_count; source++) {
+            if (chip->lines[source].host != NULL) {
+                visit(&chip->lines[source].host->irq, machine.vms[i]);
+            }
+        }
+    }
+}
+
+static void mute(struct host_irq *irq, const struct vm *vm)
+{
+    (void)vm;
+    if (machine.irqchip.ops->enabled(irq)) {
+        machine.irqchip.ops->disable(irq);
+        irq->sleep = IRQ_MUTED;
+    }
+}
+
+static void arm(struct host_irq *irq, const struct vm *vm) REQUIRES(end.sources)
+{
+    const struct irqchip_ops *ops = machine.irqchip.ops;
+
+    if (irq->sleep != IRQ_MUTED || (vm != NULL && vm_state(vm) != VM_SUSPENDED)) {
+        return;
+    }
+    if (ops->wake_on(irq, arch_hart_self(), end.armed) != ERR_OK) {
+        end.lame = true;
+        return;
+    }
+    irq->sleep = IRQ_WAKES;
+    end.armed++;
+    ops->enable(irq);
+}
+
+static void put_back(struct host_irq *irq, const struct vm *vm) REQUIRES(end.sources)
+{
+    const struct irqchip_ops *ops = machine.irqchip.ops;
+
+    if (irq->sleep == IRQ_MUTED) {
+        ops->enable(irq);
+    } else if (irq->sleep == IRQ_WAKES && ops->wake_off(irq, arch_hart_self())) {
+        end.came = vm != NULL ? vm->index : POWER_BY_CONSOLE;
+    }
+    irq->sleep = IRQ_AS_EVER;
+}
+
+/* The sleeper, all others stopped. Could anything wake the machine, and all that should? */
+static bool arm_sources(bool timed)
+{
+    bool can;
+
+    spin_lock(&end.sources);
+    end.armed = 0;
+    end.lame = false;
+    each_source(arm);
+    can = !end.lame && (timed || end.armed != 0);
+    spin_unlock(&end.sources);
+    return can;
+}
+
+/* Whose source has come, or POWER_BY_PLATFORM. Those that wake are the sleeper's to put back: while
+ * there are any, no other hart runs. */
+static uint32_t put_back_sources(void)
+{
+    uint32_t who;
+
+    spin_lock(&end.sources);
+    end.came = POWER_BY_PLATFORM;
+    each_source(put_back);
+    who = end.came;
+    spin_unlock(&end.sources);
+    return who;
+}
+
+/* ---- the order to all harts ------------------------------------------------------------------ */
+
+/* Where vm sleeps; if none does, the machine's first: a key alone could wake it. */
 static struct hart *sleeper_of(const struct vm *vm)
 {
     for (uint32_t i = 0; vm_state(vm) == VM_SUSPENDED && i < vm->vcpu_count; i++) {
@@ -72,6 +178,9 @@ void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
         atomic_init(&end.takers, 0);
         atomic_store_explicit(&end.final, true, memory_order_release);
     } else if (arch_can_sleep()) {
+        spin_lock(&end.sources);
+        each_source(mute);
+        spin_unlock(&end.sources);
         atomic_store(&end.sleeper, sleeper_of(vm));
         atomic_store(&end.asleep, true);
     } else {
@@ -84,7 +193,7 @@ void power_commit(enum power_kind kind, bool failed, const struct vm *vm)
 
 static bool is_final(void)
 {
-    return atomic_load_explicit(&end.final, memory_order_acquire);
+    return atomic_load(&end.final);
 }
 
 /* ---- the other harts ------------------------------------------------------------------------- */
@@ -110,7 +219,7 @@ static bool await_others(enum until what)
             bool parked = h == self || arch_hart_parked(h);
 
             /* After that look: who is parked for good is so since `final`, and never started. */
-            if (what == BACK && parked && h != self && !atomic_load(&end.final)) {
+            if (what == BACK && parked && h != self && !is_final()) {
                 (void)!arch_hart_wake(h);
             }
             all = all && parked;
@@ -144,6 +253,7 @@ static _Noreturn void finish(void)
 
 void power_commit_awake(void)
 {
+    (void)put_back_sources();
     atomic_store(&end.asleep, false);
 }
 
@@ -180,7 +290,7 @@ static uint64_t first_timer(uint32_t *whose)
 
 /*
  * Who woke is said before the other harts can say it of their VMs: this hart's VM, or the one whose
- * timer it was, else the platform.
+ * source or timer it was, or the terminal, else the platform.
  */
 static void sleep_machine(struct hart *self)
 {
@@ -188,20 +298,22 @@ static void sleep_machine(struct hart *self)
     bool refused = !stopped && atomic_load(&end.asleep);
     bool slept = false;
     uint32_t whose = POWER_BY_PLATFORM;
+    uint64_t at = UINT64_MAX;
+    uint32_t by;
 
     if (stopped && atomic_load(&end.asleep) && !has_wakeup(self)) {
-        uint64_t at = first_timer(&whose);
-
+        at = first_timer(&whose);
         console_flush();
-        slept = arch_machine_sleep(at) == ERR_OK;
+        slept = arm_sources(at != UINT64_MAX) && arch_machine_sleep(at) == ERR_OK;
         refused = !slept;
+    }
+    by = put_back_sources();
+    if (slept) {
         if (has_wakeup(self)) {
             whose = self->vcpu->vm->index;
         } else if (at > arch_now()) {
-            whose = POWER_BY_PLATFORM;
+            whose = by;
         }
-    }
-    if (slept) {
         power_ctl_wake(whose);
     }
     atomic_store(&end.asleep, false);

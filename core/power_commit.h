@@ -15,9 +15,9 @@ struct vm;
 /*
  * Sends every hart to power_commit_hart(); under the power lock. Off and reset: once; failed: the
  * reason that the firmware is told. Suspend: the machine may sleep, through the firmware if that
- * offers it, by the hart where vm sleeps (or the machine's first), whose interrupts wake it then,
- * beside the timers of all VMs. Otherwise every hart waits as it does anyway, and any interrupt
- * wakes.
+ * offers it and something could wake it, by the hart where vm sleeps (or the machine's first),
+ * whose interrupts wake it then, beside the terminal's, and timers and devices of all VMs that
+ * sleep. Otherwise every hart waits as it does anyway, and any interrupt wakes.
  */
 void power_commit(enum power_kind kind, bool failed, const struct vm *vm);
 

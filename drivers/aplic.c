@@ -25,6 +25,7 @@
 #define DOMAINCFG         0x0000u
 #define SOURCECFG(source) ((source)*4ull)
 #define SETIP(source)     (0x1c00ull + (source) / 32u * 4ull)
+#define SETIE(source)     (0x1e00ull + (source) / 32u * 4ull)
 #define IN_CLRIP(source)  (0x1d00ull + (source) / 32u * 4ull)
 #define CLRIPNUM          0x1ddcu
 #define SETIENUM          0x1edcu
@@ -188,16 +189,55 @@ static bool aplic_pending(const struct host_irq *irq)
     return aplic_bit(SETIP(irq->source), irq->source);
 }
 
+static bool aplic_msi_enabled(const struct host_irq *irq)
+{
+    return aplic_bit(SETIE(irq->source), irq->source);
+}
+
+/*
+ * An identity for each, by which it is known afterwards whose MSI came: sent, it is not pending
+ * here any more. Then it is sent again, to where the source goes; a level if it still stands, which
+ * is tried in any case, for it would be silent for ever if the hart's file had lost the MSI.
+ */
+static enum err aplic_msi_wake_on(struct host_irq *irq, const struct hart *hart, uint32_t n)
+{
+    uint32_t id = aplic.msi->wake_id(hart, n);
+
+    if (id == 0) {
+        return ERR_NO_MEMORY;
+    }
+    irq->wake_id = (uint16_t)id;
+    irq->home = io_read32(aplic.regs, TARGET(irq->source));
+    aplic_write(TARGET(irq->source), aplic.msi->hart_index(hart) << TARGET_HART_SHIFT | id);
+    return ERR_OK;
+}
+
+static bool aplic_msi_wake_off(struct host_irq *irq, const struct hart *hart)
+{
+    bool came;
+
+    (void)hart;
+    aplic_write(TARGET(irq->source), irq->home);
+    came = aplic.msi->take(irq->wake_id);
+    if (came || irq_is_level(irq->trigger)) {
+        aplic_retrigger(irq);
+    }
+    return came;
+}
+
 static const struct irqchip_ops aplic_msi_mode_ops = {
     .attach = aplic_msi_attach,
     .enable = aplic_msi_enable,
     .disable = aplic_msi_disable,
+    .enabled = aplic_msi_enabled,
     .complete = aplic_msi_complete,
     .route_guest = aplic_route_guest,
     .retrigger = aplic_retrigger,
     .clear = aplic_clear,
     .pending = aplic_pending,
     .asserted = aplic_asserted,
+    .wake_on = aplic_msi_wake_on,
+    .wake_off = aplic_msi_wake_off,
 };
 
 /* ---- direct delivery mode -------------------------------------------------------------------- */
@@ -281,12 +321,40 @@ static void aplic_direct_complete(struct host_irq *irq)
     spin_unlock(&aplic.lock);
 }
 
+static bool aplic_direct_enabled(const struct host_irq *irq)
+{
+    return aplic.sources[irq->source].enabled;
+}
+
+/* Nobody claims meanwhile: what has come, level or edge, stays pending in the domain. */
+static enum err aplic_direct_wake_on(struct host_irq *irq, const struct hart *hart, uint32_t n)
+{
+    uint32_t idc = aplic.idc[hart->index];
+
+    (void)n;
+    if (idc == APLIC_NO_IDC) {
+        return ERR_NOT_SUPPORTED;
+    }
+    aplic_write(TARGET(irq->source), idc << TARGET_HART_SHIFT | TARGET_PRIORITY);
+    return ERR_OK;
+}
+
+static bool aplic_direct_wake_off(struct host_irq *irq, const struct hart *hart)
+{
+    (void)aplic_direct_wake_on(irq, irq->hart, 0);
+    (void)hart;
+    return aplic_pending(irq) && (!irq_is_level(irq->trigger) || aplic_asserted(irq));
+}
+
 static const struct irqchip_ops aplic_direct_mode_ops = {
     .handle = aplic_direct_handle,
     .attach = aplic_direct_attach,
     .enable = aplic_direct_enable,
     .disable = aplic_direct_disable,
+    .enabled = aplic_direct_enabled,
     .complete = aplic_direct_complete,
+    .wake_on = aplic_direct_wake_on,
+    .wake_off = aplic_direct_wake_off,
 };
 
 /* ---- start ----------------------------------------------------------------------------------- */

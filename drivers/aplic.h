@@ -10,6 +10,7 @@
 #include "core/err.h"
 #include "core/irqchip.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define APLIC_NO_IDC UINT32_MAX
@@ -23,6 +24,10 @@ struct aplic_msi_ops {
     enum err (*attach)(struct host_irq *irq, uint32_t *eiid);
     uint32_t (*hart_index)(const struct hart *hart);
     uint32_t (*guest_index)(const struct vcpu *vcpu); /* 0: it has no file */
+
+    /* Identity n, from 0, of hart's own file whose arrival runs nothing; 0: there is none. */
+    uint32_t (*wake_id)(const struct hart *hart, uint32_t n);
+    bool (*take)(uint32_t eiid); /* own hart: forgets it. Had it come? */
 };
 
 struct aplic_config {

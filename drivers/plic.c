@@ -21,6 +21,7 @@
 #include <stddef.h>
 
 #define PRIORITY(source)        ((source)*4ull)
+#define PENDING(source)         (0x1000ull + (source) / 32u * 4ull)
 #define ENABLE(context, source) (0x2000ull + (context)*0x80ull + (source) / 32u * 4ull)
 #define CONTEXTS                0x200000ull
 #define THRESHOLD(context)      ((context)*0x1000ull) /* these from CONTEXTS */
@@ -80,10 +81,23 @@ static void plic_disable(struct host_irq *irq)
     io_write32(plic.regs, PRIORITY(irq->source), 0);
 }
 
+static bool plic_enabled(const struct host_irq *irq)
+{
+    return io_read32(plic.regs, PRIORITY(irq->source)) != 0;
+}
+
+static void plic_listen(uint32_t context, uint32_t source, bool on) REQUIRES(plic.lock)
+{
+    uint64_t reg = ENABLE(context, source);
+    uint32_t bit = 1u << (source % 32u);
+    uint32_t word = io_read32(plic.regs, reg);
+
+    io_write32(plic.regs, reg, on ? word | bit : word & ~bit);
+}
+
 static enum err plic_attach(struct host_irq *irq)
 {
     uint32_t context = plic_context(irq);
-    uint64_t reg = ENABLE(context, irq->source);
 
     if (irq->source == 0 || irq->source > plic.source_count) {
         return ERR_RANGE;
@@ -96,7 +110,7 @@ static enum err plic_attach(struct host_irq *irq)
     }
     spin_lock(&plic.lock);
     plic.irqs[irq->source] = irq;
-    io_write32(plic.regs, reg, io_read32(plic.regs, reg) | 1u << (irq->source % 32u));
+    plic_listen(context, irq->source, true);
     spin_unlock(&plic.lock);
     plic_complete(irq); /* an earlier boot may have left it claimed */
     return ERR_OK;
@@ -128,13 +142,44 @@ static void plic_hart_init(struct hart *hart)
     spin_unlock(&plic.lock);
 }
 
+/*
+ * The other hart's context listens, too. Nobody claims, so that what has come, level or edge, stays
+ * pending for the source's own hart, whose context hart_init() brings back.
+ */
+static enum err plic_wake_on(struct host_irq *irq, const struct hart *hart, uint32_t n)
+{
+    uint32_t context = plic.context[hart->index];
+
+    (void)n;
+    if (context == PLIC_NO_CONTEXT) {
+        return ERR_NOT_SUPPORTED;
+    }
+    spin_lock(&plic.lock);
+    plic_listen(context, irq->source, true);
+    spin_unlock(&plic.lock);
+    return ERR_OK;
+}
+
+static bool plic_wake_off(struct host_irq *irq, const struct hart *hart)
+{
+    if (irq->hart != hart) {
+        spin_lock(&plic.lock);
+        plic_listen(plic.context[hart->index], irq->source, false);
+        spin_unlock(&plic.lock);
+    }
+    return (io_read32(plic.regs, PENDING(irq->source)) >> (irq->source % 32u) & 1u) != 0;
+}
+
 static const struct irqchip_ops plic_ops = {
     .hart_init = plic_hart_init,
     .handle = plic_handle,
     .attach = plic_attach,
     .enable = plic_enable,
     .disable = plic_disable,
+    .enabled = plic_enabled,
     .complete = plic_complete,
+    .wake_on = plic_wake_on,
+    .wake_off = plic_wake_off,
 };
 
 enum err plic_init(const struct plic_config *config, struct irqchip *chip)

@@ -190,8 +190,11 @@ const struct uart_ops *uart_ns16550_open(const struct board *board, const struct
     uart.ops = (struct uart_ops){
         .put = ns16550_put,
         .get = ns16550_get,
-        .enable_rx_irq = attach_irq(dev) ? ns16550_enable_rx_irq : NULL,
         .flush = ns16550_flush,
     };
+    if (attach_irq(dev)) {
+        uart.ops.enable_rx_irq = ns16550_enable_rx_irq;
+        uart.ops.rx_irq = &uart.irq;
+    }
     return &uart.ops;
 }

@@ -144,6 +144,8 @@ static const struct aplic_msi_ops aplic_msi_ops = {
     .attach = rv_imsic_attach,
     .hart_index = rv_imsic_hart_index,
     .guest_index = rv_imsic_guest_index,
+    .wake_id = rv_imsic_wake_id,
+    .take = rv_imsic_take,
 };
 
 /* Direct mode numbers harts by their places, unless the FDT has other numbers for those. */

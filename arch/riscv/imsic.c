@@ -271,6 +271,25 @@ enum err rv_imsic_attach(struct host_irq *irq, uint32_t *eiid)
     return ERR_OK;
 }
 
+uint32_t rv_imsic_wake_id(const struct hart *hart, uint32_t n)
+{
+    uint32_t last = imsic.id_count < ID_COUNT ? imsic.id_count : ID_COUNT - 1u;
+    uint32_t left = last - imsic_of(hart)->ids_used;
+
+    return n < left ? last - n : 0;
+}
+
+bool rv_imsic_take(uint32_t eiid)
+{
+    uint64_t bit = 1ull << eiid;
+    bool was;
+
+    csr_write(CSR_SISELECT, ISELECT_EIP0);
+    was = (csr_read(CSR_SIREG) & bit) != 0;
+    csr_clear(CSR_SIREG, bit);
+    return was;
+}
+
 uint32_t rv_imsic_hart_index(const struct hart *hart)
 {
     return imsic_of(hart)->index;

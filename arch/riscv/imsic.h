@@ -81,6 +81,15 @@ void rv_imsic_restore(const struct rv_imsic_files *files, const struct vcpu *vcp
  */
 enum err rv_imsic_attach(struct host_irq *irq, uint32_t *eiid) MUST_CHECK;
 
+/*
+ * Identity n, from 0, of hart's own file whose arrival runs nothing, but wakes; 0: none is left.
+ * Not while others may be attached.
+ */
+uint32_t rv_imsic_wake_id(const struct hart *hart, uint32_t n);
+
+/* Own hart: makes an identity of its own file not pending. Was it? */
+bool rv_imsic_take(uint32_t eiid);
+
 /* The index by which an APLIC's MSIs name this hart [AIA 4.9.1]. */
 uint32_t rv_imsic_hart_index(const struct hart *hart);
 

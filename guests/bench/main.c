@@ -15,6 +15,7 @@
 #include "guests/lib/csr.h"
 #include "guests/lib/irq.h"
 #include "guests/lib/mmio.h"
+#include "guests/lib/rtc.h"
 #include "guests/lib/sbi_call.h"
 #include "guests/lib/timer.h"
 
@@ -27,14 +28,6 @@
 #define APLIC_SOURCECFG1 0x0004u
 #define PLIC_PRIORITY1   0x0004u
 
-/* Goldfish RTC: an alarm in the past goes off at once. */
-#define RTC_ALARM_LOW       0x08u
-#define RTC_ALARM_HIGH      0x0cu
-#define RTC_IRQ_ENABLED     0x10u
-#define RTC_CLEAR_INTERRUPT 0x1cu
-
-static uint64_t rtc;
-static struct board_irq rtc_irq;
 static volatile uint64_t taken;
 
 static uint64_t irqs_of_self(void)
@@ -112,43 +105,25 @@ static void bench_irqs(void)
 
 /* ---- a wired device: the board's RTC --------------------------------------------------------- */
 
-static void find_rtc(void)
-{
-    int node = fdt_node_offset_by_compatible(board.fdt, -1, "google,goldfish-rtc");
-    const fdt64_t *reg;
-    const fdt32_t *irq;
-    int len;
-
-    if (node < 0) {
-        return;
-    }
-    reg = fdt_getprop(board.fdt, node, "reg", &len);
-    rtc = reg != NULL && len >= 16 ? fdt64_ld(reg) : 0;
-    irq = fdt_getprop(board.fdt, node, "interrupts", &len);
-    if (irq != NULL && len >= 4) {
-        rtc_irq.source = fdt32_ld(irq);
-        rtc_irq.type = len >= 8 ? fdt32_ld(irq + 1) : 4;
-    }
-}
-
 static void on_rtc(void *unused)
 {
     (void)unused;
     taken++;
-    mmio_write32(rtc + RTC_CLEAR_INTERRUPT, 1);
+    mmio_write32(board.rtc.start + RTC_CLEAR_INTERRUPT, 1);
 }
 
+/* An alarm in the past goes off at once. */
 static void ring_rtc(void)
 {
-    mmio_write32(rtc + RTC_ALARM_HIGH, 0);
-    mmio_write32(rtc + RTC_ALARM_LOW, 1);
+    mmio_write32(board.rtc.start + RTC_ALARM_HIGH, 0);
+    mmio_write32(board.rtc.start + RTC_ALARM_LOW, 1);
     wait_for_irq();
     take_irqs();
 }
 
 static void attach_rtc(uint32_t type)
 {
-    struct board_irq irq = {rtc_irq.source, type};
+    struct board_irq irq = {board.rtc_irq.source, type};
 
     if (!irq_attach(irq, hart_self()->index, on_rtc, NULL)) {
         guest_panic("bench: source %u of the RTC cannot be attached\n", (unsigned)irq.source);
@@ -159,19 +134,18 @@ static void bench_wired(void)
 {
     uint64_t before;
 
-    find_rtc();
-    if (rtc == 0 || rtc_irq.source == 0) {
+    if (board.rtc.size == 0 || board.rtc_irq.source == 0) {
         return;
     }
-    mmio_write32(rtc + RTC_CLEAR_INTERRUPT, 1);
+    mmio_write32(board.rtc.start + RTC_CLEAR_INTERRUPT, 1);
     attach_rtc(4);
-    mmio_write32(rtc + RTC_IRQ_ENABLED, 1);
+    mmio_write32(board.rtc.start + RTC_IRQ_ENABLED, 1);
     before = taken;
     BENCH(wired_irq_level, ring_rtc());
     if (taken - before != BENCH_ROUNDS) {
         guest_panic("bench: wired_irq_level: %lu interrupts\n", (unsigned long)(taken - before));
     }
-    irq_detach(rtc_irq);
+    irq_detach(board.rtc_irq);
     if (board.imsic_ids != 0) {
         attach_rtc(1);
         before = taken;
@@ -179,9 +153,9 @@ static void bench_wired(void)
         if (taken - before != BENCH_ROUNDS) {
             guest_panic("bench: wired_irq_edge: %lu interrupts\n", (unsigned long)(taken - before));
         }
-        irq_detach(rtc_irq);
+        irq_detach(board.rtc_irq);
     }
-    mmio_write32(rtc + RTC_IRQ_ENABLED, 0);
+    mmio_write32(board.rtc.start + RTC_IRQ_ENABLED, 0);
 }
 
 /* ---- all ------------------------------------------------------------------------------------- */

@@ -176,6 +176,9 @@ static void read_device(int node)
     } else if (is_compatible(node, "virtio,mmio") && board.key.size == 0) {
         board.key = prop_reg(node);
         board.key_irq = prop_irq(node);
+    } else if (is_compatible(node, "google,goldfish-rtc")) {
+        board.rtc = prop_reg(node);
+        board.rtc_irq = prop_irq(node);
     }
 }
 

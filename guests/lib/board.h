@@ -51,10 +51,10 @@ struct board {
     bool sstc;
     uint32_t memory_count;
     struct board_range memory[BOARD_MEMORIES];
-    struct board_range aplic, plic, uart, key;
+    struct board_range aplic, plic, uart, key, rtc;
     uint32_t imsic_ids; /* identities of an interrupt file; 0: no AIA */
     uint32_t sources;
-    struct board_irq uart_irq, key_irq;
+    struct board_irq uart_irq, key_irq, rtc_irq;
     const char *bootargs; /* "" when there are none */
     bool curia;           /* /curia is there */
     const char *vm_name;

@@ -29,4 +29,9 @@ void hostile_calls(uint64_t n, struct hostile_counts *counts);
 /* n rounds of accesses and calls; the second hart changes their tables, code and buffers. */
 void hostile_races(uint64_t n, struct hostile_counts *counts);
 
+/* hostile_asm.S: handlers of software events. */
+extern volatile uint64_t hostile_events; /* that the first of them has had */
+void hostile_event(void);
+void hostile_event_bad(void);
+
 #endif

@@ -15,6 +15,14 @@
 
 #include <stddef.h>
 
+struct sbi_result hostile_complete(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                                   uint64_t a5);
+
+struct one_call {
+    uint64_t eid, fid, a[6];
+    struct sbi_result r;
+};
+
 static struct mailbox_memory memory;
 static uint64_t own_vm, area;
 
@@ -79,10 +87,11 @@ static uint64_t any_eid(void)
         CURIA_EXT_IPC,
         CURIA_EXT_PWR,
         CURIA_EXT_VMM,
+        SBI_EXT_SSE,
+        SBI_EXT_SSE,
+        SBI_EXT_FWFT,
         0x504D55,
         0x535441,
-        0x535345,
-        0x46574654,
         SBI_EXT_DBTR,
         0x4E41434C,
         0x4D505859,
@@ -166,17 +175,134 @@ static void put_triggers(void)
     (void)sbi_call(SBI_EXT_DBTR, SBI_DBTR_SET_SHMEM, (uint64_t)(uintptr_t)words, 0, 0, 0);
 }
 
-/* Legacy calls read a mask in virtual memory: one that is not there is a trap. */
-struct one_call {
-    uint64_t eid, fid, a[6];
-    struct sbi_result r;
-};
+/* ---- calls whose arguments are hardly ever right by chance ------------------------------------
+ */
 
+static void aim_ipc(uint64_t a[6])
+{
+    uint64_t bits = hostile_random();
+
+    spoil_mailbox();
+    a[0] = bits % 3;
+    a[2] = (bits >> 8 & 3) != 0 ? 0 : a[2];
+    a[3] = (bits >> 10 & 3) != 0 ? (bits >> 12) % 4100 : a[3];
+}
+
+/* One that comes back, one that traps, or nowhere: what else is the guest's own is no code. */
+static uint64_t any_handler(uint64_t at)
+{
+    uint64_t r = hostile_random() & 7;
+
+    if (r == 0 && !hostile_is_own(at)) {
+        return at;
+    }
+    return (uint64_t)(uintptr_t)(r == 1 ? hostile_event_bad : hostile_event);
+}
+
+/* More of what makes one run than of what ends it. */
+static uint64_t sse_function(uint64_t bits)
+{
+    static const uint8_t often[] = {SBI_SSE_REGISTER, SBI_SSE_ENABLE,      SBI_SSE_ENABLE,
+                                    SBI_SSE_INJECT,   SBI_SSE_HART_UNMASK, SBI_SSE_COMPLETE};
+
+    return often[bits % sizeof(often)];
+}
+
+static void aim_sse(struct one_call *c)
+{
+    static const uint32_t ids[] = {
+        SBI_SSE_LOCAL_SOFTWARE,  SBI_SSE_GLOBAL_SOFTWARE,   SBI_SSE_LOCAL_SOFTWARE,
+        SBI_SSE_GLOBAL_SOFTWARE, SBI_SSE_LOCAL_SOFTWARE,    SBI_SSE_GLOBAL_SOFTWARE,
+        SBI_SSE_LOCAL_HIGH_RAS,  SBI_SSE_LOCAL_DOUBLE_TRAP, SBI_SSE_GLOBAL_HIGH_RAS,
+        SBI_SSE_LOCAL_PMU,       SBI_SSE_LOCAL_LOW_RAS,     SBI_SSE_GLOBAL_LOW_RAS,
+    };
+    uint64_t bits = hostile_random();
+    uint64_t *a = c->a;
+
+    c->fid = (bits >> 40 & 1) != 0 ? sse_function(bits >> 41) : c->fid;
+    if ((bits & 7) != 0) {
+        a[0] = ids[(bits >> 3) % (sizeof(ids) / sizeof(ids[0]))];
+    }
+    if (c->fid == SBI_SSE_REGISTER) {
+        a[1] = any_handler(a[1]);
+    } else if (c->fid == SBI_SSE_INJECT && (bits >> 8 & 3) != 0) {
+        a[1] = guest_harts[bits >> 10 & 1].id;
+    } else if (c->fid <= SBI_SSE_WRITE_ATTRS && (bits >> 8 & 3) != 0) {
+        a[1] = (bits >> 10) % 12;
+        a[2] = (bits >> 14) % 4;
+        a[3] = area + ((bits >> 20) % 0x20000) * 8;
+        a[4] = 0;
+        if ((bits >> 18 & 3) != 0) { /* an area of zeros is a poor choice of values */
+            *(uint64_t *)(uintptr_t)a[3] = any_value();
+        }
+    }
+}
+
+static void aim_fwft(uint64_t a[6])
+{
+    uint64_t bits = hostile_random();
+
+    if ((bits & 7) != 0) {
+        a[0] = (bits >> 3) % (SBI_FWFT_POINTER_MASKING_PMLEN + 2u);
+        a[1] = (bits >> 8 & 3) != 0 ? bits >> 10 & 1 : a[1];
+        a[2] = (bits >> 12 & 15) != 0 ? 0 : a[2];
+    }
+}
+
+static void aim_dbtr(uint64_t a[6])
+{
+    if ((a[5] & 1) != 0) {
+        put_triggers();
+        a[0] &= 7;
+    }
+}
+
+static void aim(struct one_call *c)
+{
+    switch (c->eid) {
+    case SBI_EXT_DBTR:
+        aim_dbtr(c->a);
+        break;
+    case CURIA_EXT_IPC:
+        aim_ipc(c->a);
+        break;
+    case SBI_EXT_SSE:
+        aim_sse(c);
+        break;
+    case SBI_EXT_FWFT:
+        aim_fwft(c->a);
+        break;
+    default:
+        break;
+    }
+}
+
+/* No event comes after this. Two may run, one in the other. */
+static void end_events(void)
+{
+    static const uint32_t ids[] = {SBI_SSE_LOCAL_SOFTWARE, SBI_SSE_GLOBAL_SOFTWARE};
+
+    (void)sbi_call(SBI_EXT_SSE, SBI_SSE_HART_MASK, 0, 0, 0, 0);
+    (void)hostile_complete(0, 0, 0, 0, 0, 0);
+    (void)hostile_complete(0, 0, 0, 0, 0, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        (void)sbi_call(SBI_EXT_SSE, SBI_SSE_DISABLE, ids[i], 0, 0, 0);
+        (void)sbi_call(SBI_EXT_SSE, SBI_SSE_UNREGISTER, ids[i], 0, 0, 0);
+    }
+    con_printf("hostile: %lu events\n", (unsigned long)hostile_events);
+}
+
+/* Legacy calls read a mask in virtual memory: one that is not there is a trap. */
 static void make(void *arg)
 {
     struct one_call *c = arg;
+    const uint64_t *a = c->a;
 
-    c->r = sbi_call6(c->eid, c->fid, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+    if (c->eid == SBI_EXT_SSE && c->fid == SBI_SSE_COMPLETE) {
+        c->r = hostile_complete(a[0], a[1], a[2], a[3], a[4], a[5]);
+    } else {
+        c->r = sbi_call6(c->eid, c->fid, a[0], a[1], a[2], a[3], a[4], a[5]);
+    }
 }
 
 void hostile_calls(uint64_t n, struct hostile_counts *counts)
@@ -200,18 +326,7 @@ void hostile_calls(uint64_t n, struct hostile_counts *counts)
         if (is_left_out(c.eid, c.fid, a)) {
             continue;
         }
-        if (c.eid == CURIA_EXT_IPC) {
-            uint64_t bits = hostile_random();
-
-            spoil_mailbox();
-            a[0] = bits % 3;
-            a[2] = (bits >> 8 & 3) != 0 ? 0 : a[2];
-            a[3] = (bits >> 10 & 3) != 0 ? (bits >> 12) % 4100 : a[3];
-        }
-        if (c.eid == SBI_EXT_DBTR && (a[5] & 1) != 0) {
-            put_triggers();
-            a[0] = a[0] & 7;
-        }
+        aim(&c);
         failed = trap_catch(&trap, false, make, &c) || c.r.error < 0;
         i++;
         counts->tried++;
@@ -222,5 +337,6 @@ void hostile_calls(uint64_t n, struct hostile_counts *counts)
                        (unsigned long)c.fid, (unsigned long)a[0]);
         }
     }
+    end_events();
     timer_set(UINT64_MAX);
 }

@@ -3,18 +3,21 @@
  * The neighbour: fills its RAM, FP and vector registers with a pattern, checks them for ever, and
  * that its debug trigger alone is hit, watches the time pass, and tells once a second that all is as
  * it was. It echoes messages and doorbells on every channel that it has, answers in shared regions,
- * and obeys power events with a last verdict. With the bootarg rest-ms it sleeps so long after each look, or until an interrupt:
- * for machines with many of it; with beat-ms it gives heartbeats, each good for so long, until it
- * has told beats-of times that all is well; with steal=1 it tells its steal time, too; with vary=1
- * it writes fcsr anew at each look. STOP of a suspend puts it to sleep; with sleep=deaf it does
- * not, with sleep=veto it says that it cannot, with wake-ms it wakes so long after.
+ * and obeys power events with a last verdict. With the bootarg rest-ms it sleeps so long after each
+ * look, or until an interrupt: for machines with many of it; with beat-ms it gives heartbeats, each
+ * good for so long, until it has told beats-of times that all is well; with steal=1 it tells its
+ * steal time, too; with vary=1 it writes fcsr anew at each look. STOP of a suspend puts it to sleep;
+ * with sleep=deaf it does not, with sleep=veto it says that it cannot, with wake-ms it wakes so long
+ * after by its timer, with alarm-ms by its RTC's alarm, once.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
 #include "guests/lib/csr.h"
 #include "guests/lib/irq.h"
 #include "guests/lib/mailbox.h"
+#include "guests/lib/mmio.h"
 #include "guests/lib/power.h"
+#include "guests/lib/rtc.h"
 #include "guests/lib/timer.h"
 #include "guests/selftest/selftest.h"
 
@@ -35,6 +38,7 @@ static struct {
     uint64_t echoed, bells;
     uint64_t beat_us, beats_of;
     bool steal, vectors, fp, vary;
+    volatile uint64_t alarms;
     volatile bool power_due; /* events may wait: the interrupt has come, or there is none */
     bool polls;
 } me;
@@ -138,8 +142,27 @@ static void answer_regions(void)
     }
 }
 
+static void on_alarm(void *unused)
+{
+    (void)unused;
+    me.alarms++;
+    mmio_write32(board.rtc.start + RTC_CLEAR_INTERRUPT, 1);
+}
+
+static void set_alarm(uint64_t ms)
+{
+    uint64_t at = mmio_read32(board.rtc.start + RTC_TIME_LOW);
+
+    at |= (uint64_t)mmio_read32(board.rtc.start + RTC_TIME_HIGH) << 32;
+    at += ms * 1000000;
+    mmio_write32(board.rtc.start + RTC_IRQ_ENABLED, 1);
+    mmio_write32(board.rtc.start + RTC_ALARM_HIGH, (uint32_t)(at >> 32));
+    mmio_write32(board.rtc.start + RTC_ALARM_LOW, (uint32_t)at);
+}
+
 static void sleep(uint32_t txn)
 {
+    uint64_t alarm_ms = board_arg_number("alarm-ms", 0);
     uint64_t wake_ms = board_arg_number("wake-ms", 0);
     char how[8] = "";
     int64_t error = SBI_ERR_FAILED;
@@ -151,6 +174,9 @@ static void sleep(uint32_t txn)
     (void)irqs_off();
     if (strcmp(how, "veto") != 0) {
         con_printf("neighbour: sleeps\n");
+        if (alarm_ms != 0 && me.alarms == 0) {
+            set_alarm(alarm_ms);
+        }
         timer_set(wake_ms != 0 ? time_now() + ticks_of_us(wake_ms * 1000) : UINT64_MAX);
         error = guest_sleep();
         me.due = time_now() + ticks_of_us(me.tick_us);
@@ -158,6 +184,9 @@ static void sleep(uint32_t txn)
         con_printf("neighbour: awake, error %d\n", (int)error);
     }
     irqs_on();
+    if (alarm_ms != 0) {
+        con_printf("neighbour: %lu alarms\n", (unsigned long)me.alarms);
+    }
     if (error != SBI_SUCCESS) {
         (void)power_answer(txn, CURIA_PWR_ANSWER_VETO, 0);
     }
@@ -240,6 +269,10 @@ static void start(void)
         (void)power_listen(true);
         me.polls = !irq_attach(board.power_irq, hart_self()->index, on_power, NULL);
         me.power_due = true;
+    }
+    if (board_arg_number("alarm-ms", 0) != 0 &&
+        !(chip && irq_attach(board.rtc_irq, hart_self()->index, on_alarm, NULL))) {
+        con_printf("neighbour: BAD no RTC\n");
     }
     me.vectors = vector_on();
     if (me.vectors) {

@@ -67,6 +67,8 @@ def test_hostile(irqchip, seed):
         for part in ("memory", "CSRs", "devices", "words", "calls", "races"):
             tried = m.find(rf"^hostile: {part}: tried (\d+), trapped (\d+), leaked 0$", vm="hostile")
             assert tried and int(tried.match[2]) > 0
+        events = m.find(r"^hostile: (\d+) events$", vm="hostile")
+        assert events and int(events.match[1]) > 0
         mark = {vm: len([x for x in m.lines if x.vm == vm]) for vm in ("left", "right")}
         ends(m, ("left", "right"), txn_of="hostile")
         assert all(mark[vm] > 1 for vm in mark), "a neighbour never reported"

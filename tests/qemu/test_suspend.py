@@ -153,6 +153,21 @@ def suspend_fdt(name, irqchip, cpu):
     return dtb
 
 
+def asleep_in_firmware(m, txn):
+    m.expect_audit("all", "SLEEP", txn, READY_SECONDS)
+    m.until(lambda: m.idle(0.1) or all(p < 0x8020_0000 for p in harts_pc(m).values()),
+            "sleep of all harts in the firmware", 4)
+
+
+def woken(m, txn, waker, by):
+    m.expect_audit("all", "RESUMED", txn, READY_SECONDS)
+    at = {r.event: r.at for r in m.audit if r.txn == txn}
+    assert at["WAKE"] - at["SLEEP"] >= 4.9, "not the firmware's sleep"
+    assert [r.vm for r in m.audit if r.txn == txn and r.event == "WAKE"] == [waker]
+    resumed_in_order(m, txn)
+    all_go_on(m, by)
+
+
 class Debugger:
     """QEMU's gdb stub, as far as registers go. While it is connected the machine stands still."""
 
@@ -220,20 +235,40 @@ def test_firmware(irqchip, tmp_path):
         boot(m)
         m.focus("curia")
         m.type("power suspend")
-        m.expect_audit("all", "SLEEP", 1, READY_SECONDS)
-        m.until(lambda: m.idle(0.1) or all(p < 0x8020_0000 for p in harts_pc(m).values()),
-                "sleep of all harts in the firmware", 4)
+        asleep_in_firmware(m, 1)
         debugger = Debugger(tmp_path / "gdb")
         for hart in range(4):
             spoilt = debugger.spoil(hart, KEPT_BY_CURIA + FP + vectors, 0x5a5a_5a5a_5a5a_5a54)
             assert len(spoilt) > 40 + len(vectors), f"the debugger reaches {spoilt} only"
         debugger.close()
-        m.expect_audit("all", "RESUMED", 1, READY_SECONDS)
-        at = {r.event: r.at for r in m.audit if r.txn == 1}
-        assert at["WAKE"] - at["SLEEP"] >= 4.9, "not the firmware's sleep"
-        assert [r.vm for r in m.audit if r.event == "WAKE"] == ["mid"]
-        resumed_in_order(m, 1)
-        all_go_on(m, "0x1")
+        woken(m, 1, "mid", "0x1")
+        power_off(m, VMS, txn_of=None)
+
+
+@pytest.mark.parametrize("irqchip", ("aia", "plic", "aplic"))
+def test_firmware_sources(irqchip):
+    """The hart that sleeps takes neither the terminal's interrupt nor that of the device which rings, an RTC passed
+    through to another VM: both wake the machine, and go then where they always go, once."""
+    name = f"suspend-sources-{irqchip}"
+    rtc = 'rtc { compatible = "curia,passthrough"; host-path = "/soc/rtc@101000"; dma = "none"; };'
+    text = manifest(vm("top", [2, 3], args=RESTING),
+                    vm("mid", [1], args=f"{RESTING} alarm-ms={int(5500 * PATIENCE)}",
+                       more=f"power-superiors = <&top>; {rtc}"),
+                    vm("low", [0], args=RESTING, more="power-superiors = <&mid>;"))
+    with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=4, memory="256M",
+                 extra=["-dtb", str(suspend_fdt(name, irqchip))], vms=VMS) as m:
+        boot(m)
+        ask(m)
+        woken(m, 1, "mid", "0x1")
+        assert m.find("^neighbour: 1 alarms$", vm="mid")
+        if irqchip != "aplic": # where the terminal's source goes the same way as the RTC's
+            mark = m.mark()
+            ask(m)
+            asleep_in_firmware(m, 2)
+            m.send("vms\r")
+            woken(m, 2, "console", "0xfd")
+            m.expect(r"^ 0 top ", vm="curia", since=mark)
+            m.expect("^neighbour: 1 alarms$", vm="mid", since=mark)
         power_off(m, VMS, txn_of=None)
 
 

@@ -38,6 +38,66 @@ static void chip_pulse(struct virqchip *chip, uint32_t source)
     }
 }
 
+static bool irq_enabled(const struct host_irq *irq)
+{
+    return life.irqs[irq->source].enabled;
+}
+
+static void irq_enable(struct host_irq *irq)
+{
+    if (life.irqs[irq->source].enabled) {
+        abort();
+    }
+    life.irqs[irq->source].enabled = true;
+}
+
+static void irq_disable(struct host_irq *irq)
+{
+    life.irqs[irq->source].enabled = false;
+    life.irqs[irq->source].disables++;
+}
+
+static enum err irq_wake_on(struct host_irq *irq, const struct hart *hart, uint32_t n)
+{
+    struct life_irq *i = &life.irqs[irq->source];
+
+    if (i->enabled || i->to != NULL) {
+        abort();
+    }
+    if (i->lame) {
+        return ERR_NOT_SUPPORTED;
+    }
+    i->to = hart;
+    i->n = n;
+    return ERR_OK;
+}
+
+static bool irq_wake_off(struct host_irq *irq, const struct hart *hart)
+{
+    struct life_irq *i = &life.irqs[irq->source];
+
+    if (i->to != hart || hart != arch_hart_self()) {
+        abort();
+    }
+    i->to = NULL;
+    i->offs++;
+    return i->came;
+}
+
+static const struct irqchip_ops host_ops = {.enabled = irq_enabled,
+                                            .enable = irq_enable,
+                                            .disable = irq_disable,
+                                            .wake_on = irq_wake_on,
+                                            .wake_off = irq_wake_off};
+static struct virq_host hosts[LIFE_VMS];
+static struct virq_line lines[LIFE_VMS][2];
+static struct host_irq console_source = {.source = LIFE_CONSOLE_IRQ};
+
+struct host_irq *console_irq(void)
+{
+    return life.polled ? NULL : &console_source;
+}
+
 static const struct virqchip_ops chip_ops = {.reset = chip_reset, .pulse = chip_pulse};
 
 enum err virq_claim(struct virqchip *chip, uint32_t source, enum irq_trigger trigger)
@@ -90,6 +150,8 @@ void life_init(void)
     fake_init(LIFE_VMS * LIFE_VCPUS);
     machine.manifest.vms = manifest_vms;
     machine.manifest.vm_count = LIFE_VMS;
+    machine.irqchip.ops = &host_ops;
+    life.irqs[LIFE_CONSOLE_IRQ].enabled = true;
 
     for (uint32_t i = 0; i < LIFE_VMS; i++) {
         struct vm *vm = fake_vm_add(names[i], LIFE_VCPUS, i * LIFE_VCPUS, 0x80000000, 0x1000);
@@ -104,7 +166,10 @@ void life_init(void)
                                             .prepare_us = 10000,
                                             .stop_us = 20000,
                                             .on_timeout = POWER_ON_TIMEOUT_FORCE};
-        chips[i] = (struct virqchip){.ops = &chip_ops, .vm = vm};
+        hosts[i] = (struct virq_host){.irq.source = i + 1};
+        lines[i][1].host = &hosts[i];
+        chips[i] =
+            (struct virqchip){.ops = &chip_ops, .vm = vm, .source_count = 1, .lines = lines[i]};
         vm->irqchip = &chips[i];
         life.vm[i] = vm;
         life.config[i] = c;
@@ -125,6 +190,20 @@ void life_init(void)
 void life_end(void)
 {
     fake_end();
+}
+
+int life_setup(void **state)
+{
+    (void)state;
+    life_init();
+    return 0;
+}
+
+int life_teardown(void **state)
+{
+    (void)state;
+    life_end();
+    return 0;
 }
 
 static void wait_is_idle(struct hart *hart)

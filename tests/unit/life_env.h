@@ -19,7 +19,19 @@
 #define LIFE_ENTRY 0x80200000ull
 #define LIFE_FDT   0x81ff0000ull
 
+/* A source of the host's irqchip: VM i's number is i + 1. */
+#define LIFE_CONSOLE_IRQ (LIFE_VMS + 1u)
+struct life_irq {
+    bool enabled;
+    bool came, lame;       /* as the test says: it has fired; it cannot wake */
+    const struct hart *to; /* where it goes meanwhile, if anywhere ... */
+    uint32_t n;            /* ... and as which */
+    uint32_t offs, disables;
+};
+
 struct life_env {
+    struct life_irq irqs[LIFE_VMS + 2u];
+    bool polled; /* the console has no interrupt */
     struct vm *vm[LIFE_VMS];
     struct vm_config *config[LIFE_VMS];
     uint32_t loads[LIFE_VMS];
@@ -37,6 +49,10 @@ extern struct life_env life;
 
 void life_init(void);
 void life_end(void);
+
+/* The same around a test; no VM is up. */
+int life_setup(void **state);
+int life_teardown(void **state);
 
 /* How a hart's turn ended. */
 enum life_ran {

@@ -61,4 +61,14 @@ struct vcpu *env_vcpu(uint32_t index);
 struct sbi_ret env_call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2,
                         uint64_t a3, uint64_t a4);
 
+/* What a call, r, has to give. For who includes cmocka. */
+#define expect_ret(r, e, v)                                                                        \
+    do {                                                                                           \
+        struct sbi_ret got_ = (r);                                                                 \
+        assert_int_equal(got_.error, (e));                                                         \
+        assert_int_equal(got_.value, (v));                                                         \
+    } while (0)
+
+#define expect_err(r, e) expect_ret(r, e, 0)
+
 #endif

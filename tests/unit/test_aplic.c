@@ -50,6 +50,12 @@ static uint32_t io_read32(const volatile void *base, uint64_t offset)
     if (offset == IN_CLRIP(33)) {
         return (uint32_t)wire[33] << 1;
     }
+    if (offset == SETIP(33)) {
+        return (uint32_t)(wire[33] || late[33]) << 1 | (uint32_t)late[34] << 2;
+    }
+    if (offset == SETIE(33)) {
+        return (uint32_t)ie[33] << 1 | (uint32_t)ie[34] << 2;
+    }
     return regs[offset / 4u];
 }
 
@@ -99,7 +105,24 @@ static uint32_t msi_guest_index(const struct vcpu *vcpu)
     return vcpu->index + 1u;
 }
 
-static const struct aplic_msi_ops msi_ops = {msi_attach, msi_hart_index, msi_guest_index};
+/* The file has two to spare. */
+static uint32_t msi_wake_id(const struct hart *hart, uint32_t n)
+{
+    return n < 2 ? 60u + hart->index - n : 0;
+}
+
+static uint32_t came; /* the identity that has */
+
+static bool msi_take(uint32_t eiid)
+{
+    bool was = eiid == came;
+
+    came = was ? 0 : came;
+    return was;
+}
+
+static const struct aplic_msi_ops msi_ops = {msi_attach, msi_hart_index, msi_guest_index,
+                                             msi_wake_id, msi_take};
 
 static int setup(const struct aplic_msi_ops *msi)
 {
@@ -116,7 +139,7 @@ static int setup(const struct aplic_msi_ops *msi)
     memset(setips, 0, sizeof(setips));
     memset(&aplic, 0, sizeof(aplic));
     fired = NULL;
-    times = 0;
+    times = came = 0;
     assert_int_equal(aplic_init(&config, &machine.irqchip), ERR_OK);
     return 0;
 }
@@ -217,6 +240,83 @@ static void test_msi(void **state)
     assert_int_equal(regs[SOURCECFG(34) / 4u], 0);
 }
 
+/* To another hart, and back with what has come meanwhile, which nobody has claimed. */
+static void test_direct_wakes(void **state)
+{
+    const struct irqchip_ops *ops = machine.irqchip.ops;
+    struct host_irq level = irq_of(33, 0), edge = irq_of(34, 0);
+
+    (void)state;
+    edge.trigger = IRQ_EDGE_RISING;
+    assert_int_equal(ops->attach(&level), ERR_OK);
+    assert_int_equal(ops->attach(&edge), ERR_OK);
+    ops->enable(&level);
+    assert_true(ops->enabled(&level));
+    assert_false(ops->enabled(&edge));
+
+    assert_int_equal(ops->wake_on(&level, machine.harts[1], 0), ERR_NOT_SUPPORTED);
+    assert_int_equal(regs[TARGET(33) / 4u], 9u << 18 | 1u);
+    assert_int_equal(ops->wake_on(&level, machine.harts[2], 0), ERR_OK);
+    assert_int_equal(ops->wake_on(&edge, machine.harts[2], 1), ERR_OK);
+    assert_int_equal(regs[TARGET(33) / 4u], 2u << 18 | 1u);
+    assert_true(ie[33]); /* nobody's business here */
+    assert_false(ie[34]);
+    assert_false(ops->wake_off(&edge, machine.harts[2]));
+    wire[33] = true;
+    assert_true(ops->wake_off(&level, machine.harts[2]));
+    assert_int_equal(regs[TARGET(33) / 4u], 9u << 18 | 1u);
+    assert_int_equal(regs[TARGET(34) / 4u], 9u << 18 | 1u);
+    ops->handle(machine.harts[0]);
+    assert_ptr_equal(fired, &level);
+    assert_int_equal(times, 1);
+
+    wire[33] = false;
+    late[33] = late[34] = true;
+    assert_int_equal(ops->wake_on(&level, machine.harts[2], 0), ERR_OK);
+    assert_int_equal(ops->wake_on(&edge, machine.harts[2], 1), ERR_OK);
+    assert_false(ops->wake_off(&level, machine.harts[2])); /* it is over */
+    assert_true(ops->wake_off(&edge, machine.harts[2]));
+}
+
+/* Sent to the other hart's file, it is sent once more afterwards; an edge that has not come is
+ * not. */
+static void test_msi_wakes(void **state)
+{
+    const struct irqchip_ops *ops = machine.irqchip.ops;
+    struct host_irq level = irq_of(33, 2), edge = irq_of(34, 2), third = irq_of(35, 2);
+    struct vcpu vcpu = {.hart = machine.harts[1], .index = 2};
+
+    (void)state;
+    edge.trigger = IRQ_EDGE_RISING;
+    assert_int_equal(ops->attach(&level), ERR_OK);
+    assert_int_equal(ops->route_guest(&edge, &vcpu, 0x123), ERR_OK);
+    assert_int_equal(ops->attach(&third), ERR_OK);
+    ops->enable(&edge);
+    assert_true(ops->enabled(&edge));
+    assert_false(ops->enabled(&level));
+    setips[33] = 0;
+
+    assert_int_equal(ops->wake_on(&level, machine.harts[0], 0), ERR_OK);
+    assert_int_equal(ops->wake_on(&edge, machine.harts[0], 1), ERR_OK);
+    assert_int_equal(ops->wake_on(&third, machine.harts[0], 2), ERR_NO_MEMORY);
+    assert_int_equal(regs[TARGET(33) / 4u], 4u << 18 | 60u);
+    assert_int_equal(regs[TARGET(34) / 4u], 4u << 18 | 59u);
+    assert_int_equal(regs[TARGET(35) / 4u], 6u << 18 | MSI_ID);
+    assert_int_equal(setips[33] + setips[34], 0); /* one that waits for completion stays silent */
+    came = 59;
+    assert_false(ops->wake_off(&level, machine.harts[0]));
+    assert_true(ops->wake_off(&edge, machine.harts[0]));
+    assert_int_equal(came, 0);
+    assert_int_equal(regs[TARGET(33) / 4u], 6u << 18 | MSI_ID);
+    assert_int_equal(regs[TARGET(34) / 4u], 5u << 18 | 3u << 12 | 0x123u);
+    assert_int_equal(setips[33], 1);
+    assert_int_equal(setips[34], 1);
+
+    assert_int_equal(ops->wake_on(&edge, machine.harts[0], 0), ERR_OK);
+    assert_false(ops->wake_off(&edge, machine.harts[0]));
+    assert_int_equal(setips[34], 1);
+}
+
 static void test_refuses(void **state)
 {
     const struct irqchip_ops *ops = machine.irqchip.ops;
@@ -243,10 +343,9 @@ int main(void)
 {
 #define T(name, setup) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_direct, setup_direct),
-        T(test_msi, setup_msi),
-        T(test_refuses, setup_direct),
-        T(test_refuses, setup_msi),
+        T(test_direct, setup_direct),       T(test_msi, setup_msi),
+        T(test_direct_wakes, setup_direct), T(test_msi_wakes, setup_msi),
+        T(test_refuses, setup_direct),      T(test_refuses, setup_msi),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

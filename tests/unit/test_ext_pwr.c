@@ -3,6 +3,7 @@
  *       tests/unit/fake_core.c */
 /* PWR as guests call it: arguments, packing, the audit's buffer. The coordinator and sbi_from() are
  * faked. [docs/abi.md, PWR] */
+#include "tests/unit/ext_rig.h"
 #include "tests/unit/fake_arch.h"
 
 #include "core/power_ctl.h"
@@ -109,13 +110,6 @@ enum err power_ctl_audit_read(uint64_t *seq, struct audit_record *out, uint64_t 
                                  .check = ~0u};
     return ERR_OK;
 }
-
-struct sbi_ret sbi_from(enum err e)
-{
-    return (struct sbi_ret){-100 - (int64_t)e, 0};
-}
-
-#define FROM(e) (-100 - (int64_t)(e))
 
 static int setup(void **state)
 {

@@ -2,6 +2,7 @@
 /* LINK: sbi/ext_vmm.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
  *       tests/unit/fake_core.c */
 /* VMM as guests call it: rights, states, what INFO tells. Lifecycle and sbi_from() are faked. */
+#include "tests/unit/ext_rig.h"
 #include "tests/unit/fake_arch.h"
 
 #include "core/lifecycle.h"
@@ -82,13 +83,6 @@ uint64_t ticks_to_us(uint64_t ticks)
 {
     return ticks / (FAKE_TIMEBASE_HZ / 1000000);
 }
-
-struct sbi_ret sbi_from(enum err e)
-{
-    return (struct sbi_ret){-100 - (int64_t)e, 0};
-}
-
-#define FROM(e) (-100 - (int64_t)(e))
 
 static int setup(void **state)
 {

@@ -13,20 +13,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    (void)state;
-    life_init();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    life_end();
-    return 0;
-}
-
 static void ask_stop(struct vm *vm, enum stop_reason reason, bool restart)
 {
     assert_int_equal(lifecycle_stop(vm, reason, restart), ERR_OK);
@@ -700,40 +686,48 @@ static void test_stopped_sibling_does_not_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_start, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_last_hart_stops, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stale_stop, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_start_in_a_stopping_vm, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stale_start, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stop_while_loading, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_load_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_srst, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_crash_policy, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stop_ends_backoff, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_abort_does_not_end_backoff, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_backoff_ends_in_transition, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restart_after_a_lost_start, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_power_knows_before_the_vm_is_down, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_interrupt_after_the_reset, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_graceful, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_graceful_is_not_the_platform, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restart_is_not_undone_by_the_guest, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_graceful_timer_ends, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_start_while_stopping, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stop_while_loading_starts_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_start_time_and_console, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stop_silences, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_first_fault_is_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_srst_with_failure, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restart_window_opens_with_a_crash, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_backoff_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_graceful_refused_leaves_the_vm_alone, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_graceful_stale_timeout, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_graceful_by_hart_stop, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stopped_sibling_does_not_count, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_graceful_refused_keeps_an_earlier_one, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_start, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_stop, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_last_hart_stops, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_stale_stop, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_start_in_a_stopping_vm, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_stale_start, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_stop_while_loading, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_load_fails, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_srst, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_crash_policy, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_stop_ends_backoff, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_abort_does_not_end_backoff, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_backoff_ends_in_transition, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_restart_after_a_lost_start, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_power_knows_before_the_vm_is_down, life_setup,
+                                        life_teardown),
+        cmocka_unit_test_setup_teardown(test_no_interrupt_after_the_reset, life_setup,
+                                        life_teardown),
+        cmocka_unit_test_setup_teardown(test_graceful, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_is_not_the_platform, life_setup,
+                                        life_teardown),
+        cmocka_unit_test_setup_teardown(test_restart_is_not_undone_by_the_guest, life_setup,
+                                        life_teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_timer_ends, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_start_while_stopping, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_stop_while_loading_starts_nothing, life_setup,
+                                        life_teardown),
+        cmocka_unit_test_setup_teardown(test_start_time_and_console, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_stop_silences, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_first_fault_is_kept, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_srst_with_failure, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_restart_window_opens_with_a_crash, life_setup,
+                                        life_teardown),
+        cmocka_unit_test_setup_teardown(test_backoff_is_bounded, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_refused_leaves_the_vm_alone, life_setup,
+                                        life_teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_stale_timeout, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_by_hart_stop, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_stopped_sibling_does_not_count, life_setup,
+                                        life_teardown),
+        cmocka_unit_test_setup_teardown(test_graceful_refused_keeps_an_earlier_one, life_setup,
+                                        life_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,20 +13,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    (void)state;
-    life_init();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    life_end();
-    return 0;
-}
-
 /* ---- pause ----------------------------------------------------------------------------------- */
 
 static void pause_it(struct vm *vm)
@@ -306,16 +292,16 @@ static void test_watchdog_is_over_at_stop(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_pause, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_pause_meets_hart_start, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_pause_meets_suspend, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_paused_vm_stops, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_pause_meets_transition, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_resume_is_told_first, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_watchdog, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_watchdog_rests_in_a_pause, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_watchdog_hears_in_a_pause, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_watchdog_is_over_at_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pause, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_pause_meets_hart_start, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_pause_meets_suspend, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_paused_vm_stops, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_pause_meets_transition, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_resume_is_told_first, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_watchdog, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_watchdog_rests_in_a_pause, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_watchdog_hears_in_a_pause, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_watchdog_is_over_at_stop, life_setup, life_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@
 #define SOURCES 95u
 
 #define PRIORITY(source)      (0x0u + (source)*4u)
+#define PENDING(word)         (0x1000u + (word)*4u)
 #define ENABLE(context, word) (0x2000u + (context)*0x80u + (word)*4u)
 #define THRESHOLD(context)    (0x200000u + (context)*0x1000u)
 #define CLAIM(context)        (THRESHOLD(context) + 4u)
@@ -120,6 +121,39 @@ static void test_outlives_the_start_of_its_hart(void **state)
     assert_int_equal(*reg(CLAIM(1)), 11);
 }
 
+/* Another hart's context listens, too, until the sleep is over or that hart is back from it. */
+static void test_wakes_another(void **state)
+{
+    const struct irqchip_ops *ops = machine.irqchip.ops;
+    struct host_irq uart = irq_of(10, 0), own = irq_of(11, 2), far = irq_of(SOURCES, 0);
+
+    (void)state;
+    harts_up();
+    assert_int_equal(ops->attach(&uart), ERR_OK);
+    assert_int_equal(ops->attach(&own), ERR_OK);
+    assert_int_equal(ops->attach(&far), ERR_OK);
+    assert_false(ops->enabled(&uart));
+    ops->enable(&uart);
+    assert_true(ops->enabled(&uart));
+    *reg(PENDING(0)) = 1u << 9;
+    *reg(PENDING(2)) = 0;
+
+    assert_int_equal(ops->wake_on(&uart, machine.harts[1], 0), ERR_NOT_SUPPORTED);
+    assert_int_equal(ops->wake_on(&uart, machine.harts[2], 0), ERR_OK);
+    assert_int_equal(ops->wake_on(&own, machine.harts[2], 1), ERR_OK);
+    assert_int_equal(ops->wake_on(&far, machine.harts[2], 2), ERR_OK);
+    assert_int_equal(*reg(ENABLE(1, 0)), 1u << 10 | 1u << 11);
+    assert_int_equal(*reg(ENABLE(1, 2)), 1u << 31);
+    assert_int_equal(*reg(ENABLE(5, 0)), 1u << 10);
+    *reg(PENDING(0)) = 1u << 10;
+    assert_true(ops->wake_off(&uart, machine.harts[2]));
+    assert_false(ops->wake_off(&own, machine.harts[2]));
+    assert_false(ops->wake_off(&far, machine.harts[2]));
+    assert_int_equal(*reg(ENABLE(1, 0)), 1u << 11);
+    assert_int_equal(*reg(ENABLE(1, 2)), 0);
+    assert_int_equal(*reg(ENABLE(5, 0)), 1u << 10);
+}
+
 static void test_refuses(void **state)
 {
     struct host_irq none = irq_of(0, 0), high = irq_of(SOURCES + 1, 0), nowhere = irq_of(1, 1);
@@ -138,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_clears_what_an_earlier_boot_left, setup, teardown),
         cmocka_unit_test_setup_teardown(test_outlives_the_start_of_its_hart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wakes_another, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses, setup, teardown),
     };
 

@@ -41,13 +41,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    life_end();
-    return 0;
-}
-
 static uint32_t request(uint32_t vm, enum power_kind kind)
 {
     uint32_t txn = 0;
@@ -586,29 +579,29 @@ static void test_records_outlive_a_boot(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_force, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restart_waits, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_gate, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_platform_srst, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_escalate, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_notices_end_with_the_vm, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_names, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_pulses_and_records, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_time_left, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cancel_leaves_no_timer, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_abort_ends_with_the_vm, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stop_breaks_a_load_off, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_postpone, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_platform_reset_kinds, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_commit_waits_for_the_harts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_commit_waits_no_longer, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_fdt, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_abort_starts_nobody_else, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_console_work, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_mode_after_exit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_fdt_whole_or_error, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_records_outlive_a_boot, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_in_order, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_force, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_restart_waits, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_gate, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_platform_srst, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_escalate, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_notices_end_with_the_vm, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_names, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_pulses_and_records, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_time_left, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_cancel_leaves_no_timer, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_abort_ends_with_the_vm, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_stop_breaks_a_load_off, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_postpone, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_platform_reset_kinds, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_commit_waits_for_the_harts, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_commit_waits_no_longer, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_fdt, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_abort_starts_nobody_else, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_console_work, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_mode_after_exit, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_fdt_whole_or_error, setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_records_outlive_a_boot, setup, life_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

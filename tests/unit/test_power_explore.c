@@ -497,9 +497,10 @@ static uint32_t step(uint32_t from, const struct power_event *event)
 static bool may_happen(const struct world *s, uint32_t vm, enum power_event_type type)
 {
     enum truth t = s->vm[vm].runs;
-    if (type == POWER_EV_VM_SUSPENDED) { /* one that is just being frozen may sleep first */
+    if (type == POWER_EV_VM_SUSPENDED) { /* one that is being frozen may, and late, too */
         return (t == RUNS && (setup->sleeps || s->p.kind == POWER_SUSPEND)) ||
-               (t == FREEZING && s->nodes[vm].state == POWER_VM_FORCING);
+               (t == FREEZING && s->nodes[vm].state == POWER_VM_FORCING) ||
+               (t == ASLEEP && s->nodes[vm].state == POWER_VM_FORCED);
     }
     return type != POWER_EV_VM_FROZEN || t == FREEZING;
 }

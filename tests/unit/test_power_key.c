@@ -56,13 +56,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    life_end();
-    return 0;
-}
-
 static void begin_off(void)
 {
     uint32_t txn;
@@ -162,7 +155,7 @@ static void test_not_while_down(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, life_teardown)
     const struct CMUnitTest tests[] = {
         T(test_in_turn),
         T(test_after_the_event),

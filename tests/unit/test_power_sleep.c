@@ -120,6 +120,23 @@ static void test_who_does_not_sleep_is_frozen(void **state)
     all_up();
 }
 
+/* Its hart was so long about it that it was taken as frozen: it sleeps, and wakes by itself. */
+static void test_falls_asleep_after_it_was_taken_as_frozen(void **state)
+{
+    (void)state;
+    ask(POWER_SUSPEND);
+    prepare_all();
+    expect_timeout(ADAS, "freeze:2");
+    expect_timeout(ADAS, "stop:1");
+    assert_int_equal(r.nodes[ADAS].state, POWER_VM_FORCED);
+    ok("stop:0", VM_SUSPENDED, COCKPIT);
+    ok("commit:0", VM_SUSPENDED, CONTROL);
+    ok("", VM_SUSPENDED, ADAS);
+    assert_int_equal(r.nodes[ADAS].state, POWER_VM_SUSPENDED);
+    ok("awake up:0 wake:0", WAKE, ADAS);
+    all_up();
+}
+
 static void test_without_listener_is_frozen_at_its_turn(void **state)
 {
     (void)state;
@@ -488,6 +505,7 @@ int main(void)
         T(test_notice_of_resume),
         T(test_ack_of_resume_does_not_come),
         T(test_who_does_not_sleep_is_frozen),
+        T(test_falls_asleep_after_it_was_taken_as_frozen),
         T(test_without_listener_is_frozen_at_its_turn),
         T(test_unresponsive_is_frozen),
         T(test_off_is_as_good_as_asleep),

@@ -12,15 +12,6 @@
 
 #include <cmocka.h>
 
-#define expect_ret(r, e, v)                                                                        \
-    do {                                                                                           \
-        struct sbi_ret got_ = (r);                                                                 \
-        assert_int_equal(got_.error, (e));                                                         \
-        assert_int_equal(got_.value, (v));                                                         \
-    } while (0)
-
-#define expect_err(r, e) expect_ret(r, e, 0)
-
 static void err_space_is_total(void **state)
 {
     static const struct {

@@ -50,15 +50,6 @@ static struct sbi_ret pmu(uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2, u
     return env_call(SBI_EXT_PMU, fid, a0, a1, a2, a3, a4);
 }
 
-#define expect_ret(r, e, v)                                                                        \
-    do {                                                                                           \
-        struct sbi_ret got_ = (r);                                                                 \
-        assert_int_equal(got_.error, (e));                                                         \
-        assert_int_equal(got_.value, (v));                                                         \
-    } while (0)
-
-#define expect_err(r, e) expect_ret(r, e, 0)
-
 static uint64_t config(uint64_t base, uint64_t mask, uint64_t flags, uint64_t event)
 {
     struct sbi_ret r = pmu(SBI_PMU_CONFIG_MATCHING, base, mask, flags, event, 0);

@@ -255,6 +255,14 @@ static void guest_sse(struct vcpu *v, uint64_t fid, uint64_t a0, uint64_t a1)
     }
 }
 
+/* A thread becomes v's hart. */
+static void enter_guest(struct vcpu *v)
+{
+    fake_become(v->hart);
+    atomic_store(&v->hart->mode, HART_HYP);
+    (void)sched_next(v->hart);
+}
+
 /*
  * Each sleeps until the other's event; the handler runs as soon as the hart goes on, and ends with
  * an event for the other. One that is lost, and both sleep for ever.
@@ -265,9 +273,7 @@ static void *event_ping_pong(void *arg)
     struct fake_vcpu *f = fake_vcpu(v);
     uint32_t handled = 0;
 
-    fake_become(v->hart);
-    atomic_store(&v->hart->mode, HART_HYP);
-    (void)sched_next(v->hart);
+    enter_guest(v);
     guest_sse(v, SBI_SSE_REGISTER, SBI_SSE_LOCAL_SOFTWARE, 0x1000);
     guest_sse(v, SBI_SSE_ENABLE, SBI_SSE_LOCAL_SOFTWARE, 0);
     guest_sse(v, SBI_SSE_HART_UNMASK, 0, 0);
@@ -317,9 +323,7 @@ static void *event_hunters(void *arg)
     struct fake_vcpu *f = fake_vcpu(v);
     uint32_t handled = 0;
 
-    fake_become(v->hart);
-    atomic_store(&v->hart->mode, HART_HYP);
-    (void)sched_next(v->hart);
+    enter_guest(v);
     (void)pthread_barrier_wait(&barrier);
     if (v->index == 0) {
         guest_sse(v, SBI_SSE_REGISTER, SBI_SSE_GLOBAL_SOFTWARE, 0x1000);

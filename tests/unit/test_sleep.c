@@ -27,13 +27,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    life_end();
-    return 0;
-}
-
 static struct vcpu *vcpu(uint32_t vm)
 {
     return life.vm[vm]->vcpus[0];
@@ -655,6 +648,126 @@ static void park_others(void)
     }
 }
 
+/* ---- what wakes through the firmware --------------------------------------------------------- */
+
+static struct life_irq *irq_of(uint32_t vm)
+{
+    return &life.irqs[vm + 1u];
+}
+
+/* Those that may wake go to the sleeper, each as another one, and are enabled there. */
+static void see_sources(void)
+{
+    const struct hart *self = arch_hart_self();
+
+    assert_true(irq_of(1)->enabled && irq_of(1)->to == self);
+    assert_true(life.irqs[LIFE_CONSOLE_IRQ].enabled && life.irqs[LIFE_CONSOLE_IRQ].to == self);
+    assert_true(irq_of(1)->n != life.irqs[LIFE_CONSOLE_IRQ].n);
+    assert_false(irq_of(0)->enabled); /* its guest has not enabled it */
+    assert_null(irq_of(0)->to);
+}
+
+static void expect_sources_as_before(bool first)
+{
+    assert_int_equal(irq_of(0)->enabled, first);
+    assert_true(irq_of(1)->enabled);
+    assert_true(life.irqs[LIFE_CONSOLE_IRQ].enabled);
+    for (uint32_t i = 0; i < ARRAY_SIZE(life.irqs); i++) {
+        assert_null(life.irqs[i].to);
+    }
+}
+
+static void device_fires(void)
+{
+    see_sources();
+    irq_of(1)->came = true;
+}
+
+static void key_comes(void)
+{
+    see_sources();
+    life.irqs[LIFE_CONSOLE_IRQ].came = true;
+}
+
+static void test_device_of_another_hart_wakes(void **state)
+{
+    (void)state;
+    irq_of(1)->enabled = true;
+    fake.on_machine_sleep = device_fires;
+    sleep_machine();
+    for (uint32_t i = 0; i < ARRAY_SIZE(life.irqs); i++) {
+        assert_false(life.irqs[i].enabled); /* before any hart looks */
+    }
+    (void)life_step(0, 0);
+    expect_sources_as_before(false);
+    expect_waker(1);
+}
+
+static void test_key_wakes_through_the_firmware(void **state)
+{
+    (void)state;
+    irq_of(1)->enabled = true;
+    fake.on_machine_sleep = key_comes;
+    sleep_machine();
+    (void)life_step(0, 0);
+    expect_sources_as_before(false);
+    expect_waker(POWER_BY_CONSOLE);
+}
+
+/* Called off before all have stopped: whoever does that leaves the sources as they were. */
+static void test_sources_when_called_off(void **state)
+{
+    (void)state;
+    irq_of(0)->enabled = irq_of(1)->enabled = true;
+    sleep_machine();
+    assert_false(irq_of(0)->enabled);
+    power_ctl_wake(POWER_BY_CONSOLE);
+    expect_sources_as_before(true);
+    assert_int_equal(irq_of(0)->disables, 1);
+    (void)life_step(0, 0);
+    expect_sources_as_before(true);
+    assert_int_equal(irq_of(1)->offs, 0);
+}
+
+static void expect_refused(void)
+{
+    assert_int_equal(life_step(0, 0), LIFE_IDLE);
+    assert_int_equal(fake.machine_sleeps, 0);
+    assert_true(audited(AUDIT_SLEEP_REFUSED));
+    expect_phase(POWER_SLEEP);
+}
+
+static void test_polled_console_alone(void **state)
+{
+    (void)state;
+    life.polled = true;
+    sleep_machine();
+    expect_refused();
+}
+
+static void test_polled_console_and_a_timer(void **state)
+{
+    (void)state;
+    life.polled = true;
+    fake_vcpu(vcpu(1))->timer = 200000;
+    fake.on_machine_sleep = time_passes;
+    sleep_machine();
+    (void)life_step(0, 0);
+    assert_int_equal(fake.machine_sleeps, 1);
+    expect_waker(1);
+}
+
+/* The sleeper cannot take it: better not to sleep so deep. */
+static void test_source_that_cannot_wake(void **state)
+{
+    (void)state;
+    irq_of(1)->enabled = true;
+    irq_of(1)->lame = true;
+    sleep_machine();
+    expect_refused();
+    expect_sources_as_before(false);
+}
+
 /* Where no VM sleeps a key alone can wake the machine; frozen harts may have been idle. */
 static void test_none_but_frozen(void **state)
 {
@@ -669,6 +782,27 @@ static void test_none_but_frozen(void **state)
     assert_ptr_equal(sleeper, machine.harts[0]);
     expect_state(0, VM_RUNNING);
     fake_vcpu_state(life.vm[0]->vcpus[1], VCPU_STOPPED);
+}
+
+static void see_frozen(void)
+{
+    assert_false(irq_of(2)->enabled);
+    assert_null(irq_of(2)->to);
+    assert_true(life.irqs[LIFE_CONSOLE_IRQ].enabled);
+}
+
+/* Its sources neither wake nor are lost. */
+static void test_frozen_wakes_nobody(void **state)
+{
+    (void)state;
+    irq_of(2)->enabled = true;
+    fake.can_sleep = true;
+    fake.on_machine_sleep = see_frozen;
+    fake.on_relax = park_others;
+    (void)begin();
+    life_settle();
+    assert_int_equal(fake.machine_sleeps, 1);
+    assert_true(irq_of(2)->enabled);
 }
 
 /* An EMERGENCY while the sleeper still waits for the others: who has parked for it stays so. */
@@ -696,7 +830,7 @@ static void test_off_while_they_come_back(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, life_teardown)
     static const struct CMUnitTest tests[] = {
         T(test_sleeps_and_wakes),
         T(test_pending_before),
@@ -722,6 +856,13 @@ int main(void)
         T(test_hart_does_not_stop),
         T(test_other_harts_stop),
         T(test_own_timers_come_back),
+        T(test_device_of_another_hart_wakes),
+        T(test_key_wakes_through_the_firmware),
+        T(test_sources_when_called_off),
+        T(test_frozen_wakes_nobody),
+        T(test_polled_console_alone),
+        T(test_polled_console_and_a_timer),
+        T(test_source_that_cannot_wake),
         T(test_none_but_frozen),
         T(test_off_while_they_come_back),
     };

@@ -202,6 +202,9 @@ static void run_all(bool firmware)
     pthread_t threads[HARTS];
 
     life_init();
+    for (uint32_t i = 0; i < ARRAY_SIZE(life.irqs); i++) {
+        life.irqs[i].enabled = true;
+    }
     for (uint32_t i = 0; i < LIFE_VMS; i++) {
         life_up(i);
         assert_int_equal(power_ctl_listen(life.vm[i], true), ERR_OK);
@@ -221,6 +224,9 @@ static void run_all(bool firmware)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     (void)alarm(0);
+    for (uint32_t i = 0; i < ARRAY_SIZE(life.irqs); i++) {
+        assert_true(life.irqs[i].enabled && life.irqs[i].to == NULL);
+    }
     assert_true(firmware == (atomic_load(&sleeps) > ROUNDS / 20));
     life_end();
 }

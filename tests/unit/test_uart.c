@@ -259,10 +259,12 @@ static void test_interrupt(void **state)
     assert_non_null(ops);
     assert_null(attached);
     assert_null(ops->enable_rx_irq);
+    assert_null(ops->rx_irq);
     machine.irqchip.phandle = 7;
     ops = open_uart(256);
     assert_non_null(ops);
     assert_int_equal(attached->source, 10);
+    assert_ptr_equal(ops->rx_irq, attached);
     assert_ptr_equal(attached->hart, &hart);
     assert_false(irq_enabled);
     ops->enable_rx_irq();
