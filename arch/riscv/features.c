@@ -77,6 +77,36 @@ static void probe_zicboz(struct hart *const *harts, uint32_t count)
     }
 }
 
+/* Misaligned accesses: the firmware's, if it can be told either way, and keeps to it. */
+static uint8_t ask_misaligned(struct rv_hart *hart)
+{
+    struct fw_ret was = fw_feature_get(SBI_FWFT_MISALIGNED_EXC_DELEG);
+    bool switched = was.error == SBI_SUCCESS && was.value <= 1 &&
+                    fw_feature_set(SBI_FWFT_MISALIGNED_EXC_DELEG, was.value ^ 1) &&
+                    fw_feature_get(SBI_FWFT_MISALIGNED_EXC_DELEG).value != was.value &&
+                    fw_feature_set(SBI_FWFT_MISALIGNED_EXC_DELEG, was.value);
+
+    hart->misaligned = switched && was.value != 0;
+    return switched ? RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG) : 0;
+}
+
+void rv_features_ask(struct rv_hart *hart)
+{
+    hart->fw_features = ask_misaligned(hart);
+}
+
+void rv_features_agree(struct hart *const *harts, uint32_t count)
+{
+    uint8_t all = UINT8_MAX;
+
+    for (uint32_t i = 0; i < count; i++) {
+        all &= rv_hart_of(harts[i])->fw_features;
+    }
+    rv_features.fw_features = all;
+    rv_features.fw_at_start =
+        rv_hart_self()->misaligned ? RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG) & all : 0;
+}
+
 void rv_features_read(struct hart *const *harts, uint32_t count)
 {
     struct rv_features *f = &rv_features;

@@ -10,6 +10,7 @@
 #include "arch/riscv/csr_bits.h"
 #include "core/machine.h"
 #include "core/vm.h"
+#include "sbi/abi.h"
 
 #include <libfdt.h>
 #include <stdio.h>
@@ -91,7 +92,7 @@ static bool isa_has(const struct isa *isa, size_t i)
  * did invalidate, it could bring back what was in its RAM before Curia cleared it: another VM's
  * data.
  */
-uint64_t rv_isa_henvcfg(const struct rv_features *f)
+uint64_t rv_isa_henvcfg(const struct rv_features *f, uint8_t on)
 {
     uint64_t bits = HENVCFG_FIOM;
 
@@ -99,12 +100,15 @@ uint64_t rv_isa_henvcfg(const struct rv_features *f)
     bits |= f->zicboz ? HENVCFG_CBZE : 0;
     bits |= f->svpbmt ? HENVCFG_PBMTE : 0;
     bits |= f->sstc ? HENVCFG_STCE : 0;
+    bits |= (on & RV_FEATURE(SBI_FWFT_PTE_AD_HW_UPDATING)) != 0 ? HENVCFG_ADUE : 0;
     return f->henvcfg ? bits & f->henvcfg_bits : 0;
 }
 
-uint64_t rv_isa_switches(const struct rv_features *f)
+uint8_t rv_isa_features(const struct rv_features *f)
 {
-    return f->henvcfg && f->svadu ? f->henvcfg_bits & HENVCFG_ADUE : 0;
+    bool adue = f->henvcfg && f->svadu && (f->henvcfg_bits & HENVCFG_ADUE) != 0;
+
+    return (uint8_t)(f->fw_features | (adue ? RV_FEATURE(SBI_FWFT_PTE_AD_HW_UPDATING) : 0));
 }
 
 bool rv_isa_vectors(const struct vm *vm)
@@ -163,7 +167,7 @@ static char *put_name(char *at, const char *name)
  */
 static size_t write_isa(char buf[ISA_MAX], const struct isa *have, const struct vm *vm, bool list)
 {
-    uint64_t env = rv_isa_henvcfg(&rv_features) | rv_isa_switches(&rv_features);
+    uint64_t env = rv_isa_henvcfg(&rv_features, rv_isa_features(&rv_features));
     char *at = put_name(buf, list ? "i" : "rv64i");
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

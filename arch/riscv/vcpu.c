@@ -9,6 +9,7 @@
 
 #include "arch/riscv/csr.h"
 #include "arch/riscv/fp.h"
+#include "arch/riscv/fw_sbi.h"
 #include "arch/riscv/hart.h"
 #include "arch/riscv/imsic.h"
 #include "arch/riscv/isa.h"
@@ -77,6 +78,21 @@ static void clear_unoffered(void)
     }
 }
 
+/* Delegation is the firmware's, and costs a call only where this hart has the other value. */
+void rv_vcpu_features(const struct vcpu *vcpu)
+{
+    struct rv_hart *hart = rv_hart_self();
+    bool delegated = (vcpu->features & RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG)) != 0;
+
+    if (rv_features.henvcfg) {
+        csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features, vcpu->features));
+    }
+    if (delegated != hart->misaligned) {
+        (void)fw_feature_set(SBI_FWFT_MISALIGNED_EXC_DELEG, delegated ? 1 : 0);
+        hart->misaligned = delegated;
+    }
+}
+
 /*
  * Memory -> hart; hgatp is the VM's from here on. vsatp holds 0, or is this VM's own, until it is
  * written last: it is active in HS-mode too, and what a hart translates ahead through one guest's
@@ -93,8 +109,8 @@ static void write_csrs(const struct rv_vcpu *v)
     csr_write(CSR_HIDELEG, HIDELEG_MASK);
     csr_write(CSR_HCOUNTEREN, COUNTERS_GUEST | c->counters);
     csr_write(CSR_HTIMEDELTA, 0); /* guest time is host time: peers can compare time stamps */
+    rv_vcpu_features(&v->core);
     if (rv_features.henvcfg) {
-        csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features) | c->switches);
         csr_write(CSR_SENVCFG, c->senvcfg);
     }
     if (rv_features.smstateen) {

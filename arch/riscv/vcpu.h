@@ -50,7 +50,6 @@ struct rv_guest_csrs {
     uint64_t vsiselect;           /* with AIA */
     uint64_t vssip;               /* HVIP_VSSIP or 0: the guest clears it by itself */
     uint64_t scounteren, senvcfg; /* not banked; Curia itself has no use for them */
-    uint64_t switches;            /* bits of henvcfg that the guest has set by FWFT */
     uint64_t counters;            /* hcounteren beyond Zicntr: the event counters it has had */
 };
 
@@ -83,6 +82,9 @@ struct rv_vm {
     _Atomic uint32_t fences; /* how often its translations were declared stale (tlb.h) */
     struct vm core;
 };
+
+/* Own hart: brings it to vcpu->features, loaded or being loaded. */
+void rv_vcpu_features(const struct vcpu *vcpu);
 
 static inline struct rv_vcpu *rv_vcpu_of(const struct vcpu *v)
 {

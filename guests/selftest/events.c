@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Software events [SBI 3.0 §17], and the features that a guest switches [§18]: entry, nesting and
- * the way back on a real hart; events from one hart to another in whatever it does.
+ * Software events [SBI 3.0 §17]: entry, nesting and the way back on a real hart; events from one
+ * hart to another in whatever it does.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/csr.h"
@@ -60,11 +60,6 @@ static uint64_t status(uint64_t id)
     uint64_t value = 0;
 
     return attr(SBI_SSE_READ_ATTRS, id, SBI_SSE_ATTR_STATUS, &value) == 0 ? value & 7 : UINT64_MAX;
-}
-
-static int64_t set_ad(uint64_t value)
-{
-    return sbi_call(SBI_EXT_FWFT, SBI_FWFT_SET, SBI_FWFT_PTE_AD_HW_UPDATING, value, 0, 0).error;
 }
 
 static bool set_attr(uint64_t id, uint64_t which, uint64_t value)
@@ -318,7 +313,7 @@ void events_leave(bool of_vm)
         (void)sse(SBI_SSE_INJECT, id, hart_self()->id, 0);
     }
     (void)sse(SBI_SSE_HART_UNMASK, 0, 0, 0);
-    (void)sbi_call(SBI_EXT_FWFT, SBI_FWFT_SET, SBI_FWFT_PTE_AD_HW_UPDATING, 1, SBI_FWFT_LOCK, 0);
+    features_leave();
 }
 
 static bool is_fresh(uint32_t id, uint64_t hart)
@@ -339,49 +334,8 @@ static bool is_fresh(uint32_t id, uint64_t hart)
 
 bool events_are_fresh(bool of_vm)
 {
-    struct sbi_result r =
-        sbi_call(SBI_EXT_FWFT, SBI_FWFT_GET, SBI_FWFT_PTE_AD_HW_UPDATING, 0, 0, 0);
-
-    /* Unlocked: the value that it has is accepted. */
     return is_fresh(LOCAL, hart_self()->id) && (!of_vm || is_fresh(GLOBAL, 0)) &&
-           sse(SBI_SSE_HART_MASK, 0, 0, 0) == SBI_ERR_ALREADY_STOPPED &&
-           (r.error != 0 || (r.value == 0 && set_ad(0) == 0));
-}
-
-/* ---- features -----------------------------------------------------------------------------------
- */
-
-/* On a page without A and D: does the access set them, or fault? Twice, so that what the hart has
- * cached of the first time does not decide. */
-static bool updates(bool want, uint64_t value)
-{
-    static _Alignas(4096) volatile uint64_t page[512];
-    uint64_t pa = (uint64_t)(uintptr_t)page;
-    struct exec e, f;
-
-    paging_set(7, pa, PTE_V | PTE_R | PTE_W);
-    fence_local();
-    if (set_ad(value) != 0) {
-        return false;
-    }
-    e = exec_one(INSN_LD, PAGING_VA(7), 0);
-    f = exec_one(INSN_SD, PAGING_VA(7), 0);
-    return want ? !e.trapped && !f.trapped
-                : e.trapped && e.trap.scause == EXC_LOAD_PAGE && f.trapped &&
-                      f.trap.scause == EXC_STORE_PAGE;
-}
-
-static void test_features(void)
-{
-    if (!sbi_probe(SBI_EXT_FWFT) ||
-        sbi_call(SBI_EXT_FWFT, SBI_FWFT_GET, SBI_FWFT_PTE_AD_HW_UPDATING, 0, 0, 0).error != 0) {
-        return; /* what the FDT then says of A and D bits, test_isa.c checks */
-    }
-    paging_on();
-    (void)tap_ok(updates(false, 0), "FWFT: A and D bits fault");
-    (void)tap_ok(updates(true, 1), "FWFT: A and D bits are set");
-    (void)tap_ok(updates(false, 0), "FWFT: A and D bits fault again");
-    paging_off();
+           sse(SBI_SSE_HART_MASK, 0, 0, 0) == SBI_ERR_ALREADY_STOPPED && features_are_fresh();
 }
 
 void test_events(void)
@@ -391,7 +345,6 @@ void test_events(void)
     if (!board.curia) {
         return;
     }
-    test_features();
     (void)tap_ok(sbi_probe(SBI_EXT_SSE), "SSE is there");
     (void)tap_eq(status(LOCAL), 0, "the local event is unused");
     (void)tap_eq((uint64_t)begin(&on_local, LOCAL, NULL), 0, "it is enabled");

@@ -24,7 +24,7 @@ static const struct {
     {"stage1", test_stage1},   {"traps", test_traps}, {"user", test_user},
     {"csrs", test_csrs},       {"peers", test_peers}, {"privileges", test_privileges},
     {"events", test_events},   {"pmu", test_pmu},     {"isa", test_isa},
-    {"vectors", test_vectors}, {"key", test_key},
+    {"vectors", test_vectors}, {"key", test_key},     {"features", test_features},
 };
 
 static void test_all(void)
@@ -64,6 +64,8 @@ void guest_main(void)
         role_reborn();
     } else if (strcmp(mode, "counter") == 0) {
         role_counter();
+    } else if (strcmp(mode, "features") == 0) {
+        role_features();
     } else if (strcmp(mode, "test") == 0) {
         test_all();
     } else {

@@ -31,6 +31,7 @@ void test_vectors(void);
 void test_peers(void);
 void test_privileges(void);
 void test_events(void);
+void test_features(void);
 
 /* Other roles than the test's, by the bootarg "mode". */
 _Noreturn void role_neighbour(void);
@@ -38,6 +39,7 @@ _Noreturn void role_hostile(void);
 _Noreturn void role_reborn(void);
 _Noreturn void role_counter(void);
 _Noreturn void role_crash(const char *how);
+_Noreturn void role_features(void);
 
 /* First life of the VM: leaves all the residue it can, then resets itself. */
 _Noreturn void residue_leave(void);
@@ -59,6 +61,10 @@ uint32_t vm_generation(void);
 /* Leaves events and features of this hart set; is none? of_vm: nor of the VM. */
 void events_leave(bool of_vm);
 bool events_are_fresh(bool of_vm);
+
+/* The same for FWFT's features of this hart; events_leave() and events_are_fresh() call these. */
+void features_leave(void);
+bool features_are_fresh(void);
 
 /* Steal time as SBI tells it [SBI 3.0 §16]. */
 struct steal_time {

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from curia_qemu import PATIENCE, Machine
-from small import READY_SECONDS, bundle, fdt_put, harts_pc, host_fdt, manifest, power_off, vm
+from small import READY_SECONDS, bundle, delegated, fdt_put, harts_pc, host_fdt, manifest, power_off, vm
 from test_restart import row_of
 
 VMS = ("top", "mid", "low")
@@ -208,12 +208,14 @@ FP = tuple(f"f{kind}{n}" for kind, count in (("t", 12), ("s", 12), ("a", 8)) for
 @pytest.mark.parametrize("irqchip", ("aia", "plic"))
 def test_firmware(irqchip, tmp_path):
     """The firmware's sleep: all harts in it, and none of their registers kept. What the harts held comes back
-    from memory; the interrupt controllers deliver; a timer that ran out in the sleep is known as the cause."""
+    from memory, what the firmware had granted by asking again; the interrupt controllers deliver; a timer that
+    ran out in the sleep is known as the cause."""
     name = f"suspend-firmware-{irqchip}"
     extra = ["-dtb", str(suspend_fdt(name, irqchip)), "-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"]
-    with Machine(name, bundle=bundle(name, chain(mid="wake-ms=4000")), irqchip=irqchip, harts=4, memory="256M",
-                 extra=extra, vms=VMS) as m:
+    with Machine(name, bundle=bundle(name, chain(mid="wake-ms=4000 delegate=1")), irqchip=irqchip, harts=4,
+                 memory="256M", extra=extra, vms=VMS) as m:
         boot(m)
+        assert delegated(m) == [False, False, True, False]
         m.focus("curia")
         m.type("power suspend")
         m.expect_audit("all", "SLEEP", 1, READY_SECONDS)
@@ -230,4 +232,5 @@ def test_firmware(irqchip, tmp_path):
         assert [r.vm for r in m.audit if r.event == "WAKE"] == ["mid"]
         resumed_in_order(m, 1)
         all_go_on(m, "0x1")
+        assert delegated(m) == [False, False, True, False]
         power_off(m, VMS, txn_of=None)

@@ -17,6 +17,7 @@
 #include "arch/riscv/isa.h"
 #include "core/machine.h"
 #include "core/vm.h"
+#include "sbi/abi.h"
 
 struct machine machine;
 struct rv_features rv_features;
@@ -29,6 +30,9 @@ static const char poor[] = "i\0m\0a\0c\0zicbom\0zicboz\0svpbmt\0sstc";
 #define ENV_ALL                                                                                    \
     (HENVCFG_FIOM | HENVCFG_CBIE | HENVCFG_CBCFE | HENVCFG_CBZE | HENVCFG_PBMTE | HENVCFG_ADUE |   \
      HENVCFG_STCE | HENVCFG_DTE | HENVCFG_LPE | HENVCFG_SSE | HENVCFG_PMM)
+
+#define AD    RV_FEATURE(SBI_FWFT_PTE_AD_HW_UPDATING)
+#define DELEG RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG)
 
 static char host_blob[1024], blob[4096];
 static struct board_hart hart_of_board;
@@ -131,10 +135,23 @@ static void rich_hart(void **state)
         "svade_svadu_svinval_svnapot_svpbmt");
     assert_int_equal(cell("/cpus/cpu@1", "riscv,cbom-block-size"), 64);
     assert_int_equal(cell("/cpus/cpu@1", "riscv,cboz-block-size"), 128);
-    assert_int_equal(rv_isa_henvcfg(&rv_features), HENVCFG_FIOM | HENVCFG_CBIE_FLUSH |
-                                                       HENVCFG_CBCFE | HENVCFG_CBZE |
-                                                       HENVCFG_PBMTE | HENVCFG_STCE);
-    assert_int_equal(rv_isa_switches(&rv_features), HENVCFG_ADUE);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, 0), HENVCFG_FIOM | HENVCFG_CBIE_FLUSH |
+                                                          HENVCFG_CBCFE | HENVCFG_CBZE |
+                                                          HENVCFG_PBMTE | HENVCFG_STCE);
+    assert_int_equal(rv_isa_features(&rv_features), AD);
+}
+
+/* Nothing of henvcfg is on but what the vCPU has switched on. */
+static void switches(void **state)
+{
+    (void)state;
+    make(poor, sizeof(poor), HENVCFG_FIOM | HENVCFG_ADUE, false);
+    assert_int_equal(rv_isa_features(&rv_features), 0);
+    rv_features.svadu = true;
+    rv_features.fw_features = DELEG;
+    assert_int_equal(rv_isa_features(&rv_features), AD | DELEG);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, DELEG), HENVCFG_FIOM);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, AD | DELEG), HENVCFG_FIOM | HENVCFG_ADUE);
 }
 
 /* Both where the guest can switch, whether the host says svade or not: off is the reset value. */
@@ -150,10 +167,10 @@ static void who_sets_ad_bits(void **state)
     expect_isa("rv64i_zicsr_zifencei_svade_svadu");
     make(updates, sizeof(updates), HENVCFG_FIOM, false);
     expect_isa("rv64i_zicsr_zifencei");
-    assert_int_equal(rv_isa_switches(&rv_features), 0);
+    assert_int_equal(rv_isa_features(&rv_features), 0);
     make(faults, sizeof(faults), HENVCFG_ADUE, false);
     expect_isa("rv64i_zicsr_zifencei_svade");
-    assert_int_equal(rv_isa_switches(&rv_features), 0);
+    assert_int_equal(rv_isa_features(&rv_features), 0);
     make(silent, sizeof(silent), HENVCFG_ADUE, false);
     expect_isa("rv64i_zicsr_zifencei");
 }
@@ -260,8 +277,11 @@ static void no_henvcfg(void **state)
     (void)state;
     make(poor, sizeof(poor), 0, true);
     expect_isa("rv64imac_zicsr_zifencei");
-    assert_int_equal(rv_isa_henvcfg(&rv_features), 0);
-    assert_int_equal(rv_isa_switches(&rv_features), 0);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, 0xff), 0);
+    assert_int_equal(rv_isa_features(&rv_features), 0);
+    rv_features.svadu = true;
+    rv_features.fw_features = DELEG; /* which needs none */
+    assert_int_equal(rv_isa_features(&rv_features), DELEG);
     assert_null(prop("/cpus/cpu@1", "riscv,cbom-block-size", &len));
     assert_null(prop("/cpus/cpu@1", "riscv,cboz-block-size", &len));
 }
@@ -308,15 +328,11 @@ static void no_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rich_hart),
-        cmocka_unit_test(no_interrupt_file),
-        cmocka_unit_test(who_sets_ad_bits),
-        cmocka_unit_test(no_henvcfg),
-        cmocka_unit_test(nodes),
-        cmocka_unit_test(no_room),
-        cmocka_unit_test(strings),
-        cmocka_unit_test(vectors),
-        cmocka_unit_test(everything),
+        cmocka_unit_test(rich_hart),        cmocka_unit_test(no_interrupt_file),
+        cmocka_unit_test(who_sets_ad_bits), cmocka_unit_test(no_henvcfg),
+        cmocka_unit_test(switches),         cmocka_unit_test(nodes),
+        cmocka_unit_test(no_room),          cmocka_unit_test(strings),
+        cmocka_unit_test(vectors),          cmocka_unit_test(everything),
     };
 
     return cmocka_run_group_tests_name("isa", tests, NULL, NULL);
