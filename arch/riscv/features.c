@@ -90,9 +90,27 @@ static uint8_t ask_misaligned(struct rv_hart *hart)
     return switched ? RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG) : 0;
 }
 
+/* What is off in menvcfg until it is asked for, and then HS-mode's to grant by the same bit. */
+static uint8_t ask_switch(const struct rv_hart *hart, const char *name, uint32_t feature,
+                          uint64_t bit)
+{
+    uint64_t writable = 0;
+
+    if (rv_features.henvcfg && rv_isa_has(hart->board, name) && fw_feature_set(feature, 1)) {
+        csr_set(CSR_HENVCFG, bit);
+        writable = csr_read_clear(CSR_HENVCFG, bit) & bit;
+    }
+    return (uint8_t)(writable != 0 ? RV_FEATURE(feature) : 0);
+}
+
+/*
+ * With menvcfg.SSE, HS-mode too has ssp and shadow stack pages: Curia uses no instruction of the
+ * one, and no page that is written and not read.
+ */
 void rv_features_ask(struct rv_hart *hart)
 {
     hart->fw_features = ask_misaligned(hart);
+    hart->fw_features |= ask_switch(hart, "zicfiss", SBI_FWFT_SHADOW_STACK, HENVCFG_SSE);
 }
 
 void rv_features_agree(struct hart *const *harts, uint32_t count)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The guest's ISA: what its hart has, less what Curia does not let through. Left out: h and the
- * machine level's; counters beyond Zicntr; Zkr (the seed is the machine's), and so zk; Zicfilp,
- * Zicfiss and Ssdbltrp (off in henvcfg); Ssctr, Zcmt and Ssstateen (state that is not saved);
+ * machine level's; counters beyond Zicntr; Zkr (the seed is the machine's), and so zk; Zicfilp and
+ * Ssdbltrp (off in henvcfg); Ssctr, Zcmt and Ssstateen (state that is not saved);
  * whatever is not in the table. Writes /cpus from it. Runs on the host too. No lock.
  */
 #include "arch/riscv/isa.h"
@@ -27,6 +27,7 @@ enum offer {
     OFFER_ADUE,
     OFFER_ADE, /* the hart has it, or can be switched to it: off is the reset value */
     OFFER_SSTC,
+    OFFER_SSE,     /* shadow stacks: FWFT's SHADOW_STACK is offered */
     OFFER_IMSIC,   /* and the VM has interrupt files */
     OFFER_SENVCFG, /* what a guest's own senvcfg governs: it is there, and saved */
     OFFER_V,       /* all harts of the VM have vectors, of one length */
@@ -38,7 +39,7 @@ enum offer {
 #define FIRST(X)                                                                                   \
     X(m, HART) X(a, HART) X(f, FP) X(d, FP) X(c, HART) X(b, HART) X(v, VF) X(zic64b, HART)         \
     X(zicbom, CBOM) X(zicbop, HART) X(zicboz, CBOZ) X(ziccamoa, HART) X(ziccif, HART)              \
-    X(zicclsm, HART) X(ziccrse, HART) X(zicntr, HART) X(zicond, HART) X(zicsr, ALWAYS)             \
+    X(zicclsm, HART) X(ziccrse, HART) X(zicfiss, SSE) X(zicntr, HART) X(zicond, HART) X(zicsr, ALWAYS)             \
     X(zifencei, ALWAYS) X(zihintntl, HART) X(zihintpause, HART) X(zimop, HART) X(zmmul, HART)      \
     X(za64rs, HART) X(zaamo, HART) X(zabha, HART) X(zacas, HART) X(zama16b, HART) X(zalrsc, HART)  \
     X(zawrs, HART) X(zfa, FP) X(zfbfmin, FP) X(zfh, FP) X(zfhmin, FP) X(zca, HART) X(zcb, HART)    \
@@ -100,8 +101,10 @@ uint64_t rv_isa_henvcfg(const struct rv_features *f, uint8_t on)
     bits |= f->zicboz ? HENVCFG_CBZE : 0;
     bits |= f->svpbmt ? HENVCFG_PBMTE : 0;
     bits |= f->sstc ? HENVCFG_STCE : 0;
+    bits &= f->henvcfg_bits;
     bits |= (on & RV_FEATURE(SBI_FWFT_PTE_AD_HW_UPDATING)) != 0 ? HENVCFG_ADUE : 0;
-    return f->henvcfg ? bits & f->henvcfg_bits : 0;
+    bits |= (on & RV_FEATURE(SBI_FWFT_SHADOW_STACK)) != 0 ? HENVCFG_SSE : 0;
+    return f->henvcfg ? bits : 0;
 }
 
 uint8_t rv_isa_features(const struct rv_features *f)
@@ -140,6 +143,8 @@ static bool offered(enum offer offer, uint64_t env, const struct vm *vm)
         return (env & HENVCFG_ADUE) != 0;
     case OFFER_SSTC:
         return (env & HENVCFG_STCE) != 0;
+    case OFFER_SSE:
+        return (env & HENVCFG_SSE) != 0;
     case OFFER_IMSIC:
         return rv_features.aia && vm->has_imsic;
     case OFFER_SENVCFG:

@@ -62,6 +62,11 @@ static uint64_t hstateen0_for(const struct rv_vcpu *v)
     return bits & rv_features.hstateen0_bits;
 }
 
+static bool has_ssp(void)
+{
+    return (rv_features.fw_features & RV_FEATURE(SBI_FWFT_SHADOW_STACK)) != 0;
+}
+
 /*
  * What no guest is offered, yet reaches on a hart without Smstateen to close it. Not kept for the
  * guest; nobody shall find what an earlier one, or an earlier life, has left there.
@@ -122,6 +127,9 @@ static void write_csrs(const struct rv_vcpu *v)
     if (rv_features.aia) {
         csr_write(CSR_VSISELECT, c->vsiselect);
     }
+    if (has_ssp()) {
+        csr_write(CSR_SSP, c->ssp);
+    }
     clear_unoffered();
     csr_write(CSR_HVIP, c->vssip);
     csr_write(CSR_SCOUNTEREN, c->scounteren);
@@ -156,6 +164,9 @@ static void read_csrs(struct rv_guest_csrs *c)
     }
     if (rv_features.henvcfg) {
         c->senvcfg = csr_read(CSR_SENVCFG);
+    }
+    if (has_ssp()) {
+        c->ssp = csr_read(CSR_SSP);
     }
 }
 

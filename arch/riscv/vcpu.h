@@ -50,6 +50,7 @@ struct rv_guest_csrs {
     uint64_t vsiselect;           /* with AIA */
     uint64_t vssip;               /* HVIP_VSSIP or 0: the guest clears it by itself */
     uint64_t scounteren, senvcfg; /* not banked; Curia itself has no use for them */
+    uint64_t ssp;                 /* where shadow stacks are offered; not banked */
     uint64_t counters;            /* hcounteren beyond Zicntr: the event counters it has had */
 };
 

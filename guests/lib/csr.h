@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#define CSR_SSP        0x011
 #define CSR_JVT        0x017
 #define CSR_TIME       0xc01
 #define CSR_VLENB      0xc22
@@ -34,6 +35,7 @@
 #define SSTATUS_SUM  (1ull << 18)
 #define SSTATUS_MXR  (1ull << 19)
 
+#define SENVCFG_SSE  (1ull << 3)
 #define SENVCFG_CBZE (1ull << 7)
 
 /* Interrupts, in sie, sip and (with the top bit) scause. */
@@ -55,6 +57,7 @@
 #define EXC_INSN_PAGE        12u
 #define EXC_LOAD_PAGE        13u
 #define EXC_STORE_PAGE       15u
+#define EXC_SOFTWARE_CHECK   18u
 
 /* csr is a constant expression: it is part of the instruction. */
 #define csr_read(csr)                                                                              \

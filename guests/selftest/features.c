@@ -10,11 +10,16 @@
 #include "guests/selftest/selftest.h"
 #include "guests/selftest/tap.h"
 
-#define DELEG SBI_FWFT_MISALIGNED_EXC_DELEG
-#define AD    SBI_FWFT_PTE_AD_HW_UPDATING
-#define COUNT (SBI_FWFT_POINTER_MASKING_PMLEN + 1u)
+#define DELEG  SBI_FWFT_MISALIGNED_EXC_DELEG
+#define SHADOW SBI_FWFT_SHADOW_STACK
+#define AD     SBI_FWFT_PTE_AD_HW_UPDATING
+#define COUNT  (SBI_FWFT_POINTER_MASKING_PMLEN + 1u)
 
-#define LR_W 0x1005252fu /* lr.w a0, (a0) */
+#define LR_W      0x1005252fu /* lr.w a0, (a0) */
+#define SET_SSP   0x01151073u /* csrw ssp, a0 */
+#define SSPUSH    0xce104073u /* sspush ra */
+#define SSPOPCHK  0xcdc0c073u /* sspopchk ra */
+#define SSP_FAULT 3u          /* stval of a software check */
 
 static struct sbi_result get(uint32_t id)
 {
@@ -91,6 +96,61 @@ static void test_misaligned(void)
     (void)tap_ok(switched(DELEG, was), "FWFT: misaligned, as before");
 }
 
+/* ---- shadow stacks -----------------------------------------------------------------------------
+ */
+
+static struct exec on_stack(uint64_t top, uint32_t first, uint32_t second)
+{
+    struct exec e = {.code = {SET_SSP, first, second, INSN_CSRR(CSR_SSP)}, .a0 = top};
+
+    exec_run(&e);
+    return e;
+}
+
+static bool trapped_by(struct exec e, uint64_t cause, uint64_t stval)
+{
+    return e.trapped && e.trap.scause == cause && e.trap.stval == stval;
+}
+
+/* A page that is written and not read is a shadow stack, or reserved. */
+static void test_shadow_stack(void)
+{
+    static _Alignas(4096) volatile uint64_t page[512];
+    uint64_t top = PAGING_VA(8), last = top - 8;
+    struct exec e;
+
+    paging_on();
+    paging_set(7, (uint64_t)(uintptr_t)page, PTE_V | PTE_W | PTE_AD);
+    fence_local();
+    (void)tap_ok(trapped_by(exec_one(INSN_CSRR(CSR_SSP), 0, 0), EXC_ILLEGAL, INSN_CSRR(CSR_SSP)) &&
+                     trapped_by(exec_one(INSN_LD, last, 0), EXC_LOAD_PAGE, last) &&
+                     !exec_one(SSPUSH, 0, 0).trapped,
+                 "FWFT: no shadow stacks");
+    (void)tap_ok(switched(SHADOW, 1), "FWFT: shadow stacks");
+    e = on_stack(top, SSPUSH, SSPOPCHK);
+    (void)tap_ok(!e.trapped && e.a0 == top && page[511] != 0, "what is pushed is popped");
+    e = on_stack(top, SSPUSH, SSPUSH);
+    (void)tap_ok(!e.trapped && e.a0 == top - 16 && page[510] == page[511], "ssp moves");
+    page[511] ^= 2;
+    e = on_stack(last, SSPOPCHK, SSPOPCHK);
+    (void)tap_ok(trapped_by(e, EXC_SOFTWARE_CHECK, SSP_FAULT), "another address is found out");
+    (void)tap_ok(trapped_by(exec_one(INSN_SD, last, 0), EXC_STORE_ACCESS, last) &&
+                     !exec_one(INSN_LD, last, 0).trapped,
+                 "a store does not reach the shadow stack");
+    paging_off();
+
+    e = (struct exec){.code = {INSN_CSRR(CSR_SSP)}};
+    exec_user(&e);
+    (void)tap_ok(trapped_by(e, EXC_ILLEGAL, INSN_CSRR(CSR_SSP)), "U: ssp, closed");
+    csr_write(CSR_SENVCFG, SENVCFG_SSE);
+    exec_user(&e);
+    (void)tap_ok(e.trap.scause == EXC_BREAKPOINT && e.a0 == csr_read(CSR_SSP), "U: ssp, open");
+    csr_write(CSR_SENVCFG, 0);
+    csr_write(CSR_SSP, 0);
+    (void)tap_ok(switched(SHADOW, 0) && exec_one(INSN_CSRR(CSR_SSP), 0, 0).trapped,
+                 "FWFT: no shadow stacks again");
+}
+
 /*
  * tests/qemu looks at the hart while this waits: in the VM's first life the feature is on if the
  * bootarg says so, in the next one as each life begins.
@@ -118,6 +178,16 @@ void features_leave(void)
     for (uint32_t id = 0; id < COUNT; id++) {
         (void)set(id, 1, SBI_FWFT_LOCK);
     }
+    if (get(SHADOW).error == 0) {
+        csr_write(CSR_SSP, 0x5a5a5a58);
+    }
+}
+
+/* It is looked at with the feature on, and off again then. */
+static bool ssp_is_fresh(void)
+{
+    return get(SHADOW).error != 0 ||
+           (switched(SHADOW, 1) && csr_read(CSR_SSP) == 0 && switched(SHADOW, 0));
 }
 
 /* Unlocked: the value that it has is accepted. The delegation's first value is the machine's. */
@@ -130,7 +200,7 @@ bool features_are_fresh(void)
 
         fresh = fresh && (r.error != 0 || ((r.value == 0 || id == DELEG) && switched(id, r.value)));
     }
-    return fresh;
+    return fresh && ssp_is_fresh();
 }
 
 void test_features(void)
@@ -150,10 +220,16 @@ void test_features(void)
                          "FWFT: feature %u is not there", (unsigned)id);
         }
     }
+    (void)tap_ok(isa_offers("svadu") == (get(AD).error == 0) &&
+                     isa_offers("zicfiss") == (get(SHADOW).error == 0),
+                 "FWFT: the FDT tells of the same features");
     if (get(AD).error == 0) {
         test_ad();
     }
     if (get(DELEG).error == 0) {
         test_misaligned();
+    }
+    if (get(SHADOW).error == 0) {
+        test_shadow_stack();
     }
 }
