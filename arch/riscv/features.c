@@ -105,12 +105,15 @@ static uint8_t ask_switch(const struct rv_hart *hart, const char *name, uint32_t
 
 /*
  * With menvcfg.SSE, HS-mode too has ssp and shadow stack pages: Curia uses no instruction of the
- * one, and no page that is written and not read.
+ * one, and no page that is written and not read. With menvcfg.DTE, its traps set sstatus.SDT, and
+ * another one before the next SRET is the firmware's: last, as probes trap; what may trap after
+ * that, guest_mem.S, clears SDT before.
  */
 void rv_features_ask(struct rv_hart *hart)
 {
     hart->fw_features = ask_misaligned(hart);
     hart->fw_features |= ask_switch(hart, "zicfiss", SBI_FWFT_SHADOW_STACK, HENVCFG_SSE);
+    hart->fw_features |= ask_switch(hart, "ssdbltrp", SBI_FWFT_DOUBLE_TRAP, HENVCFG_DTE);
 }
 
 void rv_features_agree(struct hart *const *harts, uint32_t count)

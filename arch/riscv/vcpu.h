@@ -12,6 +12,7 @@
 #include "core/timer.h"
 #include "core/vcpu.h"
 #include "core/vm.h"
+#include "sbi/abi.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -86,6 +87,12 @@ struct rv_vm {
 
 /* Own hart: brings it to vcpu->features, loaded or being loaded. */
 void rv_vcpu_features(const struct vcpu *vcpu);
+
+/* Is a trap of its guest a double trap if SDT is set? (henvcfg.DTE) */
+static inline bool rv_vcpu_double_trap(const struct vcpu *vcpu)
+{
+    return (vcpu->features >> SBI_FWFT_DOUBLE_TRAP & 1u) != 0;
+}
 
 static inline struct rv_vcpu *rv_vcpu_of(const struct vcpu *v)
 {

@@ -47,7 +47,7 @@ void arch_vcpu_event_enter(struct vcpu *vcpu, uint64_t pc, uint64_t arg,
     struct regs r = take(v);
     struct rv_interrupted was = {.a6 = v->frame.x[REG_A6], .a7 = v->frame.x[REG_A7]};
 
-    rv_event_enter(&r.vs, &r.ret, pc, &was);
+    rv_event_enter(&r.vs, &r.ret, pc, rv_vcpu_double_trap(vcpu), &was);
     give(v, &r, vcpu->index, arg);
     kept[0] = was.sepc;
     kept[1] = was.flags;
@@ -61,7 +61,7 @@ void arch_vcpu_event_leave(struct vcpu *vcpu, const uint64_t kept[ARCH_EVENT_WOR
     struct regs r = take(v);
     const struct rv_interrupted was = {kept[0], kept[1], kept[2], kept[3]};
 
-    rv_event_leave(&r.vs, &r.ret, &was);
+    rv_event_leave(&r.vs, &r.ret, rv_vcpu_double_trap(vcpu), &was);
     give(v, &r, was.a6, was.a7);
 }
 

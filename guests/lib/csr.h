@@ -34,6 +34,7 @@
 #define SSTATUS_VS   (3ull << 9)
 #define SSTATUS_SUM  (1ull << 18)
 #define SSTATUS_MXR  (1ull << 19)
+#define SSTATUS_SDT  (1ull << 24)
 
 #define SENVCFG_SSE  (1ull << 3)
 #define SENVCFG_CBZE (1ull << 7)

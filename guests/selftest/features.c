@@ -31,6 +31,11 @@ static int64_t set(uint32_t id, uint64_t value, uint64_t flags)
     return sbi_call(SBI_EXT_FWFT, SBI_FWFT_SET, id, value, flags, 0).error;
 }
 
+int64_t feature_set(uint32_t id, uint64_t value)
+{
+    return set(id, value, 0);
+}
+
 static bool switched(uint32_t id, uint64_t value)
 {
     return set(id, value, 0) == 0 && get(id).error == 0 && get(id).value == value;
@@ -221,7 +226,8 @@ void test_features(void)
         }
     }
     (void)tap_ok(isa_offers("svadu") == (get(AD).error == 0) &&
-                     isa_offers("zicfiss") == (get(SHADOW).error == 0),
+                     isa_offers("zicfiss") == (get(SHADOW).error == 0) &&
+                     isa_offers("ssdbltrp") == (get(SBI_FWFT_DOUBLE_TRAP).error == 0),
                  "FWFT: the FDT tells of the same features");
     if (get(AD).error == 0) {
         test_ad();

@@ -62,6 +62,9 @@ uint32_t vm_generation(void);
 void events_leave(bool of_vm);
 bool events_are_fresh(bool of_vm);
 
+/* FWFT's set on this hart: SBI's error. */
+int64_t feature_set(uint32_t id, uint64_t value);
+
 /* The same for FWFT's features of this hart; events_leave() and events_are_fresh() call these. */
 void features_leave(void);
 bool features_are_fresh(void);

@@ -32,6 +32,7 @@ static const char poor[] = "i\0m\0a\0c\0zicbom\0zicboz\0svpbmt\0sstc";
      HENVCFG_STCE | HENVCFG_DTE | HENVCFG_LPE | HENVCFG_SSE | HENVCFG_PMM)
 
 #define AD     RV_FEATURE(SBI_FWFT_PTE_AD_HW_UPDATING)
+#define DOUBLE RV_FEATURE(SBI_FWFT_DOUBLE_TRAP)
 #define SHADOW RV_FEATURE(SBI_FWFT_SHADOW_STACK)
 #define DELEG  RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG)
 
@@ -149,11 +150,12 @@ static void switches(void **state)
     make(poor, sizeof(poor), HENVCFG_FIOM | HENVCFG_ADUE, false);
     assert_int_equal(rv_isa_features(&rv_features), 0);
     rv_features.svadu = true;
-    rv_features.fw_features = DELEG | SHADOW;
-    assert_int_equal(rv_isa_features(&rv_features), AD | DELEG | SHADOW);
+    rv_features.fw_features = DELEG | SHADOW | DOUBLE;
+    assert_int_equal(rv_isa_features(&rv_features), AD | DELEG | SHADOW | DOUBLE);
     assert_int_equal(rv_isa_henvcfg(&rv_features, DELEG), HENVCFG_FIOM);
     assert_int_equal(rv_isa_henvcfg(&rv_features, AD | DELEG), HENVCFG_FIOM | HENVCFG_ADUE);
     assert_int_equal(rv_isa_henvcfg(&rv_features, SHADOW), HENVCFG_FIOM | HENVCFG_SSE);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, DOUBLE), HENVCFG_FIOM | HENVCFG_DTE);
 }
 
 /* Both where the guest can switch, whether the host says svade or not: off is the reset value. */
@@ -244,10 +246,11 @@ static void everything(void **state)
         "zawrs_zfa_zfbfmin_zfh_zfhmin_zca_zcb_zcd_zcmop_zba_zbb_zbc_zbkb_zbkc_zbkx_zbs_zkn_zknd_"
         "zkne_zknh_zks_zksed_zksh_zkt_ztso_zvbb_zvbc_zve32f_zve32x_zve64f_zve64d_zve64x_zvfbfmin_"
         "zvfbfwma_zvfh_zvfhmin_zvkb_zvkg_zvkn_zvknc_zvkned_zvkng_zvknha_zvknhb_zvks_zvksc_zvksed_"
-        "zvksg_zvksh_zvkt_zvl32b_zvl64b_zvl128b_zvl256b_zvl512b_zvl1024b_ssaia_ssnpm_sstc_supm_"
+        "zvksg_zvksh_zvkt_zvl32b_zvl64b_zvl128b_zvl256b_zvl512b_zvl1024b_ssaia_ssdbltrp_ssnpm_sstc_"
+        "supm_"
         "svade_svadu_svinval_svnapot_svpbmt_svvptc";
     static const char withheld[] =
-        "_h_zicfilp_zihpm_zk_zkr_zcmt_smaia_smstateen_sscofpmf_ssctr_ssdbltrp_ssstateen";
+        "_h_zicfilp_zihpm_zk_zkr_zcmt_smaia_smstateen_sscofpmf_ssctr_ssstateen";
     char isa[1024];
     size_t len = strlen(strcat(strcpy(isa, wants), withheld));
     struct board_hart h = {.isa = isa, .isa_len = (uint32_t)len + 1};
@@ -258,7 +261,7 @@ static void everything(void **state)
     assert_false(rv_features.d);
     rv_features.d = rv_features.aia = rv_features.zicbom = rv_features.zicboz = true;
     rv_features.svpbmt = rv_features.svadu = rv_features.sstc = true;
-    rv_features.fw_features = SHADOW;
+    rv_features.fw_features = SHADOW | DOUBLE;
     hart_of_board = h;
     write_fdt();
     expect_isa(wants);
