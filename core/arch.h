@@ -257,11 +257,21 @@ void arch_vcpu_event_enter(struct vcpu *vcpu, uint64_t pc, uint64_t arg,
 /* The way back, in the call that ends the handler. [SBI 3.0 §17.6] */
 void arch_vcpu_event_leave(struct vcpu *vcpu, const uint64_t kept[ARCH_EVENT_WORDS]);
 
-/* Can the harts set the A and D bits of a guest's page tables by themselves? */
-bool arch_has_ad_updates(void);
+/*
+ * Features by their numbers in SBI's FWFT, bit i for number i: those that each hart, and its
+ * firmware, lets a vCPU switch, and those that are on when one starts. Constant after boot.
+ * [SBI 3.0 §18]
+ */
+struct arch_features {
+    uint8_t offered, at_start;
+};
+struct arch_features arch_features(void);
 
-/* Own hart, vCPU loaded: from now on they do, or fault. Off at each reset. [SBI 3.0 §18] */
-void arch_vcpu_ad_updates(struct vcpu *vcpu, bool on);
+/*
+ * Own hart, vCPU loaded: vcpu->features has changed, and the hart does as it says from now on. A
+ * load and a reset bring the hart there, too.
+ */
+void arch_vcpu_sync_features(struct vcpu *vcpu);
 
 /* ---- the hart's event counters --------------------------------------------------------------- */
 

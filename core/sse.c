@@ -47,37 +47,33 @@ void sse_changed(struct vcpu *v)
     vcpu_request(v, VCPU_REQ_SSE);
 }
 
-/* v's two events, in the order of their priorities. */
-struct both {
-    struct sse_event *first, *second;
-};
-
-static struct both by_priority(struct vcpu *v)
-{
-    struct sse_event *local = &v->sse.local;
-    struct sse_event *global = &v->vm->sse.global;
-
-    return global->attr[SSE_PRIORITY] < local->attr[SSE_PRIORITY] ? (struct both){global, local}
-                                                                  : (struct both){local, global};
-}
-
 static bool waits(const struct vcpu *v, const struct sse_event *e)
 {
     return e->vcpu == v && e->attr[SSE_STATUS] == DUE;
 }
 
+/* Of v's events that run, and of those that wait if waiting, the one that goes first; or NULL. */
+static struct sse_event *first(struct vcpu *v, bool waiting)
+{
+    struct sse_event *best = NULL;
+
+    for (uint32_t i = 0; i <= SSE_LOCALS; i++) {
+        struct sse_event *e = i < SSE_LOCALS ? &v->sse.local[i] : &v->vm->sse.global;
+
+        if ((sse_runs(v, e) || (waiting && waits(v, e))) &&
+            (best == NULL || e->attr[SSE_PRIORITY] < best->attr[SSE_PRIORITY])) {
+            best = e;
+        }
+    }
+    return best;
+}
+
 /* The event that v takes now, or NULL. One that runs keeps out what comes after it. */
 static struct sse_event *due(struct vcpu *v)
 {
-    struct both b = by_priority(v);
+    struct sse_event *e = v->sse.unmasked ? first(v, true) : NULL;
 
-    if (!v->sse.unmasked) {
-        return NULL;
-    }
-    if (waits(v, b.first)) {
-        return b.first;
-    }
-    return !sse_runs(v, b.first) && waits(v, b.second) ? b.second : NULL;
+    return e != NULL && waits(v, e) ? e : NULL;
 }
 
 static void finish(struct sse_event *e)
@@ -91,8 +87,10 @@ static void finish(struct sse_event *e)
 static void reset(struct vcpu *v)
 {
     memset(&v->sse, 0, sizeof(v->sse));
-    v->sse.local.vcpu = v;
-    v->sse.local.attr[SSE_HART] = v->index;
+    for (uint32_t i = 0; i < SSE_LOCALS; i++) {
+        v->sse.local[i].vcpu = v;
+        v->sse.local[i].attr[SSE_HART] = v->index;
+    }
 }
 
 void sse_reset_vm(struct vm *vm)
@@ -138,12 +136,23 @@ bool sse_take(struct vcpu *v, bool enter)
     return e != NULL;
 }
 
+bool sse_raise(struct vcpu *v, enum sse_local which)
+{
+    bool taken;
+
+    spin_lock(&v->vm->sse.lock);
+    v->sse.local[which].attr[SSE_STATUS] |= SSE_PENDING;
+    sse_changed(v);
+    taken = due(v) != NULL;
+    spin_unlock(&v->vm->sse.lock);
+    return taken;
+}
+
 bool sse_complete(struct vcpu *v)
 {
-    struct both b = by_priority(v);
-    struct sse_event *e = sse_runs(v, b.first) ? b.first : b.second;
+    struct sse_event *e = first(v, false);
 
-    if (!sse_runs(v, e)) {
+    if (e == NULL) {
         return false;
     }
     arch_vcpu_event_leave(v, &e->attr[SSE_INTERRUPTED]);

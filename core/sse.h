@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Software events of a VM: which of them a vCPU takes next, and when. There are two: each vCPU's
- * local one, and the VM's global one, which any vCPU takes. Both are raised by the guest itself.
- * [SBI 3.0 §17]
+ * Software events of a VM: which of them a vCPU takes next, and when: each vCPU's local ones, and
+ * the VM's global one, which any vCPU takes. The guest may raise all by itself; its hart raises the
+ * double trap. [SBI 3.0 §17]
  *
  * vm->sse.lock guards all of a VM's events. Who makes one due publishes VCPU_REQ_SSE; the vCPU's
  * hart looks again, under the lock, before it enters the guest. So it is neither lost nor taken
@@ -24,13 +24,16 @@ enum sse_state {
     SSE_RUNNING,
 };
 
+/* A vCPU's own events, in the order of their ids; the global one's is higher. */
+enum sse_local { SSE_DOUBLE_TRAP, SSE_SOFTWARE, SSE_LOCALS };
+
 #define SSE_STATE   3u        /* bits of SSE_STATUS: enum sse_state ... */
 #define SSE_PENDING (1u << 2) /* ... and whether it was raised since it last ran */
 #define SSE_ONESHOT 1u        /* bit of SSE_CONFIG */
 
 /* What there is to know of an event; the numbers are those of the guest's attributes. */
 #define SSE_STATUS      0u
-#define SSE_PRIORITY    1u /* the lowest goes first; of equals, the local event */
+#define SSE_PRIORITY    1u /* the lowest goes first; of equals, the lowest id */
 #define SSE_CONFIG      2u
 #define SSE_HART        3u /* vCPU that a global event prefers, or that a local one is of */
 #define SSE_ENTRY_PC    4u
@@ -45,8 +48,8 @@ struct sse_event {
 };
 
 struct sse_vcpu {
-    struct sse_event local; /* vm->sse.lock */
-    bool unmasked;          /* vm->sse.lock: it takes events; never while STOPPED */
+    struct sse_event local[SSE_LOCALS]; /* vm->sse.lock */
+    bool unmasked;                      /* vm->sse.lock: it takes events; never while STOPPED */
 };
 
 struct sse_vm {
@@ -68,6 +71,12 @@ void sse_leave(struct vcpu *v);
  * loaded then).
  */
 bool sse_take(struct vcpu *v, bool enter);
+
+/*
+ * Own hart, v loaded and STARTED: its hart raises this event, without which v cannot go on where it
+ * is. False: v does not take it, or another first, before its next instruction.
+ */
+bool sse_raise(struct vcpu *v, enum sse_local which) MUST_CHECK;
 
 /* ---- calls of the guest, with vm->sse.lock held ---------------------------------------------- */
 

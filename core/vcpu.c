@@ -141,11 +141,11 @@ static void start(struct vcpu *v)
         return;
     }
     memset(&v->dbtr, 0, sizeof(v->dbtr)); /* before the load, that no trigger of before is set */
+    v->features = arch_features().at_start;
+    v->features_locked = 0;
     load(v);
     reset_pmu(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);
-    v->ad_updates = false;
-    v->ad_locked = false;
     arch_vcpu_sync_irqs(v);
     atomic_store_explicit(&v->state, VCPU_STARTED, memory_order_release);
 }

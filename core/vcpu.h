@@ -78,8 +78,9 @@ struct vcpu {
     gpa_t start_pc;
     uint64_t start_opaque;
 
-    /* Own hart, until the next start: the feature PTE_AD_HW_UPDATING, and whether it is locked. */
-    bool ad_updates, ad_locked;
+    /* Own hart, until the next start: FWFT's features that are on, or locked; bit i for number i.
+     */
+    uint8_t features, features_locked;
     struct sse_vcpu sse;
 
     struct spinlock fence_lock;

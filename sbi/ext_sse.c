@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SSE: the two events that a guest raises by itself, software local and software global. What they
- * do is core/sse.c's; ids, attributes and the rules for these are here. [SBI 3.0 §17]
+ * SSE: the two events that a guest raises by itself, software local and software global, and the
+ * double trap, where FWFT has that to offer. What they do is core/sse.c's; ids, attributes and the
+ * rules for these are here. [SBI 3.0 §17]
  */
 #include "core/sse.h"
 #include "core/vm.h"
@@ -38,11 +39,28 @@ static const struct {
     [SBI_SSE_DISABLE] = {SSE_ENABLED, SSE_REGISTERED},
 };
 
-/* Defined, and not there: nothing raises them. */
+/* Defined, and not there: nothing raises them, or not on this machine. */
 static const uint32_t not_supported[] = {
     SBI_SSE_LOCAL_HIGH_RAS, SBI_SSE_LOCAL_DOUBLE_TRAP, SBI_SSE_GLOBAL_HIGH_RAS,
     SBI_SSE_LOCAL_PMU,      SBI_SSE_LOCAL_LOW_RAS,     SBI_SSE_GLOBAL_LOW_RAS,
 };
+
+/* v's event of this id, or NULL. */
+static struct sse_event *event_of(struct vcpu *v, uint32_t id)
+{
+    switch (id) {
+    case SBI_SSE_LOCAL_DOUBLE_TRAP:
+        return (arch_features().offered >> SBI_FWFT_DOUBLE_TRAP & 1u) != 0
+                   ? &v->sse.local[SSE_DOUBLE_TRAP]
+                   : NULL;
+    case SBI_SSE_LOCAL_SOFTWARE:
+        return &v->sse.local[SSE_SOFTWARE];
+    case SBI_SSE_GLOBAL_SOFTWARE:
+        return &v->vm->sse.global;
+    default:
+        return NULL;
+    }
+}
 
 /* For an event that v has not. */
 static int64_t no_event(uint32_t id)
@@ -66,7 +84,7 @@ static int64_t may_write(const struct vcpu *v, const struct sse_event *e, uint32
 {
     bool hart = id == SBI_SSE_ATTR_PREFERRED_HART;
 
-    if (most[id] == 0 || (hart && e == &v->sse.local)) {
+    if (most[id] == 0 || (hart && e != &v->vm->sse.global)) {
         return SBI_ERR_DENIED;
     }
     if (id >= SBI_SSE_ATTR_SEPC ? !sse_runs(v, e) : state_of(e) > SSE_REGISTERED) {
@@ -129,16 +147,15 @@ static struct sbi_ret move(struct vcpu *v, struct sse_event *e, uint64_t fid, co
     return sbi_ok(0);
 }
 
-static struct sbi_ret inject(struct vcpu *v, struct sse_event *e, uint64_t hartid)
+static struct sbi_ret inject(struct vcpu *v, uint32_t id, uint64_t hartid)
 {
-    if (e == &v->sse.local) {
+    if (id != SBI_SSE_GLOBAL_SOFTWARE) {
         v = vm_vcpu(v->vm, hartid);
         if (v == NULL) {
             return sbi_err(SBI_ERR_INVALID_PARAM);
         }
-        e = &v->sse.local;
     }
-    e->attr[SSE_STATUS] |= SSE_PENDING;
+    event_of(v, id)->attr[SSE_STATUS] |= SSE_PENDING;
     sse_changed(v);
     return sbi_ok(0);
 }
@@ -146,15 +163,15 @@ static struct sbi_ret inject(struct vcpu *v, struct sse_event *e, uint64_t harti
 static struct sbi_ret of_event(struct vcpu *v, uint64_t fid, const uint64_t a[6])
 {
     uint32_t id = (uint32_t)a[0];
-    struct sse_event *e = id == SBI_SSE_LOCAL_SOFTWARE ? &v->sse.local : &v->vm->sse.global;
+    struct sse_event *e = event_of(v, id);
 
-    if (id != SBI_SSE_LOCAL_SOFTWARE && id != SBI_SSE_GLOBAL_SOFTWARE) {
+    if (e == NULL) {
         return sbi_err(no_event(id));
     }
     if (fid < SBI_SSE_REGISTER) {
         return attributes(v, e, fid == SBI_SSE_WRITE_ATTRS, a);
     }
-    return fid == SBI_SSE_INJECT ? inject(v, e, a[1]) : move(v, e, fid, a);
+    return fid == SBI_SSE_INJECT ? inject(v, id, a[1]) : move(v, e, fid, a);
 }
 
 static struct sbi_ret unmask(struct vcpu *v, bool unmasked)

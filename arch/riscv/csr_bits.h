@@ -31,6 +31,7 @@
 #define CSR_VCSR         0x00f
 #define CSR_SSP          0x011
 #define CSR_SEED         0x015
+#define CSR_SSP          0x011 /* Zicfiss */
 #define CSR_JVT          0x017
 #define CSR_CYCLE        0xc00
 #define CSR_TIME         0xc01

@@ -78,6 +78,57 @@ static void probe_zicboz(struct hart *const *harts, uint32_t count)
     }
 }
 
+/* Misaligned accesses: the firmware's, if it can be told either way, and keeps to it. */
+static uint8_t ask_misaligned(struct rv_hart *hart)
+{
+    struct fw_ret was = fw_feature_get(SBI_FWFT_MISALIGNED_EXC_DELEG);
+    bool switched = was.error == SBI_SUCCESS && was.value <= 1 &&
+                    fw_feature_set(SBI_FWFT_MISALIGNED_EXC_DELEG, was.value ^ 1) &&
+                    fw_feature_get(SBI_FWFT_MISALIGNED_EXC_DELEG).value != was.value &&
+                    fw_feature_set(SBI_FWFT_MISALIGNED_EXC_DELEG, was.value);
+
+    hart->misaligned = switched && was.value != 0;
+    return switched ? RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG) : 0;
+}
+
+/* What is off in menvcfg until it is asked for, and then HS-mode's to grant by the same bit. */
+static uint8_t ask_switch(const struct rv_hart *hart, const char *name, uint32_t feature,
+                          uint64_t bit)
+{
+    uint64_t writable = 0;
+
+    if (rv_features.henvcfg && rv_isa_has(hart->board, name) && fw_feature_set(feature, 1)) {
+        csr_set(CSR_HENVCFG, bit);
+        writable = csr_read_clear(CSR_HENVCFG, bit) & bit;
+    }
+    return (uint8_t)(writable != 0 ? RV_FEATURE(feature) : 0);
+}
+
+/*
+ * With menvcfg.SSE, HS-mode too has ssp and shadow stack pages: Curia uses no instruction of the
+ * one, and no page that is written and not read. With menvcfg.DTE, its traps set sstatus.SDT, and
+ * another one before the next SRET is the firmware's: last, as probes trap; what may trap after
+ * that, guest_mem.S, clears SDT before.
+ */
+void rv_features_ask(struct rv_hart *hart)
+{
+    hart->fw_features = ask_misaligned(hart);
+    hart->fw_features |= ask_switch(hart, "zicfiss", SBI_FWFT_SHADOW_STACK, HENVCFG_SSE);
+    hart->fw_features |= ask_switch(hart, "ssdbltrp", SBI_FWFT_DOUBLE_TRAP, HENVCFG_DTE);
+}
+
+void rv_features_agree(struct hart *const *harts, uint32_t count)
+{
+    uint8_t all = UINT8_MAX;
+
+    for (uint32_t i = 0; i < count; i++) {
+        all &= rv_hart_of(harts[i])->fw_features;
+    }
+    rv_features.fw_features = all;
+    rv_features.fw_at_start =
+        rv_hart_self()->misaligned ? RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG) & all : 0;
+}
+
 void rv_features_read(struct hart *const *harts, uint32_t count)
 {
     struct rv_features *f = &rv_features;

@@ -69,6 +69,16 @@ struct fw_ret fw_hart_status(uint64_t hart_id)
     return fw_call(SBI_EXT_HSM, SBI_HSM_GET_STATUS, hart_id, 0, 0);
 }
 
+bool fw_feature_set(uint32_t feature, uint64_t value)
+{
+    return fw_call(SBI_EXT_FWFT, SBI_FWFT_SET, feature, value, 0).error == SBI_SUCCESS;
+}
+
+struct fw_ret fw_feature_get(uint32_t feature)
+{
+    return fw_call(SBI_EXT_FWFT, SBI_FWFT_GET, feature, 0, 0);
+}
+
 void fw_send_ipi(uint64_t hart_id)
 {
     (void)fw_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, 1, hart_id, 0);

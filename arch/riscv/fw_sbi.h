@@ -33,6 +33,13 @@ struct fw_ret fw_hart_start(uint64_t hart_id, uint64_t pc_phys, uint64_t opaque)
 void fw_hart_stop(void);                        /* returns only if it failed */
 struct fw_ret fw_hart_status(uint64_t hart_id); /* SBI_HSM_STATE_* */
 
+/*
+ * This hart's value of a feature, SBI_FWFT_*; never locked: the next vCPU may want another. False:
+ * the firmware has it not, or not this value.
+ */
+bool fw_feature_set(uint32_t feature, uint64_t value);
+struct fw_ret fw_feature_get(uint32_t feature);
+
 void fw_send_ipi(uint64_t hart_id);
 void fw_set_timer(uint64_t deadline);
 

@@ -126,6 +126,7 @@ static void hart_ready(struct rv_hart *hart)
 {
     init_csrs();
     hart->vlenb = probe_vlenb(hart->board);
+    rv_features_ask(hart);
     rv_imsic_hart_init(&hart->core);
     irqchip_hart_init(hart);
     atomic_store_explicit(&hart->online, 1, memory_order_release); /* pairs with await_hart() */
@@ -206,6 +207,7 @@ void rv_harts_start(void)
     for (uint32_t i = 0; i < machine.hart_count; i++) {
         await_hart(rv_hart_of(machine.harts[i]));
     }
+    rv_features_agree(machine.harts, machine.hart_count);
 }
 
 struct hart *arch_hart_self(void)
@@ -325,6 +327,7 @@ static int64_t hart_sleep(bool loaded, uint64_t wake_at, uint64_t a1, uint64_t e
     error = rv_sleep(0, a1, (uint64_t)hart, eid, fid);
 
     init_csrs();
+    rv_features_ask(hart);
     rv_imsic_restore(&files, v);
     irqchip_hart_init(hart);
     if (v != NULL) {

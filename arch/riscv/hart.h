@@ -53,6 +53,8 @@ struct rv_hart {
     uint64_t trigger_block[RV_TRIGGER_WORDS];
 
     const struct board_hart *board;
+    bool misaligned;         /* own hart: the firmware's MISALIGNED_EXC_DELEG as it is now */
+    uint8_t fw_features;     /* bits RV_FEATURE(): what rv_features_ask() was granted; as vlenb */
     uint32_t vlenb;          /* bytes of a vector register; 0: none. Before online, by itself */
     _Atomic uint32_t online; /* set by the hart itself when it is ready to run */
 };
@@ -102,6 +104,9 @@ struct rv_features {
 
     /* By the firmware: debug triggers that a guest may have, 0 to DBTR_TRIGGERS. */
     uint32_t triggers;
+    /* By the firmware of all harts: bits RV_FEATURE(). */
+    uint8_t fw_features; /* switched per vCPU */
+    uint8_t fw_at_start; /* what the boot hart came with */
 
     /* Read back. */
     uint64_t henvcfg_bits;   /* writable */
@@ -113,6 +118,9 @@ struct rv_features {
 };
 
 extern struct rv_features rv_features;
+
+/* Bit of a feature of SBI's FWFT, as core's vcpu.features has it. */
+#define RV_FEATURE(id) (1u << (id))
 
 typedef char rv_isa_name[12];
 
@@ -130,6 +138,16 @@ bool rv_isa_has(const struct board_hart *hart, const char *name);
  * hart. Boot hart, before any other hart runs.
  */
 void rv_features_read(struct hart *const *harts, uint32_t count);
+
+/*
+ * Own hart: asks its firmware for the features that are the firmware's to grant; the answer is in
+ * hart->fw_features and misaligned. When it starts, and whenever the firmware has had it, which may
+ * have reset them [SBI 3.0 §18].
+ */
+void rv_features_ask(struct rv_hart *hart);
+
+/* Boot hart, all harts online, no guest yet: what all of them were granted. */
+void rv_features_agree(struct hart *const *harts, uint32_t count);
 
 /*
  * Own hart: acknowledges and dispatches the pending interrupts of HS level: software (a kick) and

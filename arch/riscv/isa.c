@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The guest's ISA: what its hart has, less what Curia does not let through. Left out: h and the
- * machine level's; counters beyond Zicntr; Zkr (the seed is the machine's), and so zk; Zicfilp,
- * Zicfiss and Ssdbltrp (off in henvcfg); Ssctr, Zcmt and Ssstateen (state that is not saved);
- * whatever is not in the table. Writes /cpus from it. Runs on the host too. No lock.
+ * machine level's; counters beyond Zicntr; Zkr (the seed is the machine's), and so zk; Zicfilp (off
+ * in henvcfg); Ssctr, Zcmt and Ssstateen (state that is not saved); whatever is not in the table.
+ * Writes /cpus from it. Runs on the host too. No lock.
  */
 #include "arch/riscv/isa.h"
 
 #include "arch/riscv/csr_bits.h"
 #include "core/machine.h"
 #include "core/vm.h"
+#include "sbi/abi.h"
 
 #include <libfdt.h>
 #include <stdio.h>
@@ -27,6 +28,8 @@ enum offer {
     OFFER_ADE, /* the hart has it, or can be switched to it: off is the reset value */
     OFFER_SSTC,
     OFFER_DBTR,    /* and SBI can be asked to set its triggers */
+    OFFER_DTE,     /* double traps: FWFT's DOUBLE_TRAP is offered */
+    OFFER_SSE,     /* shadow stacks: FWFT's SHADOW_STACK is offered */
     OFFER_IMSIC,   /* and the VM has interrupt files */
     OFFER_SENVCFG, /* what a guest's own senvcfg governs: it is there, and saved */
     OFFER_V,       /* all harts of the VM have vectors, of one length */
@@ -38,8 +41,9 @@ enum offer {
 #define FIRST(X)                                                                                   \
     X(m, HART) X(a, HART) X(f, FP) X(d, FP) X(c, HART) X(b, HART) X(v, VF) X(zic64b, HART)         \
     X(zicbom, CBOM) X(zicbop, HART) X(zicboz, CBOZ) X(ziccamoa, HART) X(ziccif, HART)              \
-    X(zicclsm, HART) X(ziccrse, HART) X(zicntr, HART) X(zicond, HART) X(zicsr, ALWAYS)             \
-    X(zifencei, ALWAYS) X(zihintntl, HART) X(zihintpause, HART) X(zimop, HART) X(zmmul, HART)      \
+    X(zicclsm, HART) X(ziccrse, HART) X(zicfiss, SSE) X(zicntr, HART) X(zicond, HART)              \
+    X(zicsr, ALWAYS) X(zifencei, ALWAYS) X(zihintntl, HART) X(zihintpause, HART) X(zimop, HART)    \
+    X(zmmul, HART)                                                                                 \
     X(za64rs, HART) X(zaamo, HART) X(zabha, HART) X(zacas, HART) X(zama16b, HART) X(zalrsc, HART)  \
     X(zawrs, HART) X(zfa, FP) X(zfbfmin, FP) X(zfh, FP) X(zfhmin, FP) X(zca, HART) X(zcb, HART)    \
     X(zcd, FP) X(zcmop, HART) X(zba, HART) X(zbb, HART) X(zbc, HART) X(zbkb, HART) X(zbkc, HART)   \
@@ -50,9 +54,9 @@ enum offer {
     X(zvfbfmin, VF) X(zvfbfwma, VF) X(zvfh, VF) X(zvfhmin, VF) X(zvkb, V) X(zvkg, V) X(zvkn, V)    \
     X(zvknc, V) X(zvkned, V) X(zvkng, V) X(zvknha, V) X(zvknhb, V) X(zvks, V) X(zvksc, V)          \
     X(zvksed, V) X(zvksg, V) X(zvksh, V) X(zvkt, V) X(zvl32b, V) X(zvl64b, V) X(zvl128b, V)        \
-    X(zvl256b, V) X(zvl512b, V) X(zvl1024b, V) X(sdtrig, DBTR) X(ssaia, IMSIC) X(ssnpm, SENVCFG)   \
-    X(sstc, SSTC) X(supm, SENVCFG) X(svade, ADE) X(svadu, ADUE) X(svinval, HART)                   \
-    X(svnapot, HART) X(svpbmt, PBMT) X(svvptc, HART)
+    X(zvl256b, V) X(zvl512b, V) X(zvl1024b, V) X(sdtrig, DBTR) X(ssaia, IMSIC) X(ssdbltrp, DTE)    \
+    X(ssnpm, SENVCFG) X(sstc, SSTC) X(supm, SENVCFG) X(svade, ADE) X(svadu, ADUE)                  \
+    X(svinval, HART) X(svnapot, HART) X(svpbmt, PBMT) X(svvptc, HART)
 /* clang-format on */
 
 #define NAME(name, when)  #name,
@@ -92,7 +96,7 @@ static bool isa_has(const struct isa *isa, size_t i)
  * did invalidate, it could bring back what was in its RAM before Curia cleared it: another VM's
  * data.
  */
-uint64_t rv_isa_henvcfg(const struct rv_features *f)
+uint64_t rv_isa_henvcfg(const struct rv_features *f, uint8_t on)
 {
     uint64_t bits = HENVCFG_FIOM;
 
@@ -100,12 +104,18 @@ uint64_t rv_isa_henvcfg(const struct rv_features *f)
     bits |= f->zicboz ? HENVCFG_CBZE : 0;
     bits |= f->svpbmt ? HENVCFG_PBMTE : 0;
     bits |= f->sstc ? HENVCFG_STCE : 0;
-    return f->henvcfg ? bits & f->henvcfg_bits : 0;
+    bits &= f->henvcfg_bits;
+    bits |= (on & RV_FEATURE(SBI_FWFT_PTE_AD_HW_UPDATING)) != 0 ? HENVCFG_ADUE : 0;
+    bits |= (on & RV_FEATURE(SBI_FWFT_SHADOW_STACK)) != 0 ? HENVCFG_SSE : 0;
+    bits |= (on & RV_FEATURE(SBI_FWFT_DOUBLE_TRAP)) != 0 ? HENVCFG_DTE : 0;
+    return f->henvcfg ? bits : 0;
 }
 
-uint64_t rv_isa_switches(const struct rv_features *f)
+uint8_t rv_isa_features(const struct rv_features *f)
 {
-    return f->henvcfg && f->svadu ? f->henvcfg_bits & HENVCFG_ADUE : 0;
+    bool adue = f->henvcfg && f->svadu && (f->henvcfg_bits & HENVCFG_ADUE) != 0;
+
+    return (uint8_t)(f->fw_features | (adue ? RV_FEATURE(SBI_FWFT_PTE_AD_HW_UPDATING) : 0));
 }
 
 bool rv_isa_vectors(const struct vm *vm)
@@ -139,6 +149,10 @@ static bool offered(enum offer offer, uint64_t env, const struct vm *vm)
         return (env & HENVCFG_STCE) != 0;
     case OFFER_DBTR:
         return rv_features.triggers != 0;
+    case OFFER_DTE:
+        return (env & HENVCFG_DTE) != 0;
+    case OFFER_SSE:
+        return (env & HENVCFG_SSE) != 0;
     case OFFER_IMSIC:
         return rv_features.aia && vm->has_imsic;
     case OFFER_SENVCFG:
@@ -166,7 +180,7 @@ static char *put_name(char *at, const char *name)
  */
 static size_t write_isa(char buf[ISA_MAX], const struct isa *have, const struct vm *vm, bool list)
 {
-    uint64_t env = rv_isa_henvcfg(&rv_features) | rv_isa_switches(&rv_features);
+    uint64_t env = rv_isa_henvcfg(&rv_features, rv_isa_features(&rv_features));
     char *at = put_name(buf, list ? "i" : "rv64i");
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -10,11 +10,11 @@
 
 #include <stdint.h>
 
-/* henvcfg for guests, less rv_isa_switches(); 0 on a hart without it. Pure. */
-uint64_t rv_isa_henvcfg(const struct rv_features *features);
+/* Bits RV_FEATURE(): what a vCPU may switch by FWFT. Pure. */
+uint8_t rv_isa_features(const struct rv_features *features);
 
-/* Bits of henvcfg that a guest may set by FWFT, 0 at the start of each vCPU. Pure. */
-uint64_t rv_isa_switches(const struct rv_features *features);
+/* henvcfg for a vCPU that has these of them on; 0 on a hart without it. Pure. */
+uint64_t rv_isa_henvcfg(const struct rv_features *features, uint8_t on);
 
 /* May this VM use vector registers: has each of its harts such, of one length? Harts are online. */
 bool rv_isa_vectors(const struct vm *vm);

@@ -13,6 +13,7 @@
 #include "arch/riscv/tlb.h"
 #include "core/lifecycle.h"
 #include "core/sched.h"
+#include "core/sse.h"
 #include "sbi/sbi.h"
 
 static void snapshot(struct rv_trap *t)
@@ -42,6 +43,18 @@ static void crash(struct rv_vcpu *v, const char *what)
     lifecycle_crash(v->core.vm, STOP_CRASH, &fault, what);
 }
 
+/*
+ * The guest has trapped where it could not bear it, and cannot go on there. What is left is the
+ * event for that, or else the VM's end.
+ */
+static void double_trap(struct rv_vcpu *v)
+{
+    if (!sse_raise(&v->core, SSE_DOUBLE_TRAP)) {
+        v->trap.scause = CAUSE_DOUBLE_TRAP;
+        crash(v, "double trap");
+    }
+}
+
 void rv_inject(struct rv_vcpu *v, struct rv_exception exc)
 {
     struct rv_vs_state vs = {
@@ -51,8 +64,10 @@ void rv_inject(struct rv_vcpu *v, struct rv_exception exc)
     struct rv_hs_return ret = {v->trap.sepc, v->trap.sstatus, v->trap.hstatus};
 
     rv_pmu_exception(&v->core, exc.cause);
-    /* henvcfg.DTE is off: there is no double trap for a guest. */
-    (void)rv_inject_exception(&vs, &ret, exc, false);
+    if (rv_inject_exception(&vs, &ret, exc, rv_vcpu_double_trap(&v->core)) != RV_INJECT_OK) {
+        double_trap(v);
+        return;
+    }
     csr_write(CSR_VSSTATUS, vs.vsstatus);
     csr_write(CSR_VSEPC, vs.vsepc);
     csr_write(CSR_VSCAUSE, vs.vscause);
@@ -181,6 +196,10 @@ static void handle(struct rv_vcpu *v)
     case CAUSE_VIRTUAL_INSN:
         count(v, EXIT_INSN);
         exit_insn(v);
+        break;
+    case CAUSE_DOUBLE_TRAP: /* medeleg cannot delegate it: by way of the firmware */
+        count(v, EXIT_OTHER);
+        double_trap(v);
         break;
     default: /* what hedeleg of this hart cannot delegate */
         count(v, EXIT_OTHER);

@@ -10,6 +10,7 @@
 #include "arch/riscv/csr.h"
 #include "arch/riscv/dbtr.h"
 #include "arch/riscv/fp.h"
+#include "arch/riscv/fw_sbi.h"
 #include "arch/riscv/hart.h"
 #include "arch/riscv/imsic.h"
 #include "arch/riscv/isa.h"
@@ -89,6 +90,11 @@ static uint64_t hstateen0_for(const struct rv_vcpu *v)
     return bits & rv_features.hstateen0_bits;
 }
 
+static bool has_ssp(void)
+{
+    return (rv_features.fw_features & RV_FEATURE(SBI_FWFT_SHADOW_STACK)) != 0;
+}
+
 /*
  * What no guest is offered, yet reaches on a hart without Smstateen to close it. Not kept for the
  * guest; nobody shall find what an earlier one, or an earlier life, has left there.
@@ -102,6 +108,21 @@ static void clear_unoffered(void)
         csr_write(CSR_VSCTRCTL, 0);
         csr_write(CSR_SCTRSTATUS, 0);
         __asm__ volatile(".insn r 0x73, 0, 0x08, x0, x0, x4" ::: "memory"); /* sctrclr */
+    }
+}
+
+/* Delegation is the firmware's, and costs a call only where this hart has the other value. */
+void rv_vcpu_features(const struct vcpu *vcpu)
+{
+    struct rv_hart *hart = rv_hart_self();
+    bool delegated = (vcpu->features & RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG)) != 0;
+
+    if (rv_features.henvcfg) {
+        csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features, vcpu->features));
+    }
+    if (delegated != hart->misaligned) {
+        (void)fw_feature_set(SBI_FWFT_MISALIGNED_EXC_DELEG, delegated ? 1 : 0);
+        hart->misaligned = delegated;
     }
 }
 
@@ -121,8 +142,8 @@ static void write_csrs(const struct rv_vcpu *v)
     csr_write(CSR_HIDELEG, HIDELEG_MASK);
     csr_write(CSR_HCOUNTEREN, COUNTERS_GUEST | c->counters);
     csr_write(CSR_HTIMEDELTA, 0); /* guest time is host time: peers can compare time stamps */
+    rv_vcpu_features(&v->core);
     if (rv_features.henvcfg) {
-        csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features) | c->switches);
         csr_write(CSR_SENVCFG, c->senvcfg);
     }
     if (rv_features.smstateen) {
@@ -133,6 +154,9 @@ static void write_csrs(const struct rv_vcpu *v)
     }
     if (rv_features.aia) {
         csr_write(CSR_VSISELECT, c->vsiselect);
+    }
+    if (has_ssp()) {
+        csr_write(CSR_SSP, c->ssp);
     }
     clear_unoffered();
     csr_write(CSR_HVIP, c->vssip);
@@ -168,6 +192,9 @@ static void read_csrs(struct rv_guest_csrs *c)
     }
     if (rv_features.henvcfg) {
         c->senvcfg = csr_read(CSR_SENVCFG);
+    }
+    if (has_ssp()) {
+        c->ssp = csr_read(CSR_SSP);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "core/timer.h"
 #include "core/vcpu.h"
 #include "core/vm.h"
+#include "sbi/abi.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -51,7 +52,7 @@ struct rv_guest_csrs {
     uint64_t vsiselect;           /* with AIA */
     uint64_t vssip;               /* HVIP_VSSIP or 0: the guest clears it by itself */
     uint64_t scounteren, senvcfg; /* not banked; Curia itself has no use for them */
-    uint64_t switches;            /* bits of henvcfg that the guest has set by FWFT */
+    uint64_t ssp;                 /* where shadow stacks are offered; not banked */
     uint64_t counters;            /* hcounteren beyond Zicntr: the event counters it has had */
 };
 
@@ -86,6 +87,15 @@ struct rv_vm {
     _Atomic uint32_t fences; /* how often its translations were declared stale (tlb.h) */
     struct vm core;
 };
+
+/* Own hart: brings it to vcpu->features, loaded or being loaded. */
+void rv_vcpu_features(const struct vcpu *vcpu);
+
+/* Is a trap of its guest a double trap if SDT is set? (henvcfg.DTE) */
+static inline bool rv_vcpu_double_trap(const struct vcpu *vcpu)
+{
+    return (vcpu->features >> SBI_FWFT_DOUBLE_TRAP & 1u) != 0;
+}
 
 static inline struct rv_vcpu *rv_vcpu_of(const struct vcpu *v)
 {

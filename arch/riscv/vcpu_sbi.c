@@ -47,7 +47,7 @@ void arch_vcpu_event_enter(struct vcpu *vcpu, uint64_t pc, uint64_t arg,
     struct regs r = take(v);
     struct rv_interrupted was = {.a6 = v->frame.x[REG_A6], .a7 = v->frame.x[REG_A7]};
 
-    rv_event_enter(&r.vs, &r.ret, pc, &was);
+    rv_event_enter(&r.vs, &r.ret, pc, rv_vcpu_double_trap(vcpu), &was);
     give(v, &r, vcpu->index, arg);
     kept[0] = was.sepc;
     kept[1] = was.flags;
@@ -61,23 +61,20 @@ void arch_vcpu_event_leave(struct vcpu *vcpu, const uint64_t kept[ARCH_EVENT_WOR
     struct regs r = take(v);
     const struct rv_interrupted was = {kept[0], kept[1], kept[2], kept[3]};
 
-    rv_event_leave(&r.vs, &r.ret, &was);
+    rv_event_leave(&r.vs, &r.ret, rv_vcpu_double_trap(vcpu), &was);
     give(v, &r, was.a6, was.a7);
 }
 
-/* ---- A and D bits --------------------------------------------------------------------------- */
+/* ---- features ------------------------------------------------------------------------------- */
 
-bool arch_has_ad_updates(void)
+struct arch_features arch_features(void)
 {
-    return rv_isa_switches(&rv_features) != 0;
+    return (struct arch_features){rv_isa_features(&rv_features), rv_features.fw_at_start};
 }
 
-void arch_vcpu_ad_updates(struct vcpu *vcpu, bool on)
+void arch_vcpu_sync_features(struct vcpu *vcpu)
 {
-    uint64_t bits = on ? HENVCFG_ADUE : 0;
-
-    rv_vcpu_of(vcpu)->csrs.switches = bits;
-    csr_write(CSR_HENVCFG, rv_isa_henvcfg(&rv_features) | bits);
+    rv_vcpu_features(vcpu);
     /* What is cached was translated under the old rules. */
     arch_vcpu_fence(vcpu, &(struct fence){FENCE_VMA, 0, UINT64_MAX, 0});
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define CSR_FCSR       0x003
+#define CSR_SSP        0x011
 #define CSR_JVT        0x017
 #define CSR_TIME       0xc01
 #define CSR_VLENB      0xc22
@@ -35,7 +36,9 @@
 #define SSTATUS_VS       (3ull << 9)
 #define SSTATUS_SUM      (1ull << 18)
 #define SSTATUS_MXR      (1ull << 19)
+#define SSTATUS_SDT      (1ull << 24)
 
+#define SENVCFG_SSE  (1ull << 3)
 #define SENVCFG_CBZE (1ull << 7)
 
 /* Interrupts, in sie, sip and (with the top bit) scause. */
@@ -57,6 +60,7 @@
 #define EXC_INSN_PAGE        12u
 #define EXC_LOAD_PAGE        13u
 #define EXC_STORE_PAGE       15u
+#define EXC_SOFTWARE_CHECK   18u
 
 /* csr is a constant expression: it is part of the instruction. */
 #define csr_read(csr)                                                                              \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Software events [SBI 3.0 §17], and the features that a guest switches [§18]: entry, nesting and
- * the way back on a real hart; events from one hart to another in whatever it does.
+ * Software events [SBI 3.0 §17]: entry, nesting and the way back on a real hart; events from one
+ * hart to another in whatever it does.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/csr.h"
@@ -14,7 +14,9 @@
 
 #define LOCAL  SBI_SSE_LOCAL_SOFTWARE
 #define GLOBAL SBI_SSE_GLOBAL_SOFTWARE
+#define DOUBLE SBI_SSE_LOCAL_DOUBLE_TRAP
 #define J_SELF 0x0000006fu /* j . */
+#define EBREAK 0x00100073u
 #define ROUNDS 50u
 
 /* What an event's entry_arg points to: events_asm.S knows the first two. */
@@ -27,7 +29,7 @@ struct handler {
     uint64_t stack[512];
 };
 
-static struct handler on_local, on_global, on_other;
+static struct handler on_local, on_global, on_other, on_double;
 static volatile uint64_t flag;
 
 void event_entry(void);
@@ -60,11 +62,6 @@ static uint64_t status(uint64_t id)
     uint64_t value = 0;
 
     return attr(SBI_SSE_READ_ATTRS, id, SBI_SSE_ATTR_STATUS, &value) == 0 ? value & 7 : UINT64_MAX;
-}
-
-static int64_t set_ad(uint64_t value)
-{
-    return sbi_call(SBI_EXT_FWFT, SBI_FWFT_SET, SBI_FWFT_PTE_AD_HW_UPDATING, value, 0, 0).error;
 }
 
 static bool set_attr(uint64_t id, uint64_t which, uint64_t value)
@@ -305,20 +302,77 @@ static void test_other(uint32_t other)
     (void)tap_ok(job_wait(other) && result == 0, "and it takes no more");
 }
 
+/* ---- double traps ------------------------------------------------------------------------------
+ */
+
+static uint64_t interrupted;
+
+static void go_past(struct handler *h)
+{
+    (void)attr(SBI_SSE_READ_ATTRS, DOUBLE, SBI_SSE_ATTR_FLAGS, &interrupted);
+    csr_write(CSR_SEPC, h->sepc + 4);
+}
+
+/* One that the hart finds, and two of traps that Curia gives to the guest. */
+static void test_traps_in_traps(void)
+{
+    static const uint32_t insns[] = {EBREAK, INSN_CSRR(0x600), INSN_LD};
+
+    (void)tap_eq((uint64_t)begin(&on_double, DOUBLE, go_past), 0, "SSE: the double trap's event");
+    for (uint32_t i = 0; i < sizeof(insns) / sizeof(insns[0]); i++) {
+        struct exec e;
+        bool on;
+
+        csr_set(CSR_SSTATUS, SSTATUS_SDT);
+        e = exec_one(insns[i], NOWHERE, 0);
+        on = (csr_read(CSR_SSTATUS) & SSTATUS_SDT) != 0;
+        csr_clear(CSR_SSTATUS, SSTATUS_SDT);
+        (void)tap_ok(!e.trapped && on_double.runs == i + 1 && on_double.sepc == e.pc &&
+                         (on_double.sstatus & (SSTATUS_SDT | SSTATUS_SPP | SSTATUS_SIE)) ==
+                             (SSTATUS_SDT | SSTATUS_SPP),
+                     "a double trap ends up there (%u)", (unsigned)i);
+        (void)tap_ok(on && (interrupted & 0x20) != 0, "and SDT is as it was");
+    }
+    (void)tap_ok(end(DOUBLE), "SSE: no event for it again");
+}
+
+static void test_double_trap(void)
+{
+    struct exec e;
+
+    if (feature_set(SBI_FWFT_DOUBLE_TRAP, 1) != 0) {
+        (void)tap_eq((uint64_t)sse(SBI_SSE_REGISTER, DOUBLE, 0, 0), (uint64_t)SBI_ERR_NOT_SUPPORTED,
+                     "SSE: no double trap, and no event for it");
+        return;
+    }
+    e = exec_one(EBREAK, 0, 0);
+    (void)tap_ok(e.trapped && (e.trap.sstatus & SSTATUS_SDT) != 0 &&
+                     (csr_read(CSR_SSTATUS) & SSTATUS_SDT) == 0,
+                 "a trap sets SDT, its end clears it");
+    e = exec_one(INSN_CSRR(0x600), 0, 0);
+    (void)tap_ok(e.trapped && (e.trap.sstatus & SSTATUS_SDT) != 0, "one of Curia's as well");
+    test_traps_in_traps();
+    (void)feature_set(SBI_FWFT_DOUBLE_TRAP, 0);
+    csr_set(CSR_SSTATUS, SSTATUS_SDT);
+    (void)tap_ok((csr_read(CSR_SSTATUS) & SSTATUS_SDT) == 0, "switched off, there is no SDT");
+}
+
 /* ---- residue ------------------------------------------------------------------------------------
  */
 
 void events_leave(bool of_vm)
 {
-    for (uint32_t i = 0; i < (of_vm ? 2u : 1u); i++) {
-        uint32_t id = i == 0 ? LOCAL : GLOBAL;
+    static const uint32_t ids[] = {DOUBLE, LOCAL, GLOBAL};
+
+    for (uint32_t i = 0; i < (of_vm ? 3u : 2u); i++) {
+        uint32_t id = ids[i];
 
         (void)set_attr(id, SBI_SSE_ATTR_PRIORITY, 7);
         (void)sse(SBI_SSE_REGISTER, id, (uint64_t)(uintptr_t)event_entry, 5);
         (void)sse(SBI_SSE_INJECT, id, hart_self()->id, 0);
     }
     (void)sse(SBI_SSE_HART_UNMASK, 0, 0, 0);
-    (void)sbi_call(SBI_EXT_FWFT, SBI_FWFT_SET, SBI_FWFT_PTE_AD_HW_UPDATING, 1, SBI_FWFT_LOCK, 0);
+    features_leave();
 }
 
 static bool is_fresh(uint32_t id, uint64_t hart)
@@ -339,49 +393,9 @@ static bool is_fresh(uint32_t id, uint64_t hart)
 
 bool events_are_fresh(bool of_vm)
 {
-    struct sbi_result r =
-        sbi_call(SBI_EXT_FWFT, SBI_FWFT_GET, SBI_FWFT_PTE_AD_HW_UPDATING, 0, 0, 0);
-
-    /* Unlocked: the value that it has is accepted. */
-    return is_fresh(LOCAL, hart_self()->id) && (!of_vm || is_fresh(GLOBAL, 0)) &&
-           sse(SBI_SSE_HART_MASK, 0, 0, 0) == SBI_ERR_ALREADY_STOPPED &&
-           (r.error != 0 || (r.value == 0 && set_ad(0) == 0));
-}
-
-/* ---- features -----------------------------------------------------------------------------------
- */
-
-/* On a page without A and D: does the access set them, or fault? Twice, so that what the hart has
- * cached of the first time does not decide. */
-static bool updates(bool want, uint64_t value)
-{
-    static _Alignas(4096) volatile uint64_t page[512];
-    uint64_t pa = (uint64_t)(uintptr_t)page;
-    struct exec e, f;
-
-    paging_set(7, pa, PTE_V | PTE_R | PTE_W);
-    fence_local();
-    if (set_ad(value) != 0) {
-        return false;
-    }
-    e = exec_one(INSN_LD, PAGING_VA(7), 0);
-    f = exec_one(INSN_SD, PAGING_VA(7), 0);
-    return want ? !e.trapped && !f.trapped
-                : e.trapped && e.trap.scause == EXC_LOAD_PAGE && f.trapped &&
-                      f.trap.scause == EXC_STORE_PAGE;
-}
-
-static void test_features(void)
-{
-    if (!sbi_probe(SBI_EXT_FWFT) ||
-        sbi_call(SBI_EXT_FWFT, SBI_FWFT_GET, SBI_FWFT_PTE_AD_HW_UPDATING, 0, 0, 0).error != 0) {
-        return; /* what the FDT then says of A and D bits, test_isa.c checks */
-    }
-    paging_on();
-    (void)tap_ok(updates(false, 0), "FWFT: A and D bits fault");
-    (void)tap_ok(updates(true, 1), "FWFT: A and D bits are set");
-    (void)tap_ok(updates(false, 0), "FWFT: A and D bits fault again");
-    paging_off();
+    return (status(DOUBLE) == UINT64_MAX || is_fresh(DOUBLE, hart_self()->id)) &&
+           is_fresh(LOCAL, hart_self()->id) && (!of_vm || is_fresh(GLOBAL, 0)) &&
+           sse(SBI_SSE_HART_MASK, 0, 0, 0) == SBI_ERR_ALREADY_STOPPED && features_are_fresh();
 }
 
 void test_events(void)
@@ -391,7 +405,6 @@ void test_events(void)
     if (!board.curia) {
         return;
     }
-    test_features();
     (void)tap_ok(sbi_probe(SBI_EXT_SSE), "SSE is there");
     (void)tap_eq(status(LOCAL), 0, "the local event is unused");
     (void)tap_eq((uint64_t)begin(&on_local, LOCAL, NULL), 0, "it is enabled");
@@ -406,6 +419,7 @@ void test_events(void)
         test_other(other);
         (void)job_stop(other);
     }
+    test_double_trap();
     (void)tap_ok(end(LOCAL) && end(GLOBAL) && sse(SBI_SSE_HART_MASK, 0, 0, 0) == 0,
                  "SSE: all are unused again");
 }

@@ -154,6 +154,8 @@ static const struct row {
     {"ssnpm", RUNS, {0x13}, 0, 0, 0},
     {"supm", RUNS, {0x13}, 0, 0, 0},
     {"sdtrig", RUNS, {0x13}, 0, 0, 0},
+    {"zicfiss", RUNS, {0x13}, 0, 0, 0},  /* features.c, with it switched on */
+    {"ssdbltrp", RUNS, {0x13}, 0, 0, 0}, /* events.c, likewise */
     {"svade", RUNS, {0x13}, 0, 0, 0},
     {"svadu", RUNS, {0x13}, 0, 0, 0},
     {"svnapot", RUNS, {0x13}, 0, 0, 0},

@@ -18,13 +18,14 @@ static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
-    {"entry", test_entry},     {"sbi", test_sbi},     {"harts", test_harts},
-    {"fences", test_fences},   {"timer", test_timer}, {"irqs", test_irqs},
-    {"susp", test_susp},       {"mmio", test_mmio},   {"memory", test_memory},
-    {"stage1", test_stage1},   {"traps", test_traps}, {"user", test_user},
-    {"csrs", test_csrs},       {"peers", test_peers}, {"privileges", test_privileges},
-    {"events", test_events},   {"pmu", test_pmu},     {"isa", test_isa},
-    {"vectors", test_vectors}, {"key", test_key},     {"triggers", test_triggers},
+    {"entry", test_entry},       {"sbi", test_sbi},     {"harts", test_harts},
+    {"fences", test_fences},     {"timer", test_timer}, {"irqs", test_irqs},
+    {"susp", test_susp},         {"mmio", test_mmio},   {"memory", test_memory},
+    {"stage1", test_stage1},     {"traps", test_traps}, {"user", test_user},
+    {"csrs", test_csrs},         {"peers", test_peers}, {"privileges", test_privileges},
+    {"events", test_events},     {"pmu", test_pmu},     {"isa", test_isa},
+    {"vectors", test_vectors},   {"key", test_key},     {"triggers", test_triggers},
+    {"features", test_features},
 };
 
 static void test_all(void)
@@ -64,6 +65,8 @@ void guest_main(void)
         role_reborn();
     } else if (strcmp(mode, "counter") == 0) {
         role_counter();
+    } else if (strcmp(mode, "features") == 0) {
+        role_features();
     } else if (strcmp(mode, "test") == 0) {
         test_all();
     } else {

@@ -6,9 +6,10 @@
  * and obeys power events with a last verdict. With the bootarg rest-ms it sleeps so long after each
  * look, or until an interrupt: for machines with many of it; with beat-ms it gives heartbeats, each
  * good for so long, until it has told beats-of times that all is well; with steal=1 it tells its
- * steal time, too; with vary=1 it writes fcsr anew at each look. STOP of a suspend puts it to sleep;
- * with sleep=deaf it does not, with sleep=veto it says that it cannot, with wake-ms it wakes so long
- * after by its timer, with alarm-ms by its RTC's alarm, once.
+ * steal time, too; with vary=1 it writes fcsr anew at each look; with delegate=1 its misaligned
+ * accesses are its own (FWFT). STOP of a suspend puts it to sleep; with sleep=deaf it does not, with
+ * sleep=veto it says that it cannot, with wake-ms it wakes so long after by its timer, with alarm-ms
+ * by its RTC's alarm, once.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -288,6 +289,9 @@ static void start(void)
         sbi_call(SBI_EXT_STA, SBI_STA_SET_SHMEM, (uint64_t)(uintptr_t)&steal, 0, 0, 0).error ==
             SBI_SUCCESS;
     hart_self()->on_timer = on_timer;
+    if (board_arg_number("delegate", 0) != 0) {
+        (void)sbi_call(SBI_EXT_FWFT, SBI_FWFT_SET, SBI_FWFT_MISALIGNED_EXC_DELEG, 1, 0, 0);
+    }
     me.beat_us = board_arg_number("beat-ms", 0) * 1000;
     me.beats_of = board_arg_number("beats-of", UINT64_MAX);
     me.tick_us = board_arg_number("rest-ms", TICK_MS) * 1000;

@@ -32,6 +32,7 @@ void test_peers(void);
 void test_privileges(void);
 void test_events(void);
 void test_triggers(void);
+void test_features(void);
 
 /* Other roles than the test's, by the bootarg "mode". */
 _Noreturn void role_neighbour(void);
@@ -39,6 +40,7 @@ _Noreturn void role_hostile(void);
 _Noreturn void role_reborn(void);
 _Noreturn void role_counter(void);
 _Noreturn void role_crash(const char *how);
+_Noreturn void role_features(void);
 
 /* First life of the VM: leaves all the residue it can, then resets itself. */
 _Noreturn void residue_leave(void);
@@ -68,6 +70,13 @@ bool triggers_are_fresh(void);
 /* Sets a debug trigger that hardly another VM has; is it hit, and no other? Interrupts on. */
 void triggers_watch(void);
 bool triggers_hold(void);
+
+/* FWFT's set on this hart: SBI's error. */
+int64_t feature_set(uint32_t id, uint64_t value);
+
+/* The same for FWFT's features of this hart; events_leave() and events_are_fresh() call these. */
+void features_leave(void);
+bool features_are_fresh(void);
 
 /* Steal time as SBI tells it [SBI 3.0 §16]. */
 struct steal_time {

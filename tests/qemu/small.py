@@ -93,6 +93,12 @@ def harts_pc(m):
     return {int(n): int(pc, 16) for n, pc in re.findall(r"CPU#(\d+)\s.*?\bpc\s+([0-9a-f]+)", text, re.S)}
 
 
+def delegated(m):
+    """Hart by hart: do misaligned accesses trap to supervisor mode, and not to the firmware?"""
+    found = re.findall(r"\bmedeleg\s+([0-9a-f]+)", hmp(m, "info registers -a"))
+    return [int(bits, 16) & (1 << 4 | 1 << 6) == (1 << 4 | 1 << 6) for bits in found]
+
+
 def physical(m, start, size):
     """The machine's memory, while it stands still."""
     with tempfile.TemporaryDirectory(prefix="curia-") as folder:

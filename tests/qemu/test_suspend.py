@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from curia_qemu import PATIENCE, Machine
-from small import READY_SECONDS, bundle, fdt_put, harts_pc, host_fdt, manifest, power_off, vm
+from small import READY_SECONDS, bundle, delegated, fdt_put, harts_pc, host_fdt, manifest, power_off, vm
 from test_restart import row_of
 
 VMS = ("top", "mid", "low")
@@ -226,13 +226,15 @@ V = {"aia": "rv64,v=true,vlen=256", "plic": "rv64"}
 @pytest.mark.parametrize("irqchip", ("aia", "plic"))
 def test_firmware(irqchip, tmp_path):
     """The firmware's sleep: all harts in it, and none of their registers kept. What the harts held comes back
-    from memory; the interrupt controllers deliver; a timer that ran out in the sleep is known as the cause."""
+    from memory, what the firmware had granted by asking again; the interrupt controllers deliver; a timer that
+    ran out in the sleep is known as the cause."""
     name = f"suspend-firmware-{irqchip}"
     vectors = VECTORS if "v=true" in V[irqchip] else ()
     extra = ["-dtb", str(suspend_fdt(name, irqchip, V[irqchip])), "-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"]
-    with Machine(name, bundle=bundle(name, chain(mid="wake-ms=4000")), irqchip=irqchip, harts=4, memory="256M",
-                 cpu=V[irqchip], extra=extra, vms=VMS) as m:
+    with Machine(name, bundle=bundle(name, chain(mid="wake-ms=4000 delegate=1")), irqchip=irqchip, harts=4,
+                 memory="256M", cpu=V[irqchip], extra=extra, vms=VMS) as m:
         boot(m)
+        assert delegated(m) == [False, False, True, False]
         m.focus("curia")
         m.type("power suspend")
         asleep_in_firmware(m, 1)
@@ -242,6 +244,7 @@ def test_firmware(irqchip, tmp_path):
             assert len(spoilt) > 40 + len(vectors), f"the debugger reaches {spoilt} only"
         debugger.close()
         woken(m, 1, "mid", "0x1")
+        assert delegated(m) == [False, False, True, False]
         power_off(m, VMS, txn_of=None)
 
 

@@ -291,7 +291,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     fake.pmu.configured = 0;
     fake.pmu.running = 0;
     fake.pmu.resets++;
-    f->ad_updates = false;
+    f->features = vcpu->features;
     for (uint32_t i = 0; i < ARRAY_SIZE(f->msi_pending); i++) {
         atomic_store(&f->msi_pending[i], 0);
     }
@@ -342,6 +342,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
     f->resident = true;
     f->loads++;
     (void)set_triggers(f);
+    f->features = vcpu->features;
 }
 
 void arch_vcpu_put(struct vcpu *vcpu)
@@ -547,17 +548,17 @@ void arch_vcpu_event_leave(struct vcpu *vcpu, const uint64_t kept[ARCH_EVENT_WOR
     memcpy(f->context, kept, sizeof(f->context));
 }
 
-bool arch_has_ad_updates(void)
+struct arch_features arch_features(void)
 {
-    return !fake.no_ad_updates;
+    return fake.features;
 }
 
-void arch_vcpu_ad_updates(struct vcpu *vcpu, bool on)
+void arch_vcpu_sync_features(struct vcpu *vcpu)
 {
     struct fake_vcpu *f = own_loaded(vcpu);
 
-    f->ad_updates = on;
-    f->ad_sets++;
+    f->features = vcpu->features;
+    f->feature_syncs++;
 }
 
 struct arch_ids arch_machine_ids(void)

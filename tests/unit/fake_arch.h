@@ -73,9 +73,9 @@ struct fake_vcpu {
      * the entries. */
     uint64_t context[ARCH_EVENT_WORDS];
     uint32_t events, event_ends;
-    bool ad_updates;
-    uint32_t ad_sets;
     struct dbtr triggers; /* in its hart; of those, its mapped are the ones that are enabled */
+    uint8_t features;     /* as last synced; a load and a reset do so */
+    uint32_t feature_syncs;
 };
 
 struct fake_map {
@@ -133,7 +133,7 @@ struct fake {
     uint32_t machine_sleeps;
     uint64_t wake_at; /* of the last one */
     struct arch_ids ids;
-    bool no_ad_updates;           /* of arch_has_ad_updates() */
+    struct arch_features features;
     const void *bundle;           /* what arch_bundle() answers */
     uint32_t map_budget;          /* arch_vm_map() fails with ERR_NO_MEMORY after so many more */
     uint32_t share_budget;        /* standing mappings left */

@@ -88,6 +88,7 @@ void fake_init(uint32_t hart_count)
     fake_end();
     memset(&fake, 0, sizeof(fake));
     fake.ids = (struct arch_ids){0x1234, 0x5678, 0x9abc};
+    fake.features = (struct arch_features){0x10, 0}; /* PTE_AD_HW_UPDATING */
     fake.map_budget = UINT32_MAX;
     fake.share_budget = 16;
     fake.msi_pages = UINT32_MAX;

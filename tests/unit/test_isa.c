@@ -17,6 +17,7 @@
 #include "arch/riscv/isa.h"
 #include "core/machine.h"
 #include "core/vm.h"
+#include "sbi/abi.h"
 
 struct machine machine;
 struct rv_features rv_features;
@@ -29,6 +30,11 @@ static const char poor[] = "i\0m\0a\0c\0zicbom\0zicboz\0svpbmt\0sstc";
 #define ENV_ALL                                                                                    \
     (HENVCFG_FIOM | HENVCFG_CBIE | HENVCFG_CBCFE | HENVCFG_CBZE | HENVCFG_PBMTE | HENVCFG_ADUE |   \
      HENVCFG_STCE | HENVCFG_DTE | HENVCFG_LPE | HENVCFG_SSE | HENVCFG_PMM)
+
+#define AD     RV_FEATURE(SBI_FWFT_PTE_AD_HW_UPDATING)
+#define DOUBLE RV_FEATURE(SBI_FWFT_DOUBLE_TRAP)
+#define SHADOW RV_FEATURE(SBI_FWFT_SHADOW_STACK)
+#define DELEG  RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG)
 
 static char host_blob[1024], blob[4096];
 static struct board_hart hart_of_board;
@@ -131,10 +137,25 @@ static void rich_hart(void **state)
         "svade_svadu_svinval_svnapot_svpbmt");
     assert_int_equal(cell("/cpus/cpu@1", "riscv,cbom-block-size"), 64);
     assert_int_equal(cell("/cpus/cpu@1", "riscv,cboz-block-size"), 128);
-    assert_int_equal(rv_isa_henvcfg(&rv_features), HENVCFG_FIOM | HENVCFG_CBIE_FLUSH |
-                                                       HENVCFG_CBCFE | HENVCFG_CBZE |
-                                                       HENVCFG_PBMTE | HENVCFG_STCE);
-    assert_int_equal(rv_isa_switches(&rv_features), HENVCFG_ADUE);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, 0), HENVCFG_FIOM | HENVCFG_CBIE_FLUSH |
+                                                          HENVCFG_CBCFE | HENVCFG_CBZE |
+                                                          HENVCFG_PBMTE | HENVCFG_STCE);
+    assert_int_equal(rv_isa_features(&rv_features), AD);
+}
+
+/* Nothing of henvcfg is on but what the vCPU has switched on. */
+static void switches(void **state)
+{
+    (void)state;
+    make(poor, sizeof(poor), HENVCFG_FIOM | HENVCFG_ADUE, false);
+    assert_int_equal(rv_isa_features(&rv_features), 0);
+    rv_features.svadu = true;
+    rv_features.fw_features = DELEG | SHADOW | DOUBLE;
+    assert_int_equal(rv_isa_features(&rv_features), AD | DELEG | SHADOW | DOUBLE);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, DELEG), HENVCFG_FIOM);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, AD | DELEG), HENVCFG_FIOM | HENVCFG_ADUE);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, SHADOW), HENVCFG_FIOM | HENVCFG_SSE);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, DOUBLE), HENVCFG_FIOM | HENVCFG_DTE);
 }
 
 /* Both where the guest can switch, whether the host says svade or not: off is the reset value. */
@@ -150,10 +171,10 @@ static void who_sets_ad_bits(void **state)
     expect_isa("rv64i_zicsr_zifencei_svade_svadu");
     make(updates, sizeof(updates), HENVCFG_FIOM, false);
     expect_isa("rv64i_zicsr_zifencei");
-    assert_int_equal(rv_isa_switches(&rv_features), 0);
+    assert_int_equal(rv_isa_features(&rv_features), 0);
     make(faults, sizeof(faults), HENVCFG_ADUE, false);
     expect_isa("rv64i_zicsr_zifencei_svade");
-    assert_int_equal(rv_isa_switches(&rv_features), 0);
+    assert_int_equal(rv_isa_features(&rv_features), 0);
     make(silent, sizeof(silent), HENVCFG_ADUE, false);
     expect_isa("rv64i_zicsr_zifencei");
 }
@@ -219,15 +240,16 @@ static void vectors(void **state)
 static void everything(void **state)
 {
     static const char wants[] =
-        "rv64imafdcbv_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicond_"
+        "rv64imafdcbv_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicfiss_zicntr_"
+        "zicond_"
         "zicsr_zifencei_zihintntl_zihintpause_zimop_zmmul_za64rs_zaamo_zabha_zacas_zama16b_zalrsc_"
         "zawrs_zfa_zfbfmin_zfh_zfhmin_zca_zcb_zcd_zcmop_zba_zbb_zbc_zbkb_zbkc_zbkx_zbs_zkn_zknd_"
         "zkne_zknh_zks_zksed_zksh_zkt_ztso_zvbb_zvbc_zve32f_zve32x_zve64f_zve64d_zve64x_zvfbfmin_"
         "zvfbfwma_zvfh_zvfhmin_zvkb_zvkg_zvkn_zvknc_zvkned_zvkng_zvknha_zvknhb_zvks_zvksc_zvksed_"
-        "zvksg_zvksh_zvkt_zvl32b_zvl64b_zvl128b_zvl256b_zvl512b_zvl1024b_sdtrig_ssaia_ssnpm_"
-        "sstc_supm_svade_svadu_svinval_svnapot_svpbmt_svvptc";
+        "zvksg_zvksh_zvkt_zvl32b_zvl64b_zvl128b_zvl256b_zvl512b_zvl1024b_sdtrig_ssaia_ssdbltrp_"
+        "ssnpm_sstc_supm_svade_svadu_svinval_svnapot_svpbmt_svvptc";
     static const char withheld[] =
-        "_h_zicfilp_zicfiss_zihpm_zk_zkr_zcmt_smaia_smstateen_sscofpmf_ssctr_ssdbltrp_ssstateen";
+        "_h_zicfilp_zihpm_zk_zkr_zcmt_smaia_smstateen_sscofpmf_ssctr_ssstateen";
     char isa[1024];
     size_t len = strlen(strcat(strcpy(isa, wants), withheld));
     struct board_hart h = {.isa = isa, .isa_len = (uint32_t)len + 1};
@@ -239,6 +261,7 @@ static void everything(void **state)
     rv_features.d = rv_features.aia = rv_features.zicbom = rv_features.zicboz = true;
     rv_features.svpbmt = rv_features.svadu = rv_features.sstc = true;
     rv_features.triggers = 1;
+    rv_features.fw_features = SHADOW | DOUBLE;
     hart_of_board = h;
     write_fdt();
     expect_isa(wants);
@@ -261,8 +284,11 @@ static void no_henvcfg(void **state)
     (void)state;
     make(poor, sizeof(poor), 0, true);
     expect_isa("rv64imac_zicsr_zifencei");
-    assert_int_equal(rv_isa_henvcfg(&rv_features), 0);
-    assert_int_equal(rv_isa_switches(&rv_features), 0);
+    assert_int_equal(rv_isa_henvcfg(&rv_features, 0xff), 0);
+    assert_int_equal(rv_isa_features(&rv_features), 0);
+    rv_features.svadu = true;
+    rv_features.fw_features = DELEG; /* which needs none */
+    assert_int_equal(rv_isa_features(&rv_features), DELEG);
     assert_null(prop("/cpus/cpu@1", "riscv,cbom-block-size", &len));
     assert_null(prop("/cpus/cpu@1", "riscv,cboz-block-size", &len));
 }
@@ -309,15 +335,11 @@ static void no_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rich_hart),
-        cmocka_unit_test(no_interrupt_file),
-        cmocka_unit_test(who_sets_ad_bits),
-        cmocka_unit_test(no_henvcfg),
-        cmocka_unit_test(nodes),
-        cmocka_unit_test(no_room),
-        cmocka_unit_test(strings),
-        cmocka_unit_test(vectors),
-        cmocka_unit_test(everything),
+        cmocka_unit_test(rich_hart),        cmocka_unit_test(no_interrupt_file),
+        cmocka_unit_test(who_sets_ad_bits), cmocka_unit_test(no_henvcfg),
+        cmocka_unit_test(switches),         cmocka_unit_test(nodes),
+        cmocka_unit_test(no_room),          cmocka_unit_test(strings),
+        cmocka_unit_test(vectors),          cmocka_unit_test(everything),
     };
 
     return cmocka_run_group_tests_name("isa", tests, NULL, NULL);

@@ -15,6 +15,7 @@
 
 #define LOCAL  SBI_SSE_LOCAL_SOFTWARE
 #define GLOBAL SBI_SSE_GLOBAL_SOFTWARE
+#define DOUBLE SBI_SSE_LOCAL_DOUBLE_TRAP
 #define PC     0xffffffff80001000ull /* of local handlers; + 0x1000: of the global one */
 #define ARG    0x77ull
 #define BUFFER (ENV_RAM + 0x100)
@@ -36,6 +37,13 @@ static int setup(void **state)
     for (uint32_t i = 0; i < ENV_VCPUS; i++) {
         fake_vcpu(env_vcpu(i))->pc = 0x1000 * (i + 1);
     }
+    return 0;
+}
+
+static int setup_double(void **state)
+{
+    (void)setup(state);
+    fake.features.offered = 1u << SBI_FWFT_DOUBLE_TRAP;
     return 0;
 }
 
@@ -493,18 +501,22 @@ static void interrupted(void **state)
 
 /* ---- priorities ------------------------------------------------------------------------------ */
 
-/* Of the two, does `first` go first with these priorities? Raised together, then one in the other.
- */
-static void goes_first(uint64_t local, uint64_t global, uint64_t first)
-{
-    uint64_t second = first == LOCAL ? GLOBAL : LOCAL;
+/* Two events, the one with the lower id first, their priorities, and which then goes first. */
+struct pair {
+    uint64_t id[2], priority[2];
+    uint32_t first;
+};
 
-    (void)write_attr(0, LOCAL, SBI_SSE_ATTR_PRIORITY, local);
-    (void)write_attr(0, GLOBAL, SBI_SSE_ATTR_PRIORITY, global);
-    enable(0, LOCAL);
-    enable(0, GLOBAL);
-    (void)inject(0, LOCAL, 0);
-    (void)inject(0, GLOBAL, 0);
+/* Raised together, then one in the other. */
+static void goes_first(const struct pair *p)
+{
+    uint64_t first = p->id[p->first], second = p->id[1 - p->first];
+
+    for (uint32_t i = 0; i < 2; i++) {
+        (void)write_attr(0, p->id[i], SBI_SSE_ATTR_PRIORITY, p->priority[i]);
+        enable(0, p->id[i]);
+        (void)inject(0, p->id[i], 0);
+    }
     (void)unmask(0);
     in_handler(0, first);
     assert_int_equal(attr(0, second, SBI_SSE_ATTR_STATUS), ENABLED | PENDING);
@@ -527,19 +539,103 @@ static void goes_first(uint64_t local, uint64_t global, uint64_t first)
 
 static void priorities(void **state)
 {
-    static const struct {
-        uint64_t local, global, first;
-    } table[] = {
-        {0, 0, LOCAL},  {7, 7, LOCAL},           {1, 2, LOCAL},
-        {2, 1, GLOBAL}, {UINT32_MAX, 0, GLOBAL}, {0, UINT32_MAX, LOCAL},
+    static const struct pair table[] = {
+        {{LOCAL, GLOBAL}, {0, 0}, 0},          {{LOCAL, GLOBAL}, {7, 7}, 0},
+        {{LOCAL, GLOBAL}, {1, 2}, 0},          {{LOCAL, GLOBAL}, {2, 1}, 1},
+        {{LOCAL, GLOBAL}, {UINT32_MAX, 0}, 1}, {{LOCAL, GLOBAL}, {0, UINT32_MAX}, 0},
+        {{DOUBLE, LOCAL}, {0, 0}, 0},          {{DOUBLE, LOCAL}, {2, 1}, 1},
+        {{DOUBLE, GLOBAL}, {7, 7}, 0},         {{DOUBLE, GLOBAL}, {1, 0}, 1},
     };
 
-    (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
         (void)teardown(state);
-        (void)setup(state);
-        goes_first(table[i].local, table[i].global, table[i].first);
+        (void)setup_double(state);
+        goes_first(&table[i]);
     }
+}
+
+/* ---- double traps ---------------------------------------------------------------------------- */
+
+static bool raise_double(uint32_t i)
+{
+    fake_become(env_vcpu(i)->hart);
+    return sse_raise(env_vcpu(i), SSE_DOUBLE_TRAP);
+}
+
+/* There where the feature is, on each vCPU by itself, and to be injected as the others are. */
+static void double_trap(void **state)
+{
+    (void)state;
+    enable(0, DOUBLE);
+    assert_int_equal(attr(0, DOUBLE, SBI_SSE_ATTR_STATUS), ENABLED);
+    assert_int_equal(attr(1, DOUBLE, SBI_SSE_ATTR_STATUS), UNUSED);
+    assert_int_equal(attr(0, LOCAL, SBI_SSE_ATTR_STATUS), UNUSED);
+    assert_int_equal(attr(1, DOUBLE, SBI_SSE_ATTR_PREFERRED_HART), 1);
+    assert_int_equal(write_attr(0, DOUBLE, SBI_SSE_ATTR_PREFERRED_HART, 0), SBI_ERR_DENIED);
+    (void)unmask(0);
+    assert_int_equal(inject(1, DOUBLE, 0), 0);
+    assert_int_equal(inject(1, DOUBLE, ENV_VCPUS), SBI_ERR_INVALID_PARAM);
+    assert_true(comes_by(0));
+    in_handler(0, DOUBLE);
+    assert_int_equal(attr(0, LOCAL, SBI_SSE_ATTR_STATUS), UNUSED);
+    complete(0);
+    in_program(0);
+
+    assert_true(raise_double(0));
+    in_program(0); /* until its hart looks */
+    assert_true(comes_by(0));
+    in_handler(0, DOUBLE);
+    assert_false(raise_double(0)); /* in its own handler */
+    fake.features.offered = 0;
+    assert_int_equal(read_attrs(0, DOUBLE, 0, 1), SBI_ERR_NOT_SUPPORTED);
+}
+
+/* What is not taken at once is the guest's end, and so must be told. */
+static void not_taken(void **state)
+{
+    (void)state;
+    (void)unmask(0);
+    assert_false(raise_double(0)); /* unused */
+    assert_int_equal(one(0, SBI_SSE_REGISTER, DOUBLE), 0);
+    assert_false(raise_double(0)); /* registered */
+    (void)mask(0);
+    assert_int_equal(one(0, SBI_SSE_ENABLE, DOUBLE), 0);
+    assert_false(raise_double(0)); /* masked */
+    in_program(0);
+    (void)unmask(0);
+    in_handler(0, DOUBLE);
+}
+
+/* With others: it interrupts those below it, and waits for those above it. */
+static void among_others(void **state)
+{
+    for (uint32_t above = 0; above < 2; above++) {
+        (void)teardown(state);
+        (void)setup_double(state);
+        (void)write_attr(0, DOUBLE, SBI_SSE_ATTR_PRIORITY, 5);
+        (void)write_attr(0, LOCAL, SBI_SSE_ATTR_PRIORITY, above != 0 ? 4 : 5);
+        enable(0, DOUBLE);
+        enable(0, LOCAL);
+        (void)unmask(0);
+        (void)inject(0, LOCAL, 0);
+        in_handler(0, LOCAL);
+        assert_int_equal(raise_double(0), above == 0); /* trapped in that handler */
+    }
+    complete(0);
+    in_handler(0, DOUBLE);
+    complete(0);
+
+    /* Both at once: the higher one's handler runs, and then, before anything else, this one's. */
+    (void)mask(0);
+    (void)inject(0, LOCAL, 0);
+    env_vcpu(0)->sse.unmasked = true;
+    assert_true(raise_double(0));
+    assert_true(comes_by(0));
+    in_handler(0, LOCAL);
+    complete(0);
+    in_handler(0, DOUBLE);
+    complete(0);
+    in_program(0);
 }
 
 /* ---- several vCPUs --------------------------------------------------------------------------- */
@@ -769,6 +865,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_shot, setup, teardown),
         cmocka_unit_test_setup_teardown(interrupted, setup, teardown),
         cmocka_unit_test_setup_teardown(priorities, setup, teardown),
+        cmocka_unit_test_setup_teardown(double_trap, setup_double, teardown),
+        cmocka_unit_test_setup_teardown(not_taken, setup_double, teardown),
+        cmocka_unit_test_setup_teardown(among_others, setup_double, teardown),
         cmocka_unit_test_setup_teardown(to_another, setup, teardown),
         cmocka_unit_test_setup_teardown(preferred, setup, teardown),
         cmocka_unit_test_setup_teardown(unnamed, setup, teardown),
