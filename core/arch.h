@@ -287,6 +287,9 @@ void arch_pmu_start(uint64_t i, const uint64_t *value);
 void arch_pmu_stop(uint64_t i, bool forget);
 uint64_t arch_pmu_read(uint64_t i);
 
+/* Bit i: counter i has overflowed since it was started. 0 if guests get no interrupt by that. */
+uint64_t arch_pmu_overflows(void);
+
 /* mvendorid, marchid, mimpid as the guest sees them: those of the host's firmware. */
 struct arch_ids {
     uint64_t vendor, arch, impl;

@@ -26,6 +26,7 @@ enum offer {
     OFFER_ADUE,
     OFFER_ADE, /* the hart has it, or can be switched to it: off is the reset value */
     OFFER_SSTC,
+    OFFER_LCOFI,
     OFFER_IMSIC,   /* and the VM has interrupt files */
     OFFER_SENVCFG, /* what a guest's own senvcfg governs: it is there, and saved */
     OFFER_V,       /* all harts of the VM have vectors, of one length */
@@ -49,9 +50,9 @@ enum offer {
     X(zvfbfmin, VF) X(zvfbfwma, VF) X(zvfh, VF) X(zvfhmin, VF) X(zvkb, V) X(zvkg, V) X(zvkn, V)    \
     X(zvknc, V) X(zvkned, V) X(zvkng, V) X(zvknha, V) X(zvknhb, V) X(zvks, V) X(zvksc, V)          \
     X(zvksed, V) X(zvksg, V) X(zvksh, V) X(zvkt, V) X(zvl32b, V) X(zvl64b, V) X(zvl128b, V)        \
-    X(zvl256b, V) X(zvl512b, V) X(zvl1024b, V) X(ssaia, IMSIC) X(ssnpm, SENVCFG) X(sstc, SSTC)     \
-    X(supm, SENVCFG) X(svade, ADE) X(svadu, ADUE) X(svinval, HART) X(svnapot, HART)            \
-    X(svpbmt, PBMT) X(svvptc, HART)
+    X(zvl256b, V) X(zvl512b, V) X(zvl1024b, V) X(ssaia, IMSIC) X(sscofpmf, LCOFI)                  \
+    X(ssnpm, SENVCFG) X(sstc, SSTC) X(supm, SENVCFG) X(svade, ADE) X(svadu, ADUE)                  \
+    X(svinval, HART) X(svnapot, HART) X(svpbmt, PBMT) X(svvptc, HART)
 /* clang-format on */
 
 #define NAME(name, when)  #name,
@@ -136,6 +137,8 @@ static bool offered(enum offer offer, uint64_t env, const struct vm *vm)
         return (env & HENVCFG_ADUE) != 0;
     case OFFER_SSTC:
         return (env & HENVCFG_STCE) != 0;
+    case OFFER_LCOFI:
+        return rv_features.lcofi;
     case OFFER_IMSIC:
         return rv_features.aia && vm->has_imsic;
     case OFFER_SENVCFG:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The neighbour: fills its RAM and vector registers with a pattern, checks them for ever, watches
- * the time pass, and tells once a second that all is as it was. It echoes messages and doorbells
+ * The neighbour: fills its RAM and vector registers with a pattern, has counters count, checks them
+ * for ever, watches the time pass, and tells once a second that all is as it was. It echoes messages and doorbells
  * on every channel that it has, answers in shared regions, and obeys power events with a last
  * verdict. With the bootarg rest-ms it sleeps so long after each look, or until an interrupt: for
  * machines with many of it; with beat-ms it gives heartbeats, each good for so long, until it has
@@ -89,6 +89,7 @@ static void check_some(void)
     uint64_t now = time_now();
 
     me.bad_words += me.vectors && !vector_is_full() ? 1 : 0;
+    me.bad_words += pmu_is_kept() ? 0 : 1;
     for (; me.at < end && me.at < me.words; me.at++) {
         me.bad_words += me.ram[me.at] != pattern(me.at) ? 1 : 0;
     }
@@ -235,6 +236,7 @@ static void start(void)
         (void)power_listen(true);
         me.polls = !irq_attach(board.power_irq, hart_self()->index, on_power, NULL);
         me.power_due = true;
+        pmu_keep();
     }
     me.vectors = vector_on();
     if (me.vectors) {

@@ -467,6 +467,11 @@ uint64_t arch_pmu_read(uint64_t i)
     return fake.pmu.value[i];
 }
 
+uint64_t arch_pmu_overflows(void)
+{
+    return fake.pmu.overflows;
+}
+
 uint64_t arch_vcpu_timer(const struct vcpu *vcpu)
 {
     return ((const struct fake_vcpu *)(const void *)vcpu)->timer;
