@@ -139,10 +139,10 @@ def test_deaf():
 # ---- the firmware's sleep -----------------------------------------------------------------------
 
 
-def suspend_fdt(name, irqchip):
+def suspend_fdt(name, irqchip, cpu):
     """OpenSBI's test of SUSP is there where its configuration in the FDT says so: five seconds, then a WFI. A
     configuration that names no harts lets none boot."""
-    dtb = host_fdt(name, irqchip, 4, "256M")
+    dtb = host_fdt(name, irqchip, 4, "256M", cpu)
     harts = [subprocess.run(["fdtget", "-tx", dtb, f"/cpus/cpu@{n}", "phandle"], check=True, timeout=60,
                             capture_output=True, text=True).stdout.strip() for n in range(4)]
     subprocess.run(["fdtput", "-c", dtb, "/chosen/opensbi-config"], check=True, timeout=60)
@@ -205,14 +205,14 @@ KEPT_BY_CURIA = ("stvec", "sscratch", "scounteren", "senvcfg", "hedeleg", "hidel
 FP = tuple(f"f{kind}{n}" for kind, count in (("t", 12), ("s", 12), ("a", 8)) for n in range(count)) + ("fcsr",)
 
 
-@pytest.mark.parametrize("irqchip", ("aia", "plic"))
-def test_firmware(irqchip, tmp_path):
+@pytest.mark.parametrize("irqchip,cpu", (("aia", "rv64,sscofpmf=true"), ("plic", "rv64")), ids=("aia", "plic"))
+def test_firmware(irqchip, cpu, tmp_path):
     """The firmware's sleep: all harts in it, and none of their registers kept. What the harts held comes back
     from memory; the interrupt controllers deliver; a timer that ran out in the sleep is known as the cause."""
     name = f"suspend-firmware-{irqchip}"
-    extra = ["-dtb", str(suspend_fdt(name, irqchip)), "-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"]
+    extra = ["-dtb", str(suspend_fdt(name, irqchip, cpu)), "-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"]
     with Machine(name, bundle=bundle(name, chain(mid="wake-ms=4000")), irqchip=irqchip, harts=4, memory="256M",
-                 extra=extra, vms=VMS) as m:
+                 cpu=cpu, extra=extra, vms=VMS) as m:
         boot(m)
         m.focus("curia")
         m.type("power suspend")
