@@ -282,6 +282,9 @@ uint64_t arch_pmu_info(uint64_t i);
 enum err arch_pmu_config(struct vcpu *vcpu, uint64_t mask, uint64_t flags, uint64_t event,
                          uint64_t data, uint64_t *i) MUST_CHECK;
 
+/* Is there one among them that could? */
+bool arch_pmu_can_count(uint64_t mask, uint64_t event, uint64_t data) MUST_CHECK;
+
 /* Counter i, configured: starts it, from *value if that is not NULL; stops it; reads it. */
 void arch_pmu_start(uint64_t i, const uint64_t *value);
 void arch_pmu_stop(uint64_t i, bool forget);

@@ -222,11 +222,10 @@ static bool tell_event(struct vcpu *v, struct event_entry *entry)
 {
     uint64_t unused = all_counters() & ~(v->pmu.configured | FW_COUNTERS);
     uint64_t data = entry->event >> 17 == 0 ? 0 : entry->data;
-    uint64_t i;
 
     entry->output = fw_event(entry->event, data) != PMU_EVENTS ? 1 : 0;
-    if (config_hart(v, unused, 0, entry->event, data, &i)) {
-        arch_pmu_stop(i - PMU_COUNTERS, true);
+    if (unused != 0 && entry->event >> 16 <= SBI_PMU_TYPE_RAW_V2 &&
+        arch_pmu_can_count(unused >> PMU_COUNTERS, entry->event, data)) {
         entry->output = 1;
     }
     return unused != 0 || arch_pmu_counters() == 0 || entry->event >> 16 > SBI_PMU_TYPE_RAW_V2;

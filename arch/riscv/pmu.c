@@ -131,20 +131,28 @@ static void drop(struct rv_vcpu *v, uint64_t i)
     csr_write(CSR_HCOUNTEREN, COUNTERS_GUEST | v->csrs.counters);
 }
 
+/* The firmware sets up one of the mask; false: it has none for the event, or answers another. */
+static bool find(uint64_t mask, uint64_t flags, uint64_t event, uint64_t data, uint64_t *i)
+{
+    struct fw_ret r =
+        fw_call5(SBI_EXT_PMU, SBI_PMU_CONFIG_MATCHING, counters.first, mask, flags, event, data);
+
+    *i = r.value - counters.first;
+    return r.error == SBI_SUCCESS && *i < counters.count && (mask >> *i & 1) != 0;
+}
+
 /* Those in the set as they were when they were put. One that this hart has not is lost. */
 static void restore(struct rv_vcpu *v, uint64_t set)
 {
     for (uint64_t i = 0; set >> i != 0; i++) {
         const struct rv_counter *c = &v->counters[i];
         uint64_t guest_bit = RV_BIT(PMU_COUNTERS + i);
-        struct fw_ret r;
+        uint64_t n;
 
         if ((set >> i & 1) == 0) {
             continue;
         }
-        r = fw_call5(SBI_EXT_PMU, SBI_PMU_CONFIG_MATCHING, counters.first, RV_BIT(i), c->flags,
-                     c->event, c->data);
-        if (r.error != SBI_SUCCESS || r.value != counters.first + i) {
+        if (!find(RV_BIT(i), c->flags, c->event, c->data, &n)) {
             drop(v, i);
             v->core.pmu.configured &= ~guest_bit;
             v->core.pmu.started &= ~guest_bit;
@@ -218,16 +226,6 @@ uint64_t arch_pmu_info(uint64_t i)
     return pmu_call(SBI_PMU_COUNTER_GET_INFO, counters.first + i).value;
 }
 
-/* The guest's S-mode and U-mode are the hart's VS-mode and VU-mode. */
-static uint64_t config_flags(uint64_t guest)
-{
-    uint64_t flags = SBI_PMU_CFG_SET_MINH | SBI_PMU_CFG_SET_SINH | SBI_PMU_CFG_SET_UINH;
-
-    flags |= (guest & SBI_PMU_CFG_SET_UINH) != 0 ? SBI_PMU_CFG_SET_VUINH : 0;
-    flags |= (guest & SBI_PMU_CFG_SET_SINH) != 0 ? SBI_PMU_CFG_SET_VSINH : 0;
-    return flags;
-}
-
 /*
  * Starting clears OF; not while the guest has an overflow pending, as on a hart of its own: it has
  * yet to look which counter that was.
@@ -239,17 +237,35 @@ static void start(uint64_t i, uint64_t flags, uint64_t value)
     catch_up();
 }
 
+/* The guest's S-mode and U-mode are the hart's VS-mode and VU-mode. */
+static uint64_t config_flags(uint64_t guest)
+{
+    uint64_t flags = SBI_PMU_CFG_SET_MINH | SBI_PMU_CFG_SET_SINH | SBI_PMU_CFG_SET_UINH;
+
+    flags |= (guest & SBI_PMU_CFG_SET_UINH) != 0 ? SBI_PMU_CFG_SET_VUINH : 0;
+    flags |= (guest & SBI_PMU_CFG_SET_SINH) != 0 ? SBI_PMU_CFG_SET_VSINH : 0;
+    return flags;
+}
+
+bool arch_pmu_can_count(uint64_t mask, uint64_t event, uint64_t data)
+{
+    uint64_t i;
+    bool can = find(mask, config_flags(0), event, data, &i);
+
+    if (can) {
+        fw_stop(RV_BIT(i), SBI_PMU_STOP_RESET);
+    }
+    return can;
+}
+
 /* Cleared by a start from 0: firmware clears values of some types of events only. */
 enum err arch_pmu_config(struct vcpu *vcpu, uint64_t mask, uint64_t flags, uint64_t event,
                          uint64_t data, uint64_t *i)
 {
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
     uint64_t inhibit = config_flags(flags);
-    struct fw_ret r =
-        fw_call5(SBI_EXT_PMU, SBI_PMU_CONFIG_MATCHING, counters.first, mask, inhibit, event, data);
 
-    *i = r.value - counters.first;
-    if (r.error != SBI_SUCCESS || *i >= counters.count || (mask >> *i & 1) == 0) {
+    if (!find(mask, inhibit, event, data, i)) {
         return ERR_NOT_SUPPORTED;
     }
     v->counters[*i] =

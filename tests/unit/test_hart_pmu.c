@@ -278,8 +278,12 @@ static void configured(void **state)
 
     /* None, or one that guests do not get. */
     assert_int_equal(arch_pmu_config(&v->core, 1, 0, NO_EV, 0, &i), ERR_NOT_SUPPORTED);
+    assert_false(arch_pmu_can_count(1, NO_EV, 0));
+    assert_true(arch_pmu_can_count(1, RAW, 0));
+    assert_false(counter(0)->configured);
     now->broken = true;
     assert_int_equal(arch_pmu_config(&v->core, 1, 0, 1, 0, &i), ERR_NOT_SUPPORTED);
+    assert_false(arch_pmu_can_count(1, 1, 0));
     assert_int_equal(now->hcounteren, 7 | BIT(8) | BIT(7));
     now->broken = false;
 
