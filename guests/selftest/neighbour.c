@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The neighbour: fills its RAM and vector registers with a pattern, has counters count, checks them
- * for ever, watches the time pass, and tells once a second that all is as it was. It echoes messages and doorbells
- * on every channel that it has, answers in shared regions, and obeys power events with a last
- * verdict. With the bootarg rest-ms it sleeps so long after each look, or until an interrupt: for
- * machines with many of it; with beat-ms it gives heartbeats, each good for so long, until it has
- * told beats-of times that all is well; with steal=1 it tells its steal time, too. STOP of a
- * suspend puts it to sleep; with sleep=deaf it does not, with sleep=veto it says that it cannot,
- * with wake-ms it wakes so long after.
+ * The neighbour: fills its RAM and vector registers with a pattern, has counters count, checks
+ * them for ever, watches the time pass, and tells once a second that all is as it was. It echoes
+ * messages and doorbells on every channel that it has, answers in shared regions, and obeys power
+ * events with a last verdict. With the bootarg rest-ms it sleeps so long after each look, or until
+ * an interrupt: for machines with many of it; with beat-ms it gives heartbeats, each good for so
+ * long, until it has told beats-of times that all is well; with steal=1 it tells its steal time,
+ * too. STOP of a suspend puts it to sleep; with sleep=deaf it does not, with sleep=veto it says
+ * that it cannot, with wake-ms it wakes so long after.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"

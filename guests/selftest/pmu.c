@@ -269,7 +269,7 @@ void pmu_leave(void)
     (void)sbi_call(SBI_EXT_TIME, SBI_TIME_SET_TIMER, UINT64_MAX, 0, 0, 0);
 }
 
-/* ---- kept over whatever befalls the VM -------------------------------------------------------- */
+/* ---- kept over whatever befalls the VM ------------------------------------------------------- */
 
 #define KEPT_VALUE 4711ull
 

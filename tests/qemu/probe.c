@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A program in a Linux VM that uses what no tool there does, curia.ko's devices first, and tells what came of it:
- * "ok WHAT" or "not ok WHAT", a line each. tests/qemu/test_linux.py reads them.
+ * A program in a Linux VM that uses what no tool there does, curia.ko's devices first, and tells
+ * what came of it: "ok WHAT" or "not ok WHAT", a line each. tests/qemu/test_linux.py reads them.
  *
  *   probe region LABEL    what may be mapped of a region, and what may not
  *   probe vector CHANNEL  one message of two parts, and its refusals
