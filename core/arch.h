@@ -292,11 +292,16 @@ uint64_t arch_pmu_info(uint64_t i);
 enum err arch_pmu_config(struct vcpu *vcpu, uint64_t mask, uint64_t flags, uint64_t event,
                          uint64_t data, uint64_t *i) MUST_CHECK;
 
+/* Is there one among them that could? */
+bool arch_pmu_can_count(uint64_t mask, uint64_t event, uint64_t data) MUST_CHECK;
+
 /* Counter i, configured: starts it, from *value if that is not NULL; stops it; reads it. */
 void arch_pmu_start(uint64_t i, const uint64_t *value);
 void arch_pmu_stop(uint64_t i, bool forget);
 uint64_t arch_pmu_read(uint64_t i);
 
+/* Bit i: counter i has overflowed since it was started. 0 if guests get no interrupt by that. */
+uint64_t arch_pmu_overflows(void);
 /* ---- the hart's debug triggers --------------------------------------------------------------- */
 
 /*

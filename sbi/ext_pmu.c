@@ -166,11 +166,14 @@ static int64_t start(struct vcpu *v, uint64_t set, const uint64_t a[6])
     return running != 0 ? SBI_ERR_ALREADY_STARTED : SBI_SUCCESS;
 }
 
-/* The hart's counters stand still in Curia, so this is what they will have stopped at. */
+/*
+ * The hart's counters stand still in Curia, so this is what they will have stopped at; and which
+ * of the set have overflowed.
+ */
 static void save(struct vcpu *v, uint64_t set, uint64_t base)
 {
     struct pmu *p = &v->pmu;
-    uint64_t value = 0; /* no overflow is told to guests: they have no Sscofpmf */
+    uint64_t value = (arch_pmu_overflows() << PMU_COUNTERS & set & p->configured) >> base;
 
     snapshot_word(v, 0, &value, true);
     for (uint64_t i = 0; set != 0; i++, set >>= 1) {
@@ -219,11 +222,10 @@ static bool tell_event(struct vcpu *v, struct event_entry *entry)
 {
     uint64_t unused = all_counters() & ~(v->pmu.configured | FW_COUNTERS);
     uint64_t data = entry->event >> 17 == 0 ? 0 : entry->data;
-    uint64_t i;
 
     entry->output = fw_event(entry->event, data) != PMU_EVENTS ? 1 : 0;
-    if (config_hart(v, unused, 0, entry->event, data, &i)) {
-        arch_pmu_stop(i - PMU_COUNTERS, true);
+    if (unused != 0 && entry->event >> 16 <= SBI_PMU_TYPE_RAW_V2 &&
+        arch_pmu_can_count(unused >> PMU_COUNTERS, entry->event, data)) {
         entry->output = 1;
     }
     return unused != 0 || arch_pmu_counters() == 0 || entry->event >> 16 > SBI_PMU_TYPE_RAW_V2;

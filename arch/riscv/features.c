@@ -129,6 +129,26 @@ void rv_features_agree(struct hart *const *harts, uint32_t count)
         rv_hart_self()->misaligned ? RV_FEATURE(SBI_FWFT_MISALIGNED_EXC_DELEG) & all : 0;
 }
 
+/*
+ * How guests get LCOFI: virtual by hvien [AIA, "Interrupt filtering and virtual interrupts for VS
+ * level"], else delegated by hideleg [Priv, "Shlcofideleg"]. The firmware must have delegated it
+ * to S-mode.
+ */
+static void probe_lcofi(struct rv_features *f)
+{
+    if (arch_pmu_counters() == 0 || (WRITABLE(CSR_SIE) & SIE_LCOFIE) == 0 ||
+        !rv_csr_exists(CSR_SCOUNTOVF)) {
+        return;
+    }
+    if (f->aia) {
+        f->lcofi_hvien = WRITABLE(CSR_HVIEN) & SIE_LCOFIE;
+    }
+    if (f->lcofi_hvien == 0) {
+        f->lcofi_hideleg = WRITABLE(CSR_HIDELEG) & HIDELEG_LCOFI;
+    }
+    f->lcofi = (f->lcofi_hvien | f->lcofi_hideleg) != 0;
+}
+
 void rv_features_read(struct hart *const *harts, uint32_t count)
 {
     struct rv_features *f = &rv_features;
@@ -154,5 +174,6 @@ void rv_features_read(struct hart *const *harts, uint32_t count)
     f->ctr = rv_csr_exists(CSR_VSCTRCTL);
     f->sscofpmf = f->sscofpmf && fw_has(SBI_EXT_PMU);
     rv_pmu_init();
+    probe_lcofi(f);
     rv_dbtr_init();
 }

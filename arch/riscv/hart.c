@@ -52,7 +52,7 @@ static void init_vs_csrs(void)
     }
     if (rv_features.aia) {
         csr_write(CSR_VSISELECT, 0);
-        csr_write(CSR_HVIEN, 0);
+        csr_write(CSR_HVIEN, rv_features.lcofi_hvien);
         csr_write(CSR_HVIPRIO1, 0);
         csr_write(CSR_HVIPRIO2, 0);
     }
@@ -98,7 +98,7 @@ static void init_csrs(void)
                          : "memory");
 
     arch_hart_timer(UINT64_MAX);
-    csr_write(CSR_SIE, SIE_SSIE | SIE_STIE | SIE_SEIE);
+    csr_write(CSR_SIE, SIE_SSIE | SIE_STIE | SIE_SEIE | rv_features.lcofi_hvien);
 }
 
 static void irqchip_hart_init(struct rv_hart *hart)
@@ -330,9 +330,7 @@ static int64_t hart_sleep(bool loaded, uint64_t wake_at, uint64_t a1, uint64_t e
     rv_features_ask(hart);
     rv_imsic_restore(&files, v);
     irqchip_hart_init(hart);
-    if (v != NULL) {
-        rv_pmu_lost(v);
-    }
+    rv_pmu_reset(); /* what the firmware has not forgotten */
     if (resident) {
         load(v);
     }
@@ -381,6 +379,8 @@ void rv_handle_irqs(struct rv_hart *hart)
         } else if (machine.irqchip.ops != NULL && machine.irqchip.ops->handle != NULL) {
             machine.irqchip.ops->handle(&hart->core);
         }
+    } else if ((pending & SIP_LCOFIP) != 0) { /* else it is still pending, and traps once more */
+        rv_pmu_overflow();
     }
     if (panicked()) {
         arch_hart_park();

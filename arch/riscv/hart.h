@@ -97,6 +97,7 @@ struct rv_features {
     bool sscofpmf;  /* event counters that leave modes out, and a firmware with PMU */
     bool sstc;      /* stimecmp and henvcfg.STCE work */
     bool aia;       /* Ssaia: siselect, stopei, hvictl ... */
+    bool lcofi;     /* and guests get their overflow interrupts, by one of the two below */
     bool smstateen; /* hstateen0 */
     bool hvictl;
     bool jvt, ctr; /* Zcmt's jvt, Ssctr's CSRs: offered to no guest, but there */
@@ -113,6 +114,8 @@ struct rv_features {
     uint64_t hstateen0_bits; /* writable */
     uint64_t hedeleg_bits;   /* writable */
     uint64_t hgeie_bits;     /* writable: bit g for guest file g */
+    uint64_t lcofi_hvien;    /* bit 13: LCOFI is Curia's, and a virtual one the guest's; or 0 */
+    uint64_t lcofi_hideleg;  /* bit 13: LCOFI is the guest's own; or 0 */
     uint32_t vmid_bits;
     bool sv39x4, sv48x4;
 };
@@ -152,8 +155,8 @@ void rv_features_agree(struct hart *const *harts, uint32_t count);
 /*
  * Own hart: acknowledges and dispatches the pending interrupts of HS level: software (a kick) and
  * timer (HART_WORK_TIMER; the comparator is switched off) become work, external ones go to the
- * IMSIC or the machine's irqchip. SGEI is left alone. No lock held. Does not return if the machine
- * panics.
+ * IMSIC or the machine's irqchip, LCOFI to the vCPU that is loaded (alone: with an external one, it
+ * stays pending). SGEI is left alone. No lock held. Does not return if the machine panics.
  */
 void rv_handle_irqs(struct rv_hart *hart);
 

@@ -27,9 +27,10 @@ enum offer {
     OFFER_ADUE,
     OFFER_ADE, /* the hart has it, or can be switched to it: off is the reset value */
     OFFER_SSTC,
-    OFFER_DBTR,    /* and SBI can be asked to set its triggers */
-    OFFER_DTE,     /* double traps: FWFT's DOUBLE_TRAP is offered */
-    OFFER_SSE,     /* shadow stacks: FWFT's SHADOW_STACK is offered */
+    OFFER_DBTR, /* and SBI can be asked to set its triggers */
+    OFFER_DTE,  /* double traps: FWFT's DOUBLE_TRAP is offered */
+    OFFER_SSE,  /* shadow stacks: FWFT's SHADOW_STACK is offered */
+    OFFER_LCOFI,
     OFFER_IMSIC,   /* and the VM has interrupt files */
     OFFER_SENVCFG, /* what a guest's own senvcfg governs: it is there, and saved */
     OFFER_V,       /* all harts of the VM have vectors, of one length */
@@ -54,7 +55,8 @@ enum offer {
     X(zvfbfmin, VF) X(zvfbfwma, VF) X(zvfh, VF) X(zvfhmin, VF) X(zvkb, V) X(zvkg, V) X(zvkn, V)    \
     X(zvknc, V) X(zvkned, V) X(zvkng, V) X(zvknha, V) X(zvknhb, V) X(zvks, V) X(zvksc, V)          \
     X(zvksed, V) X(zvksg, V) X(zvksh, V) X(zvkt, V) X(zvl32b, V) X(zvl64b, V) X(zvl128b, V)        \
-    X(zvl256b, V) X(zvl512b, V) X(zvl1024b, V) X(sdtrig, DBTR) X(ssaia, IMSIC) X(ssdbltrp, DTE)    \
+    X(zvl256b, V) X(zvl512b, V) X(zvl1024b, V) X(sdtrig, DBTR) X(ssaia, IMSIC) X(sscofpmf, LCOFI)  \
+    X(ssdbltrp, DTE)                                                                               \
     X(ssnpm, SENVCFG) X(sstc, SSTC) X(supm, SENVCFG) X(svade, ADE) X(svadu, ADUE)                  \
     X(svinval, HART) X(svnapot, HART) X(svpbmt, PBMT) X(svvptc, HART)
 /* clang-format on */
@@ -153,6 +155,8 @@ static bool offered(enum offer offer, uint64_t env, const struct vm *vm)
         return (env & HENVCFG_DTE) != 0;
     case OFFER_SSE:
         return (env & HENVCFG_SSE) != 0;
+    case OFFER_LCOFI:
+        return rv_features.lcofi;
     case OFFER_IMSIC:
         return rv_features.aia && vm->has_imsic;
     case OFFER_SENVCFG:

@@ -2,14 +2,19 @@
 /*
  * The harts' event counters, by way of the firmware's PMU. A guest is given some only if the harts
  * have Sscofpmf: then each is told to stand still in M-mode and in HS-mode and U-mode, whatever
- * the guest asks for, so that it counts in VS-mode and VU-mode alone; and as only vCPUs run there,
- * and only one on a hart, that is this guest. A vCPU that is put finds its counters as they were.
+ * the guest asks for, so that it counts in VS-mode and VU-mode alone, which is the vCPU that is
+ * loaded. cycle and instret are not among them, whose place as Zicntr is to run on.
  *
- * cycle and instret are not among them, whose place as Zicntr is to run on. Overflow sets a bit
- * that no guest is interrupted by: sie.LCOFIE stays off, and guests are offered no Sscofpmf.
+ * What another guest counted: a counter is readable (hcounteren) for as long as it is configured,
+ * and begins at 0. With a vCPU that is put go its counters: the firmware is told to forget them,
+ * and told of them anew, with their values, when the vCPU is loaded, on whichever hart.
  *
- * What an earlier guest counted: a counter is readable (hcounteren) from the first time in the
- * vCPU's life that it is configured, which clears it. Own hart; no lock. [SBI 3.0 §11]
+ * Overflow [Priv, "Sscofpmf"]: it sets the counter's OF and sip.LCOFIP, once until OF is cleared,
+ * which the firmware does when it starts the counter. The guest has that interrupt as a virtual one
+ * of hvip (hvien), which Curia raises when it takes the hart's; or, on harts that can delegate it,
+ * as the hart's own. Counters stand still while Curia works, so an overflow is the guest's own,
+ * seen late at worst: it is taken with the guest's counters, before another vCPU is loaded. Own
+ * hart; no lock. [SBI 3.0 §11]
  */
 #include "arch/riscv/pmu.h"
 
@@ -30,7 +35,10 @@ static struct {
     uint64_t hpm;   /* hpmcounter3 + this */
 } counters;
 
-#define ALL (RV_BIT(counters.count) - 1)
+#define ALL   (RV_BIT(counters.count) - 1)
+#define SHIFT (counters.hpm + 3) /* of a counter's bit in hcounteren and scountovf */
+
+_Static_assert(HVIP_LCOFIP == SIP_LCOFIP, "one number at all levels");
 
 static struct fw_ret pmu_call(uint64_t fid, uint64_t a0)
 {
@@ -69,21 +77,127 @@ void rv_pmu_init(void)
     }
 }
 
+static void fw_start(uint64_t set, uint64_t flags, uint64_t value)
+{
+    (void)fw_call5(SBI_EXT_PMU, SBI_PMU_COUNTER_START, counters.first, set, flags, value, 0);
+}
+
+static void fw_stop(uint64_t set, uint64_t flags)
+{
+    (void)fw_call(SBI_EXT_PMU, SBI_PMU_COUNTER_STOP, counters.first, set, flags);
+}
+
 void rv_pmu_reset(void)
 {
     if (counters.count != 0) {
-        (void)fw_call(SBI_EXT_PMU, SBI_PMU_COUNTER_STOP, counters.first, ALL, SBI_PMU_STOP_RESET);
+        fw_stop(ALL, SBI_PMU_STOP_RESET);
+        csr_clear(CSR_SIP, SIP_LCOFIP);
     }
 }
 
-void rv_pmu_lost(struct vcpu *v)
-{
-    const uint64_t own = (1u << PMU_COUNTERS) - 1;
+/* ---- overflow -------------------------------------------------------------------------------- */
 
-    rv_pmu_reset(); /* what the firmware has not forgotten */
-    v->pmu.configured &= own;
-    v->pmu.started &= own;
+/* One that comes later than its counter went is of nobody. */
+void rv_pmu_overflow(void)
+{
+    const struct rv_vcpu *v = rv_hart_self()->resident;
+
+    if (rv_features.lcofi_hvien != 0) {
+        csr_clear(CSR_SIP, SIP_LCOFIP);
+        if (v != NULL && v->core.loaded && v->csrs.counters != 0) {
+            csr_set(CSR_HVIP, HVIP_LCOFIP);
+        }
+    }
 }
+
+static void catch_up(void)
+{
+    if ((csr_read(CSR_SIP) & SIP_LCOFIP) != 0) {
+        rv_pmu_overflow();
+    }
+}
+
+uint64_t arch_pmu_overflows(void)
+{
+    return rv_features.lcofi ? csr_read(CSR_SCOUNTOVF) >> SHIFT & ALL : 0;
+}
+
+/* ---- load and put ---------------------------------------------------------------------------- */
+
+/* Configured no more, neither for the guest to read. */
+static void drop(struct rv_vcpu *v, uint64_t i)
+{
+    v->csrs.counters &= ~(RV_BIT(SHIFT) << i);
+    csr_write(CSR_HCOUNTEREN, COUNTERS_GUEST | v->csrs.counters);
+}
+
+/* The firmware sets up one of the mask; false: it has none for the event, or answers another. */
+static bool find(uint64_t mask, uint64_t flags, uint64_t event, uint64_t data, uint64_t *i)
+{
+    struct fw_ret r =
+        fw_call5(SBI_EXT_PMU, SBI_PMU_CONFIG_MATCHING, counters.first, mask, flags, event, data);
+
+    *i = r.value - counters.first;
+    return r.error == SBI_SUCCESS && *i < counters.count && (mask >> *i & 1) != 0;
+}
+
+/* Those in the set as they were when they were put. One that this hart has not is lost. */
+static void restore(struct rv_vcpu *v, uint64_t set)
+{
+    for (uint64_t i = 0; set >> i != 0; i++) {
+        const struct rv_counter *c = &v->counters[i];
+        uint64_t guest_bit = RV_BIT(PMU_COUNTERS + i);
+        uint64_t n;
+
+        if ((set >> i & 1) == 0) {
+            continue;
+        }
+        if (!find(RV_BIT(i), c->flags, c->event, c->data, &n)) {
+            drop(v, i);
+            v->core.pmu.configured &= ~guest_bit;
+            v->core.pmu.started &= ~guest_bit;
+            continue;
+        }
+        fw_start(RV_BIT(i), SBI_PMU_START_SET_INIT_VALUE, c->value);
+        if ((v->core.pmu.started & guest_bit) == 0) {
+            fw_stop(RV_BIT(i), 0);
+        }
+    }
+}
+
+/*
+ * The firmware must not clear an OF that was set: it does not while an overflow is pending, which
+ * no other counter can be the cause of yet.
+ */
+void rv_pmu_load(struct rv_vcpu *v)
+{
+    uint64_t set = v->csrs.counters >> SHIFT;
+
+    if (v->csrs.counters != 0) {
+        csr_set(CSR_SIP, SIP_LCOFIP);
+        restore(v, set & v->overflows);
+        csr_clear(CSR_SIP, SIP_LCOFIP);
+        restore(v, set & ~v->overflows);
+    }
+}
+
+void rv_pmu_put(struct rv_vcpu *v)
+{
+    uint64_t set = v->csrs.counters >> SHIFT;
+
+    if (v->csrs.counters == 0) {
+        return;
+    }
+    fw_stop(set, 0);
+    v->overflows = (uint32_t)arch_pmu_overflows();
+    for (uint64_t i = 0; set >> i != 0; i++) {
+        v->counters[i].value = arch_pmu_read(i);
+    }
+    fw_stop(set, SBI_PMU_STOP_RESET);
+    catch_up();
+}
+
+/* ---- what the guest asks for ----------------------------------------------------------------- */
 
 void rv_pmu_exception(struct vcpu *v, uint64_t cause)
 {
@@ -112,46 +226,70 @@ uint64_t arch_pmu_info(uint64_t i)
     return pmu_call(SBI_PMU_COUNTER_GET_INFO, counters.first + i).value;
 }
 
+/*
+ * Starting clears OF; not while the guest has an overflow pending, as on a hart of its own: it has
+ * yet to look which counter that was.
+ */
+static void start(uint64_t i, uint64_t flags, uint64_t value)
+{
+    csr_set(CSR_SIP, csr_read(CSR_HVIP) & rv_features.lcofi_hvien);
+    fw_start(RV_BIT(i), flags, value);
+    catch_up();
+}
+
 /* The guest's S-mode and U-mode are the hart's VS-mode and VU-mode. */
 static uint64_t config_flags(uint64_t guest)
 {
-    uint64_t flags = guest & (SBI_PMU_CFG_CLEAR_VALUE | SBI_PMU_CFG_AUTO_START);
+    uint64_t flags = SBI_PMU_CFG_SET_MINH | SBI_PMU_CFG_SET_SINH | SBI_PMU_CFG_SET_UINH;
 
     flags |= (guest & SBI_PMU_CFG_SET_UINH) != 0 ? SBI_PMU_CFG_SET_VUINH : 0;
     flags |= (guest & SBI_PMU_CFG_SET_SINH) != 0 ? SBI_PMU_CFG_SET_VSINH : 0;
-    return flags | SBI_PMU_CFG_SET_MINH | SBI_PMU_CFG_SET_SINH | SBI_PMU_CFG_SET_UINH;
+    return flags;
 }
 
-/* One that is not readable yet is cleared, and so that it is not another that could be, any is. */
+bool arch_pmu_can_count(uint64_t mask, uint64_t event, uint64_t data)
+{
+    uint64_t i;
+    bool can = find(mask, config_flags(0), event, data, &i);
+
+    if (can) {
+        fw_stop(RV_BIT(i), SBI_PMU_STOP_RESET);
+    }
+    return can;
+}
+
+/* Cleared by a start from 0: firmware clears values of some types of events only. */
 enum err arch_pmu_config(struct vcpu *vcpu, uint64_t mask, uint64_t flags, uint64_t event,
                          uint64_t data, uint64_t *i)
 {
-    struct rv_guest_csrs *csrs = &rv_vcpu_of(vcpu)->csrs;
-    uint64_t shift = counters.hpm + 3; /* of a counter's bit in hcounteren */
-    struct fw_ret r;
+    struct rv_vcpu *v = rv_vcpu_of(vcpu);
+    uint64_t inhibit = config_flags(flags);
 
-    flags = config_flags(flags);
-    flags |= (mask & ~(csrs->counters >> shift)) != 0 ? SBI_PMU_CFG_CLEAR_VALUE : 0;
-    r = fw_call5(SBI_EXT_PMU, SBI_PMU_CONFIG_MATCHING, counters.first, mask, flags, event, data);
-    *i = r.value - counters.first;
-    if (r.error != SBI_SUCCESS || *i >= counters.count || (mask >> *i & 1) == 0) {
+    if (!find(mask, inhibit, event, data, i)) {
         return ERR_NOT_SUPPORTED;
     }
-    csrs->counters |= RV_BIT(shift) << *i;
-    csr_set(CSR_HCOUNTEREN, csrs->counters);
+    v->counters[*i] =
+        (struct rv_counter){.data = data, .event = (uint32_t)event, .flags = (uint8_t)inhibit};
+    start(*i, SBI_PMU_START_SET_INIT_VALUE, 0);
+    if ((flags & SBI_PMU_CFG_AUTO_START) == 0) {
+        fw_stop(RV_BIT(*i), 0);
+    }
+    v->csrs.counters |= RV_BIT(SHIFT) << *i;
+    csr_set(CSR_HCOUNTEREN, v->csrs.counters);
     return ERR_OK;
 }
 
 void arch_pmu_start(uint64_t i, const uint64_t *value)
 {
-    (void)fw_call5(SBI_EXT_PMU, SBI_PMU_COUNTER_START, counters.first + i, 1,
-                   value != NULL ? SBI_PMU_START_SET_INIT_VALUE : 0, value != NULL ? *value : 0, 0);
+    start(i, value != NULL ? SBI_PMU_START_SET_INIT_VALUE : 0, value != NULL ? *value : 0);
 }
 
 void arch_pmu_stop(uint64_t i, bool forget)
 {
-    (void)fw_call(SBI_EXT_PMU, SBI_PMU_COUNTER_STOP, counters.first + i, 1,
-                  forget ? SBI_PMU_STOP_RESET : 0);
+    fw_stop(RV_BIT(i), forget ? SBI_PMU_STOP_RESET : 0);
+    if (forget) {
+        drop(rv_hart_self()->resident, i);
+    }
 }
 
 uint64_t arch_pmu_read(uint64_t i)

@@ -7,14 +7,20 @@
 
 #include <stdint.h>
 
+struct rv_vcpu;
+
 /* Finds the counters that guests can be given. Boot hart, once rv_features has the rest. */
 void rv_pmu_init(void);
 
-/* Own hart: stops all of them, and forgets what they counted. */
+/* Own hart: stops all of them, and has the firmware forget them, and any overflow. */
 void rv_pmu_reset(void);
 
-/* Own hart, after a sleep: v's guest finds that it has configured none of them. */
-void rv_pmu_lost(struct vcpu *v);
+/* Own hart: the counters of v that are configured, before its CSRs, leave the hart and come. */
+void rv_pmu_put(struct rv_vcpu *v);
+void rv_pmu_load(struct rv_vcpu *v);
+
+/* Own hart: its LCOFI is pending, and is passed on to the vCPU that is loaded. */
+void rv_pmu_overflow(void);
 
 /* Own hart: the guest is given this exception by Curia. */
 void rv_pmu_exception(struct vcpu *v, uint64_t cause);

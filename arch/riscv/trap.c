@@ -126,6 +126,18 @@ static bool is_iprio(const struct rv_vcpu *v, uint32_t csr)
     return select >= ISELECT_IPRIO0 && select <= ISELECT_IPRIO15 && (select & 1) == 0;
 }
 
+/*
+ * A CSR that a guest has, and its hart does not let it read: scountovf, on harts whose firmware has
+ * delegated counters to HS-mode [Priv, "Smcdeleg"]; read only by its number.
+ */
+static bool read_for_guest(const struct rv_vcpu *v, uint32_t csr, uint64_t *value)
+{
+    bool overflows = csr == CSR_SCOUNTOVF && rv_features.lcofi;
+
+    *value = overflows ? csr_read(CSR_SCOUNTOVF) & v->csrs.counters : 0;
+    return overflows || is_iprio(v, csr);
+}
+
 /* Illegal (2) and virtual (22) instructions. Hardware may or may not give the bits in stval. */
 static void exit_insn(struct rv_vcpu *v)
 {
@@ -133,6 +145,7 @@ static void exit_insn(struct rv_vcpu *v)
     uint32_t insn = (uint32_t)t->stval;
     unsigned int bytes = rv_insn_bytes((uint16_t)t->stval);
     struct rv_sys_insn sys;
+    uint64_t value;
 
     if (t->stval == 0 && rv_guest_fetch(gva(t->sepc), &insn, &bytes) != ERR_OK) {
         return; /* not there any more: the guest finds out by itself at sepc */
@@ -145,9 +158,9 @@ static void exit_insn(struct rv_vcpu *v)
             rv_skip(v, bytes);
             return;
         case RV_VIRT_CSR:
-            if (is_iprio(v, sys.csr)) {
+            if (read_for_guest(v, sys.csr, &value)) {
                 if (sys.rd != 0) {
-                    v->frame.x[sys.rd] = 0;
+                    v->frame.x[sys.rd] = value;
                 }
                 rv_skip(v, bytes);
                 return;

@@ -28,9 +28,6 @@
      HEDELEG_STORE_ACCESS | HEDELEG_ECALL_U | HEDELEG_INSN_PAGE_FAULT | HEDELEG_LOAD_PAGE_FAULT |  \
      HEDELEG_STORE_PAGE_FAULT | HEDELEG_SOFTWARE_CHECK | HEDELEG_HARDWARE_ERROR)
 
-/* Counters that are promised as Zicntr. Firmware leaves scounteren open, and Linux counts on it. */
-#define COUNTERS_GUEST (COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR)
-
 /* The guest's interrupt lines as hvip has them; VCPU_IRQ_SOFT is taken as an edge, see below. */
 #define LINE(irq) (1u << (irq))
 
@@ -139,7 +136,7 @@ static void write_csrs(const struct rv_vcpu *v)
     csr_write(CSR_HGATP, gstage_hgatp(&vm->stage2) | (rv_vm_vmid(vm) << HGATP_VMID_SHIFT));
     csr_write(CSR_HSTATUS, v->trap.hstatus);
     csr_write(CSR_HEDELEG, HEDELEG_GUEST);
-    csr_write(CSR_HIDELEG, HIDELEG_MASK);
+    csr_write(CSR_HIDELEG, HIDELEG_MASK | rv_features.lcofi_hideleg);
     csr_write(CSR_HCOUNTEREN, COUNTERS_GUEST | c->counters);
     csr_write(CSR_HTIMEDELTA, 0); /* guest time is host time: peers can compare time stamps */
     rv_vcpu_features(&v->core);
@@ -159,7 +156,8 @@ static void write_csrs(const struct rv_vcpu *v)
         csr_write(CSR_SSP, c->ssp);
     }
     clear_unoffered();
-    csr_write(CSR_HVIP, c->vssip);
+    csr_write(CSR_HVIP, 0);
+    csr_set(CSR_VSIP, c->vsip);
     csr_write(CSR_SCOUNTEREN, c->scounteren);
     csr_write(CSR_VSSTATUS, c->vsstatus);
     csr_write(CSR_VSIE, c->vsie);
@@ -183,7 +181,7 @@ static void read_csrs(struct rv_guest_csrs *c)
     c->vsie = csr_read(CSR_VSIE);
     c->vsstatus = csr_read(CSR_VSSTATUS);
     c->scounteren = csr_read(CSR_SCOUNTEREN);
-    c->vssip = csr_read(CSR_HVIP) & HVIP_VSSIP;
+    c->vsip = csr_read(CSR_VSIP) & (SIP_SSIP | SIP_LCOFIP);
     if (rv_features.aia) {
         c->vsiselect = csr_read(CSR_VSISELECT);
     }
@@ -280,6 +278,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
     struct rv_hart *hart = rv_hart_self();
 
+    rv_pmu_load(v);
     write_csrs(v);
     restore_registers(v);
     rv_tlb_flush(rv_vm_of(vcpu->vm), v->last_hart != hart || rv_vmids_shared());
@@ -311,6 +310,7 @@ void arch_vcpu_put(struct vcpu *vcpu)
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
 
     rv_dbtr_put();
+    rv_pmu_put(v);
     read_csrs(&v->csrs);
     if (rv_features.d && is_dirty(v, SSTATUS_FS)) {
         rv_fp_save(&v->fp);
@@ -322,6 +322,7 @@ void arch_vcpu_put(struct vcpu *vcpu)
     }
     csr_write(CSR_VSIE, 0);
     csr_write(CSR_HVIP, 0);
+    csr_write(CSR_VSIP, 0);
     if (rv_features.sstc) {
         csr_write(CSR_VSTIMECMP, UINT64_MAX);
     }
@@ -365,12 +366,12 @@ bool arch_vcpu_clear_soft(struct vcpu *vcpu)
 }
 
 /*
- * hip shows vstimecmp's and the guest file's interrupts as well, whether Curia raised them or not.
+ * vsip shows vstimecmp's and the guest file's interrupts as well, whether Curia raised them or not.
  */
 bool arch_vcpu_irq_pending(const struct vcpu *vcpu)
 {
     (void)vcpu;
-    return (csr_read(CSR_HIP) & csr_read(CSR_HIE) & HVIP_MASK) != 0;
+    return (csr_read(CSR_VSIP) & csr_read(CSR_VSIE)) != 0;
 }
 
 static void timer_due(struct timer *t)

@@ -8,7 +8,9 @@
 #ifndef ARCH_RISCV_VCPU_H
 #define ARCH_RISCV_VCPU_H
 
+#include "arch/riscv/csr_bits.h"
 #include "arch/riscv/gstage.h"
+#include "arch/riscv/pmu.h"
 #include "core/timer.h"
 #include "core/vcpu.h"
 #include "core/vm.h"
@@ -50,10 +52,21 @@ struct rv_guest_csrs {
     uint64_t vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp;
     uint64_t vstimecmp;           /* UINT64_MAX: none; unused without Sstc */
     uint64_t vsiselect;           /* with AIA */
-    uint64_t vssip;               /* HVIP_VSSIP or 0: the guest clears it by itself */
+    uint64_t vsip;                /* SIP_SSIP, SIP_LCOFIP: the guest clears them by itself */
     uint64_t scounteren, senvcfg; /* not banked; Curia itself has no use for them */
     uint64_t ssp;                 /* where shadow stacks are offered; not banked */
-    uint64_t counters;            /* hcounteren beyond Zicntr: the event counters it has had */
+    uint64_t counters;            /* hcounteren beyond Zicntr: event counters, if configured */
+};
+
+/* Counters that are promised as Zicntr. Firmware leaves scounteren open, and Linux counts on it. */
+#define COUNTERS_GUEST (COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR)
+
+/* An event counter of the hart that is configured: what the firmware was told of it. */
+struct rv_counter {
+    uint64_t data;
+    uint64_t value; /* while not loaded */
+    uint32_t event;
+    uint8_t flags;
 };
 
 struct rv_fp {
@@ -79,6 +92,8 @@ struct rv_vcpu {
     hpa_t msi_page;          /* the file's page */
     volatile void *msi_regs; /* the same, mapped for the hypervisor */
 
+    struct rv_counter counters[RV_HPM_READABLE]; /* by arch_pmu_*'s number */
+    uint32_t overflows;                          /* while not loaded: whose OF is set */
     struct rv_vec *vec; /* as fp, by trap.sstatus.VS; NULL: the VM has no vectors; fixed at boot */
 };
 

@@ -45,6 +45,7 @@
 #define IRQ_S_SOFT  1u
 #define IRQ_S_TIMER 5u
 #define IRQ_S_EXT   9u
+#define IRQ_S_LCOFI 13u
 #define SCAUSE_IRQ  (1ull << 63)
 
 /* Exceptions. */

@@ -109,7 +109,8 @@ void test_csrs(void)
     test_keeps(CSR_SCAUSE, 0x8000000000000005ull, 0x8000000000000005ull, "scause");
     test_keeps(CSR_STVAL, 0xfedcba9876543210ull, 0xfedcba9876543210ull, "stval");
     test_keeps(CSR_SIE, ~0ull,
-               1u << IRQ_S_SOFT | 1u << IRQ_S_TIMER | 1u << IRQ_S_EXT | (csr_read(CSR_SIE) & 0),
+               1u << IRQ_S_SOFT | 1u << IRQ_S_TIMER | 1u << IRQ_S_EXT |
+                   (isa_offers("sscofpmf") ? 1u << IRQ_S_LCOFI : 0),
                "sie");
     test_reads();
     test_level(3, "machine level");

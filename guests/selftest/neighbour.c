@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The neighbour: fills its RAM, FP and vector registers with a pattern, checks them for ever, and
- * that its debug trigger alone is hit, watches the time pass, and tells once a second that all is as
+ * The neighbour: fills its RAM, FP and vector registers with a pattern, has counters count,
+ * checks them for ever, and that its debug trigger alone is hit, watches the time pass, and tells once a second that all is as
  * it was. It echoes messages and doorbells on every channel that it has, answers in shared regions,
  * and obeys power events with a last verdict. With the bootarg rest-ms it sleeps so long after each
  * look, or until an interrupt: for machines with many of it; with beat-ms it gives heartbeats, each
@@ -99,6 +99,7 @@ static void check_some(void)
         fp_vary();
     }
     me.bad_words += triggers_hold() ? 0 : 1;
+    me.bad_words += pmu_is_kept() ? 0 : 1;
     for (; me.at < end && me.at < me.words; me.at++) {
         me.bad_words += me.ram[me.at] != pattern(me.at) ? 1 : 0;
     }
@@ -270,6 +271,7 @@ static void start(void)
         (void)power_listen(true);
         me.polls = !irq_attach(board.power_irq, hart_self()->index, on_power, NULL);
         me.power_due = true;
+        pmu_keep();
     }
     if (board_arg_number("alarm-ms", 0) != 0 &&
         !(chip && irq_attach(board.rtc_irq, hart_self()->index, on_alarm, NULL))) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PMU: what Curia counts, and the hart's own counters, which are there where the host's harts have
- * Sscofpmf: they count in this guest alone, and only where it says. [SBI 3.0 §11]
+ * Sscofpmf: they count in this guest alone, and only where it says; and their overflow interrupts,
+ * where the FDT has Sscofpmf. [SBI 3.0 §11; Priv, "Sscofpmf"]
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -11,9 +12,10 @@
 #include "guests/selftest/selftest.h"
 #include "guests/selftest/tap.h"
 
-#define CSR_HSTATUS 0x600
-#define ROUNDS      5u
-#define RUN         (SBI_PMU_CFG_CLEAR_VALUE | SBI_PMU_CFG_AUTO_START)
+#define CSR_HSTATUS   0x600
+#define CSR_SCOUNTOVF 0xda0
+#define ROUNDS        5u
+#define RUN           (SBI_PMU_CFG_CLEAR_VALUE | SBI_PMU_CFG_AUTO_START)
 
 static struct sbi_result pmu(uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
@@ -63,9 +65,10 @@ static void test_own(uint64_t counters)
     (void)pmu(SBI_PMU_COUNTER_STOP, 0, (1ull << counters) - 1, SBI_PMU_STOP_RESET, 0);
 }
 
+static _Alignas(4096) uint64_t page[512];
+
 static void test_snapshot(uint64_t counters)
 {
-    static _Alignas(4096) uint64_t page[512];
     uint64_t at = (uint64_t)(uintptr_t)page;
     uint64_t i = config(counters, 0, SBI_PMU_EVENT(SBI_PMU_TYPE_FW, SBI_PMU_FW_SET_TIMER));
 
@@ -87,9 +90,15 @@ static uint64_t csr_of(uint64_t i)
     return pmu(SBI_PMU_COUNTER_GET_INFO, i, 0, 0, 0).value & 0xfff;
 }
 
+/* Not inlined: each exec_one() is on the stack. */
+static __attribute__((noinline)) uint64_t read_csr(uint64_t csr)
+{
+    return exec_one(INSN_CSRR(csr), 0, 0).a0;
+}
+
 static uint64_t hart_read(uint64_t i)
 {
-    return exec_one(INSN_CSRR(csr_of(i)), 0, 0).a0;
+    return read_csr(csr_of(i));
 }
 
 /* Cycles for some time, under these flags. */
@@ -128,17 +137,172 @@ static void test_hart(uint64_t counters)
     value = cycles(counters, SBI_PMU_CFG_SET_UINH, &i);
     (void)tap_ok(i < counters && value != 0, "PMU: none of U-mode's, all of S-mode's");
     (void)pmu(SBI_PMU_COUNTER_STOP, i, 1, SBI_PMU_STOP_RESET, 0);
+    (void)tap_ok(exec_one(INSN_CSRR(csr_of(i)), 0, 0).trapped,
+                 "PMU: nor one that is configured no more");
+}
+
+/* ---- overflow -------------------------------------------------------------------------------- */
+
+static bool lcofi_pending(void)
+{
+    return (csr_read(CSR_SIP) >> IRQ_S_LCOFI & 1) != 0;
+}
+
+/* Counter i overflows after so many cycles. */
+static void restart(uint64_t i, uint64_t n)
+{
+    (void)pmu(SBI_PMU_COUNTER_STOP, i, 1, 0, 0);
+    (void)pmu(SBI_PMU_COUNTER_START, i, 1, SBI_PMU_START_SET_INIT_VALUE, -n);
+}
+
+static void listen(void *us)
+{
+    irqs_on();
+    pause_us(*(const uint64_t *)us);
+    (void)irqs_off();
+}
+
+/* Is there an LCOFI within that time? It stays pending. No other interrupt is enabled. */
+static bool lcofi(uint64_t us)
+{
+    struct trap_info info;
+
+    csr_write(CSR_SIE, 1u << IRQ_S_LCOFI);
+    return trap_catch(&info, true, listen, &us) && info.scause == (SCAUSE_IRQ | IRQ_S_LCOFI);
+}
+
+static void await_pending(void)
+{
+    uint64_t end = time_now() + ticks_of_us(5000000);
+
+    while (!lcofi_pending() && time_now() < end) {
+    }
+}
+
+/* What another hart sees of it. */
+static void overhear(void *heard)
+{
+    *(volatile uint64_t *)heard = 2;
+    *(volatile uint64_t *)heard = lcofi(20000) || lcofi_pending() ? 1 : 0;
+    csr_write(CSR_SIE, 0);
+}
+
+static void test_other_harts(uint64_t i)
+{
+    static volatile uint64_t heard;
+    uint32_t other = hart_self()->index == 0 ? 1 : 0;
+
+    heard = 1;
+    (void)job_start(other, overhear, (void *)&heard);
+    (void)wait_for(&heard, 2);
+    restart(i, 1000);
+    (void)tap_ok(lcofi(5000000) && job_wait(other) && heard == 0, "LCOFI: of its own hart alone");
+    csr_clear(CSR_SIP, 1u << IRQ_S_LCOFI);
+    (void)job_stop(other);
+}
+
+/* Nobody has looked yet which counter it was: it ends a suspend, and a restart does not hide it. */
+static void test_overflow_pending(uint64_t i, uint64_t bit)
+{
+    uint64_t before = time_now();
+
+    restart(i, 1000);
+    await_pending();
+    timer_set(time_now() + ticks_of_us(5000000));
+    timer_enable();
+    (void)sbi_call(SBI_EXT_HSM, SBI_HSM_SUSPEND, 0, 0, 0, 0);
+    (void)tap_ok(time_now() - before < ticks_of_us(4000000), "LCOFI: it ends a suspend");
+    timer_set(UINT64_MAX);
+    restart(i, 1ull << 40);
+    (void)tap_eq(csr_read(CSR_SCOUNTOVF), bit, "LCOFI: not handled, a restart does not hide it");
+    (void)tap_ok(lcofi_pending(), "LCOFI: nor ends it");
+    csr_clear(CSR_SIP, 1u << IRQ_S_LCOFI);
+    restart(i, 1ull << 40);
+    (void)tap_eq(csr_read(CSR_SCOUNTOVF), 0, "LCOFI: handled, it is over");
+}
+
+static void test_overflow(uint64_t counters)
+{
+    uint64_t i = config(counters, SBI_PMU_CFG_CLEAR_VALUE, SBI_PMU_EVENT(0, SBI_PMU_HW_CPU_CYCLES));
+    uint64_t bit = 1ull << (csr_of(i) - 0xc00);
+
+    (void)tap_ok(!lcofi_pending() && csr_read(CSR_SCOUNTOVF) == 0, "LCOFI: none yet");
+    restart(i, 100000);
+    (void)tap_ok(lcofi(5000000), "LCOFI: taken");
+    (void)tap_ok(lcofi_pending(), "LCOFI: pending until it is cleared");
+    (void)tap_eq(csr_read(CSR_SCOUNTOVF), bit, "LCOFI: scountovf tells of the counter");
+    csr_clear(CSR_SIP, 1u << IRQ_S_LCOFI);
+    (void)tap_ok(!lcofi_pending() && !lcofi(3000), "LCOFI: once");
+
+    (void)pmu(SBI_PMU_SNAPSHOT_SET_SHMEM, (uint64_t)(uintptr_t)page, 0, 0, 0);
+    (void)pmu(SBI_PMU_COUNTER_STOP, i - 1, 2, SBI_PMU_STOP_TAKE_SNAPSHOT, 0);
+    (void)tap_ok(page[0] == 2 && page[2] == hart_read(i), "LCOFI: so does the snapshot");
+    restart(i, 1ull << 40);
+    (void)tap_eq(csr_read(CSR_SCOUNTOVF), 0, "LCOFI: a start forgets it");
+    (void)pmu(SBI_PMU_COUNTER_STOP, i - 1, 2, SBI_PMU_STOP_TAKE_SNAPSHOT, 0);
+    (void)tap_eq(page[0], 0, "LCOFI: and the snapshot");
+    (void)pmu(SBI_PMU_SNAPSHOT_SET_SHMEM, UINT64_MAX, UINT64_MAX, 0, 0);
+
+    restart(i, 1000);
+    (void)tap_ok(lcofi(5000000), "LCOFI: again");
+    csr_clear(CSR_SIP, 1u << IRQ_S_LCOFI);
+    test_overflow_pending(i, bit);
+    if (board.hart_count > 1) {
+        test_other_harts(i);
+    }
+    (void)pmu(SBI_PMU_COUNTER_STOP, i, 1, SBI_PMU_STOP_RESET, 0);
 }
 
 void pmu_leave(void)
 {
     uint64_t counters = pmu(SBI_PMU_NUM_COUNTERS, 0, 0, 0, 0).value;
+    uint64_t i = config(counters, RUN, SBI_PMU_EVENT(0, SBI_PMU_HW_CPU_CYCLES));
 
+    if (i < counters) {
+        restart(i, 1); /* and an overflow */
+        pause_us(1000);
+    }
     for (uint64_t n = 0; n < counters; n++) {
         (void)config(counters, RUN, SBI_PMU_EVENT(0, SBI_PMU_HW_CPU_CYCLES));
         (void)config(counters, RUN, SBI_PMU_EVENT(SBI_PMU_TYPE_FW, SBI_PMU_FW_SET_TIMER));
     }
     (void)sbi_call(SBI_EXT_TIME, SBI_TIME_SET_TIMER, UINT64_MAX, 0, 0, 0);
+}
+
+/* ---- kept over whatever befalls the VM ------------------------------------------------------- */
+
+#define KEPT_VALUE 4711ull
+
+static struct {
+    uint64_t runs, stands; /* CSRs of two counters; 0: not there */
+    uint64_t ran, stood;   /* their last values */
+} kept;
+
+void pmu_keep(void)
+{
+    uint64_t counters = pmu(SBI_PMU_NUM_COUNTERS, 0, 0, 0, 0).value;
+    uint64_t i = config(counters, 0, SBI_PMU_EVENT(0, SBI_PMU_HW_INSTRUCTIONS));
+    uint64_t k = config(counters, 0, SBI_PMU_EVENT(0, SBI_PMU_HW_CPU_CYCLES));
+
+    if (i < counters && k < counters) {
+        restart(k, -KEPT_VALUE);
+        restart(i, -KEPT_VALUE);
+        (void)pmu(SBI_PMU_COUNTER_STOP, i, 1, 0, 0);
+        kept.runs = csr_of(k);
+        kept.stands = csr_of(i);
+        kept.stood = read_csr(kept.stands);
+    }
+}
+
+bool pmu_is_kept(void)
+{
+    uint64_t ran = kept.ran;
+
+    if (kept.runs == 0) {
+        return true;
+    }
+    kept.ran = read_csr(kept.runs);
+    return kept.ran > ran && kept.stood >= KEPT_VALUE && read_csr(kept.stands) == kept.stood;
 }
 
 /* The life before left all of them running. */
@@ -177,5 +341,11 @@ void test_pmu(void)
     test_snapshot(counters);
     if (counters > own) {
         test_hart(counters);
+    }
+    csr_write(CSR_SIE, 1u << IRQ_S_LCOFI);
+    (void)tap_eq(csr_read(CSR_SIE) >> IRQ_S_LCOFI, isa_offers("sscofpmf") ? 1 : 0,
+                 "LCOFI: there as the FDT says");
+    if (isa_offers("sscofpmf")) {
+        test_overflow(counters);
     }
 }

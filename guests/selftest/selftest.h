@@ -56,6 +56,10 @@ void key_leave(void);
 void test_residue(void);
 void pmu_leave(void);
 
+/* Has two of the hart's counters count, one of them to stand still; have they kept their values? */
+void pmu_keep(void);
+bool pmu_is_kept(void);
+
 /* Which start of this VM this is, 1 being the first; 0 without Curia. */
 uint32_t vm_generation(void);
 

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A program in a Linux VM that uses curia.ko's devices as no tool does, and tells what came of it:
- * "ok WHAT" or "not ok WHAT", a line each. tests/qemu/test_linux.py reads them.
+ * A program in a Linux VM that uses what no tool there does, curia.ko's devices first, and tells
+ * what came of it: "ok WHAT" or "not ok WHAT", a line each. tests/qemu/test_linux.py reads them.
  *
  *   probe region LABEL    what may be mapped of a region, and what may not
  *   probe vector CHANNEL  one message of two parts, and its refusals
  *   probe gather CHANNEL  takes that message, into two parts
+ *   probe sample MS       samples of cycles for so long, taken by overflow interrupts
  */
 #include "sbi/abi.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096u
@@ -94,6 +99,32 @@ static void gather(const char *label)
     check(readv(fd, two, 2) == -1 && errno == EAGAIN, "and no other one");
 }
 
+/* As perf record does. Without overflow interrupts, the kernel refuses a sample period. */
+static void sample(const char *ms)
+{
+    struct perf_event_attr attr = {
+        .type = PERF_TYPE_HARDWARE,
+        .size = sizeof(attr),
+        .config = PERF_COUNT_HW_CPU_CYCLES,
+        .sample_period = 1000000,
+        .sample_type = PERF_SAMPLE_IP,
+    };
+    clock_t end = clock() + atoi(ms) * (CLOCKS_PER_SEC / 1000);
+    int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+    struct perf_event_mmap_page *page = mmap(NULL, 9 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    const struct perf_event_header *first;
+
+    check(fd >= 0 && page != MAP_FAILED, "cycles are sampled");
+    if (failures != 0) {
+        return;
+    }
+    while (clock() < end) {
+    }
+    first = (const void *)((const char *)page + page->data_offset);
+    check(page->data_head >= 8 * sizeof(*first), "and again and again");
+    check(first->type == PERF_RECORD_SAMPLE, "the samples are samples");
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "region") == 0) {
@@ -102,8 +133,10 @@ int main(int argc, char **argv)
         vector(argv[2]);
     } else if (argc == 3 && strcmp(argv[1], "gather") == 0) {
         gather(argv[2]);
+    } else if (argc == 3 && strcmp(argv[1], "sample") == 0) {
+        sample(argv[2]);
     } else {
-        check(false, "usage: probe region|vector|gather LABEL");
+        check(false, "usage: probe region|vector|gather LABEL | sample MS");
     }
     return failures == 0 ? 0 : 1;
 }

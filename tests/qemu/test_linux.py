@@ -109,13 +109,16 @@ def late_reader(m, told):
 
 @pytest.mark.parametrize("irqchip", CHIPS)
 def test_linux(irqchip, probe_bundle):
-    with Machine(f"test-linux-{irqchip}", bundle=probe_bundle, irqchip=irqchip, vms=demo.VMS) as m:
+    with Machine(f"test-linux-{irqchip}", bundle=probe_bundle, irqchip=irqchip, vms=demo.VMS,
+                 cpu="rv64,sscofpmf=true" if irqchip == "aia" else None) as m:
         told = demo.Told(m, sys.stdout)
         demo.boot(m, told)
         for vm in ("control", "cockpit"):
             probe(m, told, vm, "region map")
         probe(m, told, "control", "vector chat")
         probe(m, told, "cockpit", "gather chat")
+        if irqchip == "aia":
+            probe(m, told, "cockpit", "sample 500")
 
         m.prompt("control")
         for command, status, why in (

@@ -82,7 +82,8 @@ def stolen(m, name):
     return int(m.expect(r"^neighbour: (\d+) us stolen$", vm=name, since=m.mark()).match[1])
 
 
-@pytest.mark.parametrize("irqchip,cpu", (("aia", "rv64,v=true,vlen=256"), ("plic", "rv64")), ids=("aia", "plic"))
+@pytest.mark.parametrize("irqchip,cpu", (("aia", "rv64,v=true,vlen=256,sscofpmf=true"), ("plic", "rv64")),
+                         ids=("aia", "plic"))
 def test_pause(irqchip, cpu):
     """A paused VM does nothing, its hart sleeps, the other goes on; then it goes on as if it had slept, and is told
     that the time was stolen from it; not so one that slept anyhow."""

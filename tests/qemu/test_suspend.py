@@ -220,7 +220,7 @@ KEPT_BY_CURIA = ("stvec", "sscratch", "scounteren", "senvcfg", "hedeleg", "hidel
                  "vscause", "vstval", "vsatp", "vstimecmp")
 FP = tuple(f"f{kind}{n}" for kind, count in (("t", 12), ("s", 12), ("a", 8)) for n in range(count)) + ("fcsr",)
 VECTORS = tuple(f"v{n}" for n in range(32)) + ("vcsr", "vstart") # vl and vtype are read only to the stub
-V = {"aia": "rv64,v=true,vlen=256", "plic": "rv64"}
+V = {"aia": "rv64,v=true,vlen=256,sscofpmf=true", "plic": "rv64"}
 
 
 @pytest.mark.parametrize("irqchip", ("aia", "plic"))

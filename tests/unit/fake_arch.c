@@ -451,6 +451,26 @@ uint64_t arch_pmu_info(uint64_t i)
     return 0x3fc03 + i;
 }
 
+static bool pmu_counts(uint64_t i, uint64_t event)
+{
+    return event >> 16 == 2 || (event == 1 && i < 2);
+}
+
+bool arch_pmu_can_count(uint64_t mask, uint64_t event, uint64_t data)
+{
+    bool can = false;
+
+    (void)data;
+    fake.pmu.calls++;
+    if (mask == 0 || (mask & fake.pmu.configured) != 0 || mask >> fake.pmu.count != 0) {
+        fake_wrong("no counters, or some that are configured, or not there");
+    }
+    for (uint64_t i = 0; i < fake.pmu.count; i++) {
+        can = can || ((mask >> i & 1) != 0 && pmu_counts(i, event));
+    }
+    return can;
+}
+
 enum err arch_pmu_config(struct vcpu *vcpu, uint64_t mask, uint64_t flags, uint64_t event,
                          uint64_t data, uint64_t *i)
 {
@@ -462,7 +482,7 @@ enum err arch_pmu_config(struct vcpu *vcpu, uint64_t mask, uint64_t flags, uint6
     }
     p->calls++;
     for (*i = 0; *i < p->count; ++*i) {
-        if ((mask >> *i & 1) != 0 && (event >> 16 == 2 || (event == 1 && *i < 2))) {
+        if ((mask >> *i & 1) != 0 && pmu_counts(*i, event)) {
             p->configured |= 1ull << *i;
             p->event[*i] = event;
             p->data[*i] = data;
@@ -493,6 +513,11 @@ uint64_t arch_pmu_read(uint64_t i)
 {
     pmu_called(i, true);
     return fake.pmu.value[i];
+}
+
+uint64_t arch_pmu_overflows(void)
+{
+    return fake.pmu.overflows;
 }
 
 /* ---- debug triggers -------------------------------------------------------------------------- */

@@ -107,6 +107,7 @@ enum fake_ended {
 struct fake_pmu {
     uint64_t count;
     uint64_t configured, running; /* bit i: counter i */
+    uint64_t overflows;           /* what arch_pmu_overflows() answers */
     uint64_t value[FAKE_COUNTERS], event[FAKE_COUNTERS], data[FAKE_COUNTERS], flags[FAKE_COUNTERS];
     uint32_t resets, calls;
 };

@@ -246,10 +246,9 @@ static void everything(void **state)
         "zawrs_zfa_zfbfmin_zfh_zfhmin_zca_zcb_zcd_zcmop_zba_zbb_zbc_zbkb_zbkc_zbkx_zbs_zkn_zknd_"
         "zkne_zknh_zks_zksed_zksh_zkt_ztso_zvbb_zvbc_zve32f_zve32x_zve64f_zve64d_zve64x_zvfbfmin_"
         "zvfbfwma_zvfh_zvfhmin_zvkb_zvkg_zvkn_zvknc_zvkned_zvkng_zvknha_zvknhb_zvks_zvksc_zvksed_"
-        "zvksg_zvksh_zvkt_zvl32b_zvl64b_zvl128b_zvl256b_zvl512b_zvl1024b_sdtrig_ssaia_ssdbltrp_"
-        "ssnpm_sstc_supm_svade_svadu_svinval_svnapot_svpbmt_svvptc";
-    static const char withheld[] =
-        "_h_zicfilp_zihpm_zk_zkr_zcmt_smaia_smstateen_sscofpmf_ssctr_ssstateen";
+        "zvksg_zvksh_zvkt_zvl32b_zvl64b_zvl128b_zvl256b_zvl512b_zvl1024b_sdtrig_ssaia_sscofpmf_"
+        "ssdbltrp_ssnpm_sstc_supm_svade_svadu_svinval_svnapot_svpbmt_svvptc";
+    static const char withheld[] = "_h_zicfilp_zihpm_zk_zkr_zcmt_smaia_smstateen_ssctr_ssstateen";
     char isa[1024];
     size_t len = strlen(strcat(strcpy(isa, wants), withheld));
     struct board_hart h = {.isa = isa, .isa_len = (uint32_t)len + 1};
@@ -259,7 +258,7 @@ static void everything(void **state)
     make("", 1, ENV_ALL, true);
     assert_false(rv_features.d);
     rv_features.d = rv_features.aia = rv_features.zicbom = rv_features.zicboz = true;
-    rv_features.svpbmt = rv_features.svadu = rv_features.sstc = true;
+    rv_features.svpbmt = rv_features.svadu = rv_features.sstc = rv_features.lcofi = true;
     rv_features.triggers = 1;
     rv_features.fw_features = SHADOW | DOUBLE;
     hart_of_board = h;

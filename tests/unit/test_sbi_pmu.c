@@ -553,6 +553,32 @@ static void snapshots(void **state)
     assert_int_equal(word[2], 0);
 }
 
+/* Word 0 tells of those of the set, by their place in it. Curia's own never overflow. */
+static void snapshots_of_overflows(void **state)
+{
+    uint64_t *word = SNAP_WORD;
+
+    (void)state;
+    expect_err(shmem(SNAPSHOT, 0, 0), 0);
+    assert_int_equal(config(0, ALL_FW, 0, FW(5)), 0);
+    for (uint64_t i = 0; i < 3; i++) {
+        expect_ret(pmu(SBI_PMU_CONFIG_MATCHING, HART, 15, SBI_PMU_CFG_AUTO_START, RAW, 0), 0,
+                   HART + i);
+    }
+    fake.pmu.overflows = 0xd; /* the last is not configured */
+    word[0] = UINT64_MAX;
+    expect_err(stop(HART, 2, SBI_PMU_STOP_TAKE_SNAPSHOT), 0);
+    assert_int_equal(word[0], 0);
+    expect_err(stop(HART, 1, SBI_PMU_STOP_TAKE_SNAPSHOT), 0);
+    assert_int_equal(word[0], 1);
+    expect_err(stop(HART - 1, 0x1f, SBI_PMU_STOP_TAKE_SNAPSHOT), SBI_ERR_ALREADY_STOPPED);
+    assert_int_equal(word[0], 5 << 1);
+    expect_err(stop(0, 1 | 1ull << HART, SBI_PMU_STOP_TAKE_SNAPSHOT), SBI_ERR_ALREADY_STOPPED);
+    assert_int_equal(word[0], 1ull << HART);
+    expect_err(stop(0, 1, SBI_PMU_STOP_TAKE_SNAPSHOT), SBI_ERR_ALREADY_STOPPED);
+    assert_int_equal(word[0], 0);
+}
+
 struct entry {
     uint32_t event, output;
     uint64_t data;
@@ -641,6 +667,7 @@ int main(void)
         WITH_HART(both_kinds_in_a_set),
         TEST(snapshot_errors),
         WITH_HART(snapshots),
+        WITH_HART(snapshots_of_overflows),
         WITH_HART(event_info),
         TEST(event_info_errors),
     };
