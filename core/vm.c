@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/machine.h"
 #include "core/pagepool.h"
+#include "core/sched.h"
 #include "core/vdev.h"
 #include "core/virq.h"
 
@@ -79,19 +80,19 @@ static enum err add_vcpus(struct vm *vm, const char **why)
     }
     for (uint32_t i = 0; i < vm->config->vcpu_count; i++) {
         struct hart *hart = hart_by_id(vm->config->harts[i]);
+        const struct sched_params params = {.priority = 16, .slice = us_to_ticks(10000)};
         struct vcpu *v;
 
-        if (hart == NULL || hart->vcpu != NULL) {
-            *why = "a hart that it names did not come up, or is another's";
+        if (hart == NULL) {
+            *why = "a hart that it names did not come up";
             return ERR_NOT_FOUND;
         }
         v = arch_vcpu_create(vm, i, hart);
-        if (v == NULL) {
+        if (v == NULL || sched_add(v, &params) != ERR_OK) {
             *why = POOL_USED_UP;
             return ERR_NO_MEMORY;
         }
         spinlock_init(&v->fence_lock);
-        hart->vcpu = v;
         vm->vcpus[i] = v;
         vm->vcpu_count = i + 1;
     }

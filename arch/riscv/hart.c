@@ -253,9 +253,11 @@ static uint64_t own_file(void)
 
 void arch_hart_wait(struct hart *hart)
 {
-    csr_write(CSR_HGEIE, own_file());
+    uint64_t own = own_file();
+
+    csr_set(CSR_HGEIE, own);
     __asm__ volatile("wfi" ::: "memory");
-    csr_write(CSR_HGEIE, 0);
+    csr_clear(CSR_HGEIE, own);
     rv_handle_irqs(rv_hart_of(hart));
 }
 
@@ -309,7 +311,7 @@ static int64_t hart_sleep(bool loaded, uint64_t wake_at, uint64_t a1, uint64_t e
 {
     struct rv_hart *hart = rv_hart_self();
     struct vcpu *v = hart->core.vcpu;
-    bool resident = v != NULL && v->loaded;
+    bool resident = v != NULL && vcpu_loaded(v);
     struct rv_imsic_files files;
     int64_t error;
 
@@ -355,7 +357,7 @@ bool arch_can_sleep(void)
     bool can = fw_has(SBI_EXT_SUSP);
 
     for (uint32_t i = 0; i < machine.hart_count; i++) {
-        can = can && rv_hart_of(machine.harts[i])->vlenb == 0;
+        can = can && rv_hart_of(machine.harts[i])->vlenb == 0 && !hart_is_shared(machine.harts[i]);
     }
     return can;
 }
@@ -383,6 +385,13 @@ void rv_handle_irqs(struct rv_hart *hart)
             rv_imsic_handle(&hart->core);
         } else if (machine.irqchip.ops != NULL && machine.irqchip.ops->handle != NULL) {
             machine.irqchip.ops->handle(&hart->core);
+        }
+    }
+    if (hart->watched != 0) {
+        uint64_t files = csr_read(CSR_HGEIP) & hart->watched;
+
+        if (files != 0) {
+            rv_watched_files(hart, files);
         }
     }
     if (panicked()) {

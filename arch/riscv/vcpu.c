@@ -154,8 +154,9 @@ static void set_entry(struct rv_vcpu *v, gpa_t pc, uint64_t opaque)
     v->trap.sstatus = SSTATUS_UXL_64 | SSTATUS_SPP |
                       (rv_features.d ? SSTATUS_FS_CLEAN : SSTATUS_FS_OFF) |
                       (rv_isa_vectors(v->core.vm) ? SSTATUS_VS_CLEAN : SSTATUS_VS_OFF);
-    v->trap.hstatus =
-        HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP | ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
+    v->trap.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP |
+                      (hart_is_shared(v->core.hart) ? HSTATUS_VTW : 0) |
+                      ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
 }
 
 void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
@@ -176,7 +177,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     atomic_fetch_and_explicit(&vcpu->irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
     rv_imsic_file_reset(v->vgein);
     set_entry(v, pc, opaque);
-    if (vcpu->loaded) {
+    if (vcpu_loaded(vcpu)) {
         write_csrs(v);
         if (rv_features.d) {
             rv_fp_restore(&v->fp);
@@ -200,11 +201,59 @@ void arch_vcpu_resume(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
 
 /* ---- load and put --------------------------------------------------------------------------- */
 
+static void watched_due(struct timer *t)
+{
+    vcpu_request(&container_of(t, struct rv_vcpu, timer)->core, VCPU_REQ_IRQ);
+}
+
+/*
+ * hgeie's interrupt is a level, and a deadline that has passed fires at once: what came since the
+ * guest's last instruction is not lost. Without Sstc the timer is armed anyway, for its line.
+ */
+void arch_vcpu_watch(struct vcpu *vcpu)
+{
+    struct rv_vcpu *v = rv_vcpu_of(vcpu);
+    const struct rv_guest_csrs *c = &v->csrs;
+
+    if (rv_features.sstc && (c->vsie & SIE_STIE) != 0 && c->vstimecmp != UINT64_MAX) {
+        timer_arm(&v->timer, vcpu->hart, c->vstimecmp, watched_due);
+    }
+    if (v->vgein != 0 && (c->vsie & SIE_SEIE) != 0) {
+        v->hart->watched |= 1ull << v->vgein;
+        csr_set(CSR_HGEIE, 1ull << v->vgein);
+    }
+}
+
+static void unwatch(struct rv_vcpu *v)
+{
+    uint64_t file = v->hart->watched & 1ull << v->vgein;
+
+    if (rv_features.sstc) {
+        timer_cancel(&v->timer);
+    }
+    if (file != 0) {
+        v->hart->watched &= ~file;
+        csr_clear(CSR_HGEIE, file);
+    }
+}
+
+void rv_watched_files(struct rv_hart *hart, uint64_t files)
+{
+    hart->watched &= ~files;
+    csr_clear(CSR_HGEIE, files);
+    for (struct vcpu *v = hart->core.vcpus; v != NULL; v = v->hart_next) {
+        if ((files >> rv_vcpu_of(v)->vgein & 1) != 0) {
+            vcpu_request(v, VCPU_REQ_IRQ);
+        }
+    }
+}
+
 void arch_vcpu_load(struct vcpu *vcpu)
 {
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
     struct rv_hart *hart = rv_hart_self();
 
+    unwatch(v);
     write_csrs(v);
     if (rv_features.d) {
         rv_fp_restore(&v->fp);
@@ -323,7 +372,7 @@ void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
 uint64_t arch_vcpu_timer(const struct vcpu *vcpu)
 {
     const struct rv_vcpu *v = rv_vcpu_of(vcpu);
-    bool here = rv_hart_self()->resident == v && vcpu->loaded;
+    bool here = rv_hart_self()->resident == v && vcpu_loaded(vcpu);
     uint64_t sie = here ? csr_read(CSR_VSIE) : v->csrs.vsie;
 
     if ((sie & SIE_STIE) == 0) {

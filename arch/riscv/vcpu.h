@@ -67,7 +67,8 @@ struct rv_vcpu {
     struct rv_trap trap;
     struct rv_guest_csrs csrs;
     struct rv_fp fp;    /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
-    struct timer timer; /* without Sstc: raises VCPU_IRQ_TIMER; own hart */
+    /* Own hart. Without Sstc: raises VCPU_IRQ_TIMER. With it: arch_vcpu_watch()'s. */
+    struct timer timer;
     struct mmio_dev *mmio_last;   /* the device it last had an access emulated of */
     struct rv_hart *last_hart;    /* where it was last loaded */
     _Atomic uint32_t fences_done; /* rv_vm.fences as carried out for it; written by its own hart */
