@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Harts that vCPUs share: the selftest's checks where they have to take turns."""
 
+import re
+
 import pytest
 
-from curia_qemu import IRQCHIPS
-from small import manifest, vm
+from curia_qemu import IRQCHIPS, Machine
+from small import PLATFORM, bundle, manifest, vm
+from test_isolation import attacked
 from test_selftest import ALONE, NO_AIA, NO_PEER, run
 
 
@@ -13,3 +16,14 @@ def test_siblings(irqchip):
     """All vCPUs of a VM on one hart."""
     run(f"shared-{irqchip}-siblings", irqchip, 1, manifest(vm("selftest", [0, 0], "test", 0x1000000, "reboot=1", ALONE)),
         NO_PEER | (NO_AIA if irqchip != "aia" else set()))
+
+
+@pytest.mark.parametrize("irqchip", IRQCHIPS)
+def test_hostile(irqchip):
+    """One that attacks, with both its vCPUs, and two neighbours, all on one hart."""
+    name = f"shared-{irqchip}-hostile"
+    text = re.sub(r"harts = <[^>]*>", lambda m: "harts = <0 0>" if " 1" in m[0] else "harts = <0>",
+                  (PLATFORM / "hostile.dts").read_text())
+    with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=1, memory="256M",
+                 vms=("hostile", "left", "right")) as m:
+        attacked(m)
