@@ -8,14 +8,15 @@ import pytest
 from curia_qemu import IRQCHIPS, Machine
 from small import PLATFORM, bundle, manifest, vm
 from test_isolation import attacked
-from test_selftest import ALONE, NO_AIA, NO_PEER, run
+from test_selftest import ALONE, NO_AIA, NO_PEER, NO_SSTC, run
 
 
-@pytest.mark.parametrize("irqchip", IRQCHIPS)
-def test_siblings(irqchip):
+@pytest.mark.parametrize("irqchip,cpu", (("aia", None), ("plic", "rv64,sstc=false"), ("aplic", None)))
+def test_siblings(irqchip, cpu):
     """All vCPUs of a VM on one hart."""
-    run(f"shared-{irqchip}-siblings", irqchip, 1, manifest(vm("selftest", [0, 0], "test", 0x1000000, "reboot=1", ALONE)),
-        NO_PEER | (NO_AIA if irqchip != "aia" else set()))
+    text = manifest(vm("selftest", [0, 0], "test", 0x1000000, "reboot=1", ALONE))
+    run(f"shared-{irqchip}-siblings", irqchip, 1, text, NO_PEER | (NO_AIA if irqchip != "aia" else set()) |
+        (NO_SSTC if cpu else set()), cpu=cpu)
 
 
 @pytest.mark.parametrize("irqchip", IRQCHIPS)
