@@ -6,6 +6,7 @@
 #include "arch/riscv/hart.h"
 #include "arch/riscv/trap.h"
 #include "arch/riscv/vcpu.h"
+#include "arch/riscv/vec.h"
 
 #include <stddef.h>
 
@@ -29,4 +30,9 @@ void asm_offsets(void)
     DEFINE(RV_FAST_DONE, RV_FAST_DONE);
     OFFSET(RV_FP_F, rv_fp, f);
     OFFSET(RV_FP_FCSR, rv_fp, fcsr);
+    OFFSET(RV_VEC_VSTART, rv_vec, vstart);
+    OFFSET(RV_VEC_VCSR, rv_vec, vcsr);
+    OFFSET(RV_VEC_VL, rv_vec, vl);
+    OFFSET(RV_VEC_VTYPE, rv_vec, vtype);
+    DEFINE(RV_VEC_SIZE, sizeof(struct rv_vec));
 }

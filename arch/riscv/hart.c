@@ -351,13 +351,13 @@ enum err arch_hart_wake(struct hart *hart)
     return r.error == SBI_SUCCESS ? ERR_OK : ERR_STATE;
 }
 
-/* Vectors of a VM that is frozen would be lost: nobody saves them. */
+/* The interrupts of vCPUs that wait and are not loaded would not wake a hart that is off. */
 bool arch_can_sleep(void)
 {
     bool can = fw_has(SBI_EXT_SUSP);
 
     for (uint32_t i = 0; i < machine.hart_count; i++) {
-        can = can && rv_hart_of(machine.harts[i])->vlenb == 0 && !hart_is_shared(machine.harts[i]);
+        can = can && !hart_is_shared(machine.harts[i]);
     }
     return can;
 }

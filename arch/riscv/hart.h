@@ -36,7 +36,7 @@ struct rv_hart {
 
     struct hart core;
 
-    /* Own hart: whose state is in its VS CSRs and in its FP registers, or NULL. The guest
+    /* Own hart: whose state is in its VS CSRs, FP and vector registers, or NULL. The guest
      * side's. */
     struct rv_vcpu *resident;
 

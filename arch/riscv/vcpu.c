@@ -32,6 +32,33 @@
 /* The guest's interrupt lines as hvip has them; VCPU_IRQ_SOFT is taken as an edge, see below. */
 #define LINE(irq) (1u << (irq))
 
+/*
+ * Memory for the vectors of all vCPUs of the VM, when the last of them is made and shows whether
+ * the VM has any. False: there is no memory.
+ */
+static bool add_vectors(struct rv_vcpu *last)
+{
+    const struct vm *vm = last->core.vm;
+    uint32_t others = last->core.index;
+    size_t bytes = rv_vec_bytes(last->hart->vlenb);
+    char *at;
+
+    if (others + 1 < vm->config->vcpu_count || last->hart->vlenb == 0 ||
+        (others > 0 &&
+         (!rv_isa_vectors(vm) || rv_vcpu_of(vm->vcpus[0])->hart->vlenb != last->hart->vlenb))) {
+        return true;
+    }
+    at = pool_alloc((others + 1) * bytes, _Alignof(struct rv_vec));
+    if (at == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < others; i++) {
+        rv_vcpu_of(vm->vcpus[i])->vec = (struct rv_vec *)(void *)(at + i * bytes);
+    }
+    last->vec = (struct rv_vec *)(void *)(at + others * bytes);
+    return true;
+}
+
 struct vcpu *arch_vcpu_create(struct vm *vm, uint32_t index, struct hart *hart)
 {
     struct rv_vcpu *v = pool_alloc(sizeof(*v), _Alignof(struct rv_vcpu));
@@ -45,7 +72,7 @@ struct vcpu *arch_vcpu_create(struct vm *vm, uint32_t index, struct hart *hart)
     v->core.vm = vm;
     v->core.index = index;
     v->core.hart = hart;
-    return &v->core;
+    return add_vectors(v) ? &v->core : NULL;
 }
 
 /* ---- CSRs ----------------------------------------------------------------------------------- */
@@ -153,10 +180,33 @@ static void set_entry(struct rv_vcpu *v, gpa_t pc, uint64_t opaque)
     v->trap.sepc = pc.v;
     v->trap.sstatus = SSTATUS_UXL_64 | SSTATUS_SPP |
                       (rv_features.d ? SSTATUS_FS_CLEAN : SSTATUS_FS_OFF) |
-                      (rv_isa_vectors(v->core.vm) ? SSTATUS_VS_CLEAN : SSTATUS_VS_OFF);
+                      (v->vec != NULL ? SSTATUS_VS_CLEAN : SSTATUS_VS_OFF);
     v->trap.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP |
                       (hart_is_shared(v->core.hart) ? HSTATUS_VTW : 0) |
                       ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
+}
+
+/*
+ * Memory -> hart. What another left in registers that this guest lacks it cannot read: they are Off
+ * in its sstatus, by which they trap whatever its vsstatus says [Priv, H "vsstatus"].
+ */
+static void restore_registers(const struct rv_vcpu *v)
+{
+    if (rv_features.d) {
+        rv_fp_restore(&v->fp);
+    }
+    if (v->vec != NULL) {
+        rv_vec_restore(v->vec);
+    }
+}
+
+/* As after a reset: vill, and nothing else [V, "State of Vector Extension at Reset"]. */
+static void reset_vectors(struct rv_vcpu *v)
+{
+    if (v->vec != NULL) {
+        memset(v->vec, 0, rv_vec_bytes(v->hart->vlenb));
+        v->vec->vtype = RV_VTYPE_VILL;
+    }
 }
 
 void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
@@ -166,6 +216,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     memset(&v->frame, 0, sizeof(v->frame));
     memset(&v->trap, 0, sizeof(v->trap));
     memset(&v->fp, 0, sizeof(v->fp));
+    reset_vectors(v);
     v->csrs = (struct rv_guest_csrs){
         .vsstatus = SSTATUS_UXL_64,
         .vstimecmp = UINT64_MAX,
@@ -179,22 +230,18 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     set_entry(v, pc, opaque);
     if (vcpu_loaded(vcpu)) {
         write_csrs(v);
-        if (rv_features.d) {
-            rv_fp_restore(&v->fp);
-        }
-        if ((v->trap.sstatus & SSTATUS_VS) != 0) {
-            rv_vec_clear();
-        }
+        restore_registers(v);
     }
 }
 
 void arch_vcpu_resume(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
 {
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
-    uint64_t fs = v->trap.sstatus & SSTATUS_FS; /* its registers may still be in the hart only */
+    uint64_t kept = SSTATUS_FS | SSTATUS_VS; /* their registers may still be in the hart only */
+    uint64_t sstatus = v->trap.sstatus & kept;
 
     set_entry(v, pc, opaque);
-    v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_FS) | fs;
+    v->trap.sstatus = (v->trap.sstatus & ~kept) | sstatus;
     csr_write(CSR_VSATP, 0);
     csr_clear(CSR_VSSTATUS, SSTATUS_SIE);
 }
@@ -255,9 +302,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
 
     unwatch(v);
     write_csrs(v);
-    if (rv_features.d) {
-        rv_fp_restore(&v->fp);
-    }
+    restore_registers(v);
     rv_tlb_flush(rv_vm_of(vcpu->vm), v->last_hart != hart || rv_vmids_shared());
     __asm__ volatile("fence.i" : : : "memory");
     v->hart = hart;
@@ -266,19 +311,33 @@ void arch_vcpu_load(struct vcpu *vcpu)
 }
 
 /*
+ * Has the guest written registers of this field of sstatus since they were last moved? HS level's
+ * word would do, which tells of every write [Priv, H "vsstatus"]; but QEMU 10 sets the guest's own
+ * alone when it writes fcsr, vcsr or vstart.
+ */
+static bool is_dirty(const struct rv_vcpu *v, uint64_t field)
+{
+    return ((v->trap.sstatus | v->csrs.vsstatus) & field) == field;
+}
+
+/*
  * What stays in the hart is harmless: vsatp, then hgatp is Bare, so nothing is translated ahead
  * through the VM's tables (in this order, as Bare hgatp would let the guest's tables lead to any
  * physical address); no timer or interrupt of the guest can wake the hart; and the next load writes
- * every CSR and FP register again; the vector registers (vec.h) wait for it.
+ * every CSR, FP and vector register again.
  */
 void arch_vcpu_put(struct vcpu *vcpu)
 {
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
 
     read_csrs(&v->csrs);
-    if ((v->trap.sstatus & SSTATUS_FS) == SSTATUS_FS_DIRTY) {
+    if (rv_features.d && is_dirty(v, SSTATUS_FS)) {
         rv_fp_save(&v->fp);
         v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_FS) | SSTATUS_FS_CLEAN;
+    }
+    if (v->vec != NULL && is_dirty(v, SSTATUS_VS)) {
+        rv_vec_save(v->vec);
+        v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_VS) | SSTATUS_VS_CLEAN;
     }
     csr_write(CSR_VSIE, 0);
     csr_write(CSR_HVIP, 0);

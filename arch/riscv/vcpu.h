@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct rv_hart;
+struct rv_vec;
 
 /* The guest's integer registers. */
 struct rv_frame {
@@ -77,6 +78,8 @@ struct rv_vcpu {
     uint32_t vgein;          /* number of the hart's guest file; 0: none */
     hpa_t msi_page;          /* the file's page */
     volatile void *msi_regs; /* the same, mapped for the hypervisor */
+
+    struct rv_vec *vec; /* as fp, by trap.sstatus.VS; NULL: the VM has no vectors; fixed at boot */
 };
 
 struct rv_vm {

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#define CSR_FCSR       0x003
 #define CSR_JVT        0x017
 #define CSR_TIME       0xc01
 #define CSR_VLENB      0xc22
@@ -26,13 +27,14 @@
 #define CSR_STOPEI     0x15c
 #define CSR_SATP       0x180
 
-#define SSTATUS_SIE  (1ull << 1)
-#define SSTATUS_SPIE (1ull << 5)
-#define SSTATUS_SPP  (1ull << 8)
-#define SSTATUS_FS   (3ull << 13)
-#define SSTATUS_VS   (3ull << 9)
-#define SSTATUS_SUM  (1ull << 18)
-#define SSTATUS_MXR  (1ull << 19)
+#define SSTATUS_SIE      (1ull << 1)
+#define SSTATUS_SPIE     (1ull << 5)
+#define SSTATUS_SPP      (1ull << 8)
+#define SSTATUS_FS       (3ull << 13)
+#define SSTATUS_FS_CLEAN (2ull << 13)
+#define SSTATUS_VS       (3ull << 9)
+#define SSTATUS_SUM      (1ull << 18)
+#define SSTATUS_MXR      (1ull << 19)
 
 #define SENVCFG_CBZE (1ull << 7)
 

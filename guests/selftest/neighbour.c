@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The neighbour: fills its RAM and vector registers with a pattern, checks them for ever, watches
- * the time pass, and tells once a second that all is as it was. It echoes messages and doorbells
- * on every channel that it has, answers in shared regions, and obeys power events with a last
- * verdict. With the bootarg rest-ms it sleeps so long after each look, or until an interrupt: for
- * machines with many of it; with beat-ms it gives heartbeats, each good for so long, until it has
- * told beats-of times that all is well; with steal=1 it tells its steal time, too. STOP of a
- * suspend puts it to sleep; with sleep=deaf it does not, with sleep=veto it says that it cannot,
- * with wake-ms it wakes so long after.
+ * The neighbour: fills its RAM, FP and vector registers with a pattern, checks them for ever,
+ * watches the time pass, and tells once a second that all is as it was. It echoes messages and
+ * doorbells on every channel that it has, answers in shared regions, and obeys power events with a
+ * last verdict. With the bootarg rest-ms it sleeps so long after each look, or until an interrupt:
+ * for machines with many of it; with beat-ms it gives heartbeats, each good for so long, until it
+ * has told beats-of times that all is well; with steal=1 it tells its steal time, too; with vary=1
+ * it writes fcsr anew at each look. STOP of a suspend puts it to sleep; with sleep=deaf it does
+ * not, with sleep=veto it says that it cannot, with wake-ms it wakes so long after.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -34,7 +34,7 @@ static struct {
     uint64_t last_time, worst_late;
     uint64_t echoed, bells;
     uint64_t beat_us, beats_of;
-    bool steal, vectors;
+    bool steal, vectors, fp, vary;
     volatile bool power_due; /* events may wait: the interrupt has come, or there is none */
     bool polls;
 } me;
@@ -89,6 +89,10 @@ static void check_some(void)
     uint64_t now = time_now();
 
     me.bad_words += me.vectors && !vector_is_full() ? 1 : 0;
+    me.bad_words += me.fp && !fp_is_full() ? 1 : 0;
+    if (me.fp && me.vary) {
+        fp_vary();
+    }
     for (; me.at < end && me.at < me.words; me.at++) {
         me.bad_words += me.ram[me.at] != pattern(me.at) ? 1 : 0;
     }
@@ -240,6 +244,11 @@ static void start(void)
     if (me.vectors) {
         vector_fill();
     }
+    me.fp = fp_on();
+    if (me.fp) {
+        fp_fill();
+    }
+    me.vary = board_arg_number("vary", 0) != 0;
     me.steal =
         board_arg_number("steal", 0) != 0 &&
         sbi_call(SBI_EXT_STA, SBI_STA_SET_SHMEM, (uint64_t)(uintptr_t)&steal, 0, 0, 0).error ==

@@ -93,7 +93,7 @@ bool wait_for(const volatile uint64_t *word, uint64_t value);
 /* Waits that long, in microseconds. */
 void pause_us(uint64_t us);
 
-/* ---- the ISA (isa.c, vector.c) ------------------------------------------------------------------
+/* ---- the ISA (isa.c, vector.c, fp.c) ------------------------------------------------------------
  */
 
 /* Does the FDT offer it to the boot hart? */
@@ -107,6 +107,15 @@ void vector_off(void);
 void vector_fill(void);
 bool vector_is_full(void);
 bool vector_is_fresh(void);
+
+/* sstatus.FS of this hart on, if there is D. The rest needs it on, and one hart alone uses it. */
+bool fp_on(void);
+
+/* All FP registers get values, which the guest then calls clean; still have them; fcsr is another,
+ * written and nothing else. */
+void fp_fill(void);
+bool fp_is_full(void);
+void fp_vary(void);
 
 /* ---- single instructions (exec.c) -------------------------------------------------------------
  */

@@ -5,7 +5,7 @@ tests of a VM with a neighbour are in it at four harts."""
 
 import pytest
 
-from curia_qemu import IRQCHIPS, Machine
+from curia_qemu import BUILD, IRQCHIPS, Machine
 from small import PLATFORM, bundle, ends, manifest, tap, vm
 
 ALONE = 'srst = "platform"; srst-reset = "self";'
@@ -66,6 +66,16 @@ def test_cpu(irqchip, cpu):
             (NO_ZICBOZ if "zicboz=false" in cpu else set()) | (NO_SSTC if "sstc=false" in cpu else set()), cpu=cpu)
     hpm = 0 if cpu.startswith("rv64") else 16 # all others have Sscofpmf
     assert m.find(rf"^# PMU: {16 + hpm} counters, {hpm} of them the hart's$", vm="selftest")
+
+
+@pytest.mark.parametrize("cpu", ("rv64,v=true", "rv64,v=true,vlen=1024"))
+def test_vectors(cpu):
+    """The save and restore of vectors alone (vectors.c), without Curia around it."""
+    name = f"vectors-{cpu}".replace(",", "-").replace("=", "-")
+    with Machine(name, bundle=None, kernel=BUILD / "guests" / "vectors.bin", irqchip="plic", harts=1, memory="128M",
+                 cpu=cpu, vms=()) as m:
+        assert tap(m, None) == set()
+        assert m.wait_exit() == 0
 
 
 # Large and small leaves, several pieces, and what begins and ends at odd pages.

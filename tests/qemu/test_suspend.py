@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Suspends of small machines: the ranks in both directions, by whom a machine is woken, wakes that come too
-early, VMs that do not sleep, and the firmware's sleep. The demo's Linux sleeps in its story `sleep`."""
+early, VMs that do not sleep, and the firmware's sleep; registers of who sleeps or is paused, spoilt. The demo's Linux
+sleeps in its story `sleep`."""
 
 import re
 import socket
@@ -139,10 +140,10 @@ def test_deaf():
 # ---- the firmware's sleep -----------------------------------------------------------------------
 
 
-def suspend_fdt(name, irqchip):
+def suspend_fdt(name, irqchip, cpu):
     """OpenSBI's test of SUSP is there where its configuration in the FDT says so: five seconds, then a WFI. A
     configuration that names no harts lets none boot."""
-    dtb = host_fdt(name, irqchip, 4, "256M")
+    dtb = host_fdt(name, irqchip, 4, "256M", cpu)
     harts = [subprocess.run(["fdtget", "-tx", dtb, f"/cpus/cpu@{n}", "phandle"], check=True, timeout=60,
                             capture_output=True, text=True).stdout.strip() for n in range(4)]
     subprocess.run(["fdtput", "-c", dtb, "/chosen/opensbi-config"], check=True, timeout=60)
@@ -163,9 +164,9 @@ class Debugger:
         text = self._read("target.xml")
         text += "".join(self._read(part) for part in re.findall(r'href="([^"]+)"', text))
         self.registers, number = {}, -1
-        for name, given in re.findall(r'<reg name="([^"]+)"(?:[^>]*?regnum="(\d+)")?', text):
+        for name, bits, given in re.findall(r'<reg name="([^"]+)" bitsize="(\d+)"(?:[^>]*?regnum="(\d+)")?', text):
             number = int(given) if given else number + 1
-            self.registers[name] = number
+            self.registers[name] = number, int(bits) // 8
 
     def ask(self, command):
         self._socket.sendall(f"${command}#{sum(command.encode()) % 256:02x}".encode())
@@ -183,9 +184,9 @@ class Debugger:
         return text
 
     def write(self, name, value):
-        """Into a register of the hart that was chosen; False: it has none of that name."""
-        return name in self.registers and \
-            self.ask(f"P{self.registers[name]:x}={value.to_bytes(8, 'little').hex()}") == "OK"
+        """Into a register of the hart that was chosen, as often as there is room; False: it has none of that name."""
+        number, size = self.registers.get(name, (0, 0))
+        return size > 0 and self.ask(f"P{number:x}={(value.to_bytes(8, 'little') * (size // 8))[:size].hex()}") == "OK"
 
     def spoil(self, hart, names, value):
         """Writes value into the hart's registers, those of these names that the stub reaches."""
@@ -203,6 +204,8 @@ KEPT_BY_CURIA = ("stvec", "sscratch", "scounteren", "senvcfg", "hedeleg", "hidel
                  "htimedelta", "henvcfg", "hgatp", "hstateen0", "vsstatus", "vsie", "vstvec", "vsscratch", "vsepc",
                  "vscause", "vstval", "vsatp", "vstimecmp")
 FP = tuple(f"f{kind}{n}" for kind, count in (("t", 12), ("s", 12), ("a", 8)) for n in range(count)) + ("fcsr",)
+VECTORS = tuple(f"v{n}" for n in range(32)) + ("vcsr", "vstart") # vl and vtype are read only to the stub
+V = {"aia": "rv64,v=true,vlen=256", "plic": "rv64"}
 
 
 @pytest.mark.parametrize("irqchip", ("aia", "plic"))
@@ -210,9 +213,10 @@ def test_firmware(irqchip, tmp_path):
     """The firmware's sleep: all harts in it, and none of their registers kept. What the harts held comes back
     from memory; the interrupt controllers deliver; a timer that ran out in the sleep is known as the cause."""
     name = f"suspend-firmware-{irqchip}"
-    extra = ["-dtb", str(suspend_fdt(name, irqchip)), "-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"]
+    vectors = VECTORS if "v=true" in V[irqchip] else ()
+    extra = ["-dtb", str(suspend_fdt(name, irqchip, V[irqchip])), "-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"]
     with Machine(name, bundle=bundle(name, chain(mid="wake-ms=4000")), irqchip=irqchip, harts=4, memory="256M",
-                 extra=extra, vms=VMS) as m:
+                 cpu=V[irqchip], extra=extra, vms=VMS) as m:
         boot(m)
         m.focus("curia")
         m.type("power suspend")
@@ -221,8 +225,8 @@ def test_firmware(irqchip, tmp_path):
                 "sleep of all harts in the firmware", 4)
         debugger = Debugger(tmp_path / "gdb")
         for hart in range(4):
-            spoilt = debugger.spoil(hart, KEPT_BY_CURIA + FP, 0x5a5a_5a5a_5a5a_5a54)
-            assert len(spoilt) > 40, f"the debugger reaches {spoilt} only"
+            spoilt = debugger.spoil(hart, KEPT_BY_CURIA + FP + vectors, 0x5a5a_5a5a_5a5a_5a54)
+            assert len(spoilt) > 40 + len(vectors), f"the debugger reaches {spoilt} only"
         debugger.close()
         m.expect_audit("all", "RESUMED", 1, READY_SECONDS)
         at = {r.event: r.at for r in m.audit if r.txn == 1}
@@ -231,3 +235,30 @@ def test_firmware(irqchip, tmp_path):
         resumed_in_order(m, 1)
         all_go_on(m, "0x1")
         power_off(m, VMS, txn_of=None)
+
+
+@pytest.mark.parametrize("irqchip", ("aia", "plic"))
+def test_pause_registers(irqchip, tmp_path):
+    """FP and vector registers of a paused VM are in memory, whatever becomes of the hart's: written since the last
+    time or not, or fcsr alone."""
+    name = f"pause-registers-{irqchip}"
+    text = manifest(vm("same", [0]), vm("varies", [1], args="vary=1"))
+    registers = FP + (VECTORS if "v=true" in V[irqchip] else ())
+    with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=2, cpu=V[irqchip], memory="256M",
+                 extra=["-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"], vms=("same", "varies")) as m:
+        for vm_name in ("same", "varies"):
+            m.expect("^neighbour ok", vm=vm_name, seconds=READY_SECONDS)
+        for _ in range(2):
+            for vm_name in ("same", "varies"):
+                assert m.curia(f"pause {vm_name}") == [f"pause {vm_name}: under way"]
+            m.until(lambda: m.idle(0.1) or all(pc > 1 << 63 for pc in harts_pc(m).values()), "harts in Curia", 10)
+            debugger = Debugger(tmp_path / "gdb")
+            for hart in range(2):
+                assert debugger.spoil(hart, registers, 0x5a5a_5a5a_5a5a_5a54) == list(registers)
+            debugger.close()
+            for vm_name in ("same", "varies"):
+                assert m.curia(f"resume {vm_name}") == [f"resume {vm_name}: under way"]
+            mark = m.mark()
+            for vm_name in ("same", "varies"):
+                assert m.expect(r"^neighbour (ok|BAD) \d", vm=vm_name, since=mark).match[1] == "ok"
+        power_off(m, ("same", "varies"))
