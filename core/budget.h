@@ -47,7 +47,7 @@ void budget_reset(struct budget *b, uint64_t now);
 /* Ticks that were released earlier count as released from `time` on, one after the other. */
 void budget_not_before(struct budget *b, uint64_t time);
 
-/* The ticks [start, start + used) were used, in one go. More than there was is a debt. */
+/* The ticks [start, start + used), at least one, were used. More than there was is a debt. */
 void budget_use(struct budget *b, uint64_t start, uint64_t used);
 
 /* When the first chunk can be used: not after now, there is budget. */

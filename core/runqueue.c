@@ -165,12 +165,15 @@ static void place(struct runqueue *rq, struct sched_entity *e, uint64_t now)
     }
 }
 
-/* Charges e, which ran, for the time since it was charged last. */
+/* Charges e, which ran, for the time since it was charged last, if there is any. */
 static void charge(struct runqueue *rq, struct sched_entity *e, uint64_t now)
 {
     uint64_t start = e->since;
-    uint64_t used = now > start ? now - start : 0;
+    uint64_t used = now - start;
 
+    if (now <= start) {
+        return;
+    }
     enter(e, SCHED_RUNNING, now);
     if (on_budget(e)) {
         budget_use(&e->budget, start, used);

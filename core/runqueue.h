@@ -99,7 +99,10 @@ struct sched_entity *rq_pick(struct runqueue *rq, uint64_t now);
  */
 uint64_t rq_next(const struct runqueue *rq);
 
-/* The time e has spent in state until now. */
+/*
+ * The time e has spent in state until now. Who is throttled behind one of a higher priority is
+ * found to be ready again, from the right time on, at the next of the calls above.
+ */
 uint64_t rq_total(const struct sched_entity *e, enum sched_state state, uint64_t now);
 
 #endif

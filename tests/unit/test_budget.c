@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: core/budget.c */
+/* LINK: core/budget.c tests/unit/sched_ref.c */
 /*
  * Budgets: each rule of core/budget.h by itself, then at random against a reference that knows
  * single ticks only.
@@ -15,6 +15,7 @@
 
 #include "core/addr.h"
 #include "core/budget.h"
+#include "tests/unit/sched_ref.h"
 
 static struct budget b;
 
@@ -212,12 +213,78 @@ static void test_limits(void **state)
     EXPECT({50, BUDGET_TICKS_MAX});
 }
 
+/* The chunks are the reference's ticks. */
+static void expect_ticks(const struct ref_budget *r)
+{
+    uint32_t tick = 0;
+
+    for (uint32_t i = 0; i < b.count; i++) {
+        assert_true(b.amount[i] != 0);
+        assert_true(i == 0 || b.time[i] > b.time[i - 1] + b.amount[i - 1]);
+        for (uint32_t k = 0; k < b.amount[i]; k++) {
+            assert_true(tick < r->total);
+            assert_int_equal(b.time[i] + k, r->at[tick]);
+            tick++;
+        }
+    }
+    assert_int_equal(tick, r->total);
+    assert_true(r->at[tick - 1] - r->at[0] < r->period);
+}
+
+/* One server that is used, early, late or not at all, in pieces of any size. */
+static void random_use(uint32_t total, uint32_t period, uint32_t least, uint32_t most)
+{
+    struct ref_budget r;
+    uint64_t now = 0;
+
+    new_budget(total, period, least);
+    ref_budget_init(&r, total, period, least);
+    for (uint32_t step = 0; step < 200; step++) {
+        uint32_t used = (uint32_t)rand() % (most + 1);
+
+        now += (uint32_t)rand() % (rand() % 8 == 0 ? 2 * period : 3);
+        if (rand() % 2 == 0) {
+            budget_not_before(&b, now);
+            ref_budget_not_before(&r, now);
+        }
+        if (rand() % 2 == 0 && budget_due(&b) > now) {
+            now = budget_due(&b);
+        }
+        if (used != 0) {
+            budget_use(&b, now, used);
+        }
+        for (uint32_t k = 0; k < used; k++) {
+            ref_budget_use(&r, now + k);
+        }
+        now += used;
+        expect_ticks(&r);
+    }
+}
+
+static void test_random(void **state)
+{
+    (void)state;
+    srand(1);
+    for (uint32_t i = 0; i < 2000; i++) {
+        uint32_t period = 1 + (uint32_t)rand() % 200;
+        uint32_t total = 1 + (uint32_t)rand() % (period < REF_BUDGET_MAX ? period : REF_BUDGET_MAX);
+
+        random_use(total, period, (uint32_t)rand() % 6, total - 1);
+        /* Debts of several budgets at once, where nothing needs to be joined. */
+        if (total < BUDGET_CHUNKS) {
+            random_use(total, period, 0, 4 * total);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once), cmocka_unit_test(test_pieces), cmocka_unit_test(test_lines_up),
-        cmocka_unit_test(test_late), cmocka_unit_test(test_full),   cmocka_unit_test(test_least),
-        cmocka_unit_test(test_debt), cmocka_unit_test(test_whole),  cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_once),     cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_lines_up), cmocka_unit_test(test_late),
+        cmocka_unit_test(test_full),     cmocka_unit_test(test_least),
+        cmocka_unit_test(test_debt),     cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_limits),   cmocka_unit_test(test_random),
     };
 
     return cmocka_run_group_tests_name("budget", tests, NULL, NULL);

@@ -87,6 +87,7 @@ static void test_alone(void **state)
     wake(0, 5);
     picks(50, 0, NEVER);
     block(0, 60);
+    assert_null(rq.current);
     block(0, 61);
     picks(61, NONE, NEVER);
     yield(0, 62);
