@@ -336,6 +336,26 @@ static void test_preempted_budget(void **state)
     picks(14, NONE, 20);
 }
 
+/* Waiting behind an equal does not add up: each gets its share for ever, if both fit. */
+static void test_shares(void **state)
+{
+    uint64_t now = 0;
+
+    (void)state;
+    entity(0, (struct sched_params){.priority = 5, .hard = true, .budget = 2, .period = 5});
+    entity(1, (struct sched_params){.priority = 5, .hard = true, .budget = 3, .period = 7});
+    wake(0, 0);
+    wake(1, 0);
+    while (now < 3500) {
+        rq_pick(&rq, at0 + now);
+        now = rq_next(&rq) - at0;
+    }
+    assert_int_equal(now, 3500);
+    rq_pick(&rq, at0 + now);
+    assert_int_equal(rq_total(&e[0], SCHED_RUNNING, at0 + now), 3500 / 5 * 2);
+    assert_int_equal(rq_total(&e[1], SCHED_RUNNING, at0 + now), 3500 / 7 * 3);
+}
+
 /* One that slept has not saved anything up. */
 static void test_sleep(void **state)
 {
@@ -423,7 +443,7 @@ int main(void)
         TEST(test_hard),          TEST(test_soft),        TEST(test_guarantee),
         TEST(test_equal_returns), TEST(test_lower_waits), TEST(test_preempted_budget),
         TEST(test_sleep),         TEST(test_crumbs),      TEST(test_reset),
-        TEST(test_many),
+        TEST(test_many),          TEST(test_shares),
     };
 
     return cmocka_run_group_tests_name("runqueue", tests, NULL, NULL);

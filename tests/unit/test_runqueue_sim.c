@@ -306,7 +306,25 @@ static uint64_t response(uint32_t i)
     return r;
 }
 
-static uint32_t admitted;
+static uint32_t admitted, awoken;
+
+/* Who has used nothing for a period has all of its budget within r from when it wakes up. */
+static void check_response(uint32_t i, uint64_t r)
+{
+    const struct sched_params *p = &set.m[i].p;
+
+    for (uint64_t t = p->period; t + r <= TICKS; t++) {
+        bool all = !wanted[i][t - 1] && charged_in(i, t - p->period, t) == 0;
+
+        for (uint64_t k = 0; all && k < r; k++) {
+            all = wanted[i][t + k];
+        }
+        if (all) {
+            awoken++;
+            assert_true(charged_in(i, t, t + r) >= p->budget);
+        }
+    }
+}
 
 /*
  * The guarantee, and no starvation: who always wants to run and is admitted gets its budget in each
@@ -321,6 +339,7 @@ static void check_guarantee(uint32_t i)
         return;
     }
     assert_true(ref.m[i].budget.latest <= r - p->budget);
+    check_response(i, r);
     if (set.m[i].work != 0 || set.m[i].whims != 0) {
         return;
     }
@@ -512,8 +531,10 @@ static void test_admitted(void **state)
 {
     (void)state;
     admitted = 0;
+    awoken = 0;
     run_sets(admitted_set, 2000);
     assert_true(admitted > 1000);
+    assert_true(awoken > 1000);
 }
 
 static void test_crumbs(void **state)
@@ -522,13 +543,81 @@ static void test_crumbs(void **state)
     run_sets(crumbs_set, 500);
 }
 
+/* --- a hart that comes late ------------------------------------------------------------------ */
+
+static void check_sane(const struct queue *q, uint64_t now)
+{
+    uint32_t lists = (uint32_t)__builtin_popcountll(q->rq.foreground) +
+                     (uint32_t)__builtin_popcountll(q->rq.background);
+
+    assert_int_equal(__builtin_popcount(q->rq.slots_used), lists);
+    for (uint32_t i = 0; i < set.count; i++) {
+        const struct sched_entity *e = &q->e[i];
+        uint64_t total = 0, budget = 0;
+
+        for (uint32_t s = 0; s < SCHED_STATES; s++) {
+            total += rq_total(e, (enum sched_state)s, now);
+        }
+        assert_int_equal(total, now);
+        assert_int_equal(e->state == SCHED_RUNNING, q->picked == i);
+        for (uint32_t k = 0; k < e->budget.count; k++) {
+            budget += e->budget.amount[k];
+        }
+        assert_int_equal(budget, e->budget.total);
+    }
+}
+
+/* Sound, whatever it is asked and when; and what a hard budget is exceeded by is paid back. */
+static void late_hart(void)
+{
+    uint64_t longest = 0;
+
+    queue_init(&sparing);
+    for (uint64_t now = 0, step; now < 5 * TICKS; now += step) {
+        struct sched_entity *e = &sparing.e[dice(set.count)];
+
+        switch (dice(5)) {
+        case 0:
+            rq_block(&sparing.rq, e, now);
+            break;
+        case 1:
+            rq_yield(&sparing.rq, e, now);
+            break;
+        default:
+            rq_wake(&sparing.rq, e, now);
+            break;
+        }
+        pick(&sparing, now);
+        check_sane(&sparing, now);
+        for (uint32_t i = 0; i < set.count; i++) {
+            const struct sched_params *p = &set.m[i].p;
+
+            if (p->hard && p->budget != 0) {
+                assert_true(rq_total(&sparing.e[i], SCHED_RUNNING, now) <=
+                            released_in(p, now + p->period - p->budget) + longest);
+            }
+        }
+        step = dice(4) == 0 ? dice(100) : dice(4);
+        longest = step > longest ? step : longest;
+    }
+}
+
+static void test_late(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 500; i++) {
+        seed = 0xd1342543de82ef95ull * (i + 1);
+        any_set();
+        late_hart();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any),
-        cmocka_unit_test(test_equals),
-        cmocka_unit_test(test_admitted),
-        cmocka_unit_test(test_crumbs),
+        cmocka_unit_test(test_any),      cmocka_unit_test(test_equals),
+        cmocka_unit_test(test_admitted), cmocka_unit_test(test_crumbs),
+        cmocka_unit_test(test_late),
     };
 
     return cmocka_run_group_tests_name("runqueue_sim", tests, NULL, NULL);
