@@ -17,12 +17,7 @@ void budget_init(struct budget *b, uint64_t total, uint64_t period, uint64_t lea
     b->period = least_of(period, BUDGET_PERIOD_MAX);
     b->total = (uint32_t)least_of(least_of(total, b->period), BUDGET_TICKS_MAX);
     b->least = (uint32_t)least_of(least, UINT32_MAX);
-    budget_reset(b, 0);
-}
-
-void budget_reset(struct budget *b, uint64_t now)
-{
-    b->time[0] = now;
+    b->time[0] = 0;
     b->amount[0] = b->total;
     b->count = 1;
 }

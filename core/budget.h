@@ -36,13 +36,10 @@ struct budget {
 };
 
 /*
- * total is brought below period, and both below the limits above; a period of 0 is no budget. Then
- * budget_reset().
+ * total is brought below period, and both below the limits above; a period of 0 is no budget. All of
+ * it can be used at once.
  */
 void budget_init(struct budget *b, uint64_t total, uint64_t period, uint64_t least);
-
-/* All of it from now on, whatever was used before. */
-void budget_reset(struct budget *b, uint64_t now);
 
 /* Ticks that were released earlier count as released from `time` on, one after the other. */
 void budget_not_before(struct budget *b, uint64_t time);

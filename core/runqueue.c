@@ -225,11 +225,6 @@ void rq_entity_init(struct sched_entity *e, const struct sched_params *p)
     budget_init(&e->budget, p->budget, p->period, p->least);
 }
 
-void rq_reset_entity(struct sched_entity *e, uint64_t now)
-{
-    budget_reset(&e->budget, now);
-}
-
 void rq_wake(struct runqueue *rq, struct sched_entity *e, uint64_t now)
 {
     advance(rq, now);

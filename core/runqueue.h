@@ -78,9 +78,6 @@ void rq_init(struct runqueue *rq);
 /* e is blocked, with its whole budget and no time counted. */
 void rq_entity_init(struct sched_entity *e, const struct sched_params *p);
 
-/* A new life of e, which is blocked: its whole budget from now on; what was counted stays. */
-void rq_reset_entity(struct sched_entity *e, uint64_t now);
-
 /* e wants to run, if it did not yet. At most SCHED_PER_HART at a time do. */
 void rq_wake(struct runqueue *rq, struct sched_entity *e, uint64_t now);
 

@@ -99,8 +99,15 @@ void sched_give_way(struct vcpu *v)
 enum err sched_add(struct vcpu *v, const struct sched_params *params)
 {
     struct hart *hart = v->hart;
+    uint32_t others = 0;
 
     rq_entity_init(&v->sched, params);
+    for (const struct vcpu *other = hart->vcpus; other != NULL; other = other->hart_next) {
+        others++;
+    }
+    if (others >= SCHED_PER_HART) {
+        return ERR_NO_MEMORY;
+    }
     v->hart_next = hart->vcpus;
     hart->vcpus = v;
     if (hart->vcpu == NULL) {

@@ -14,7 +14,7 @@ struct vcpu;
 
 /*
  * At boot, before the VM starts: v, which is on no hart yet, runs on v->hart, with others that were
- * added there. ERR_NO_MEMORY.
+ * added there. ERR_NO_MEMORY; also if it has SCHED_PER_HART already.
  */
 enum err sched_add(struct vcpu *v, const struct sched_params *params) MUST_CHECK;
 

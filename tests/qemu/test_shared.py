@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from curia_qemu import IRQCHIPS, Machine
+from curia_qemu import Machine
 from small import PLATFORM, bundle, manifest, vm
 from test_isolation import attacked
 from test_selftest import ALONE, NO_AIA, NO_PEER, NO_SSTC, run
@@ -19,12 +19,12 @@ def test_siblings(irqchip, cpu):
         (NO_SSTC if cpu else set()), cpu=cpu)
 
 
-@pytest.mark.parametrize("irqchip", IRQCHIPS)
-def test_hostile(irqchip):
-    """One that attacks, with both its vCPUs, and two neighbours, all on one hart."""
+@pytest.mark.parametrize("irqchip,cpu", (("aia", "max"), ("plic", None)))
+def test_hostile(irqchip, cpu):
+    """One that attacks, with both its vCPUs, and two neighbours, all on one hart; with vectors, too."""
     name = f"shared-{irqchip}-hostile"
     text = re.sub(r"harts = <[^>]*>", lambda m: "harts = <0 0>" if " 1" in m[0] else "harts = <0>",
                   (PLATFORM / "hostile.dts").read_text())
-    with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=1, memory="256M",
+    with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=1, memory="256M", cpu=cpu,
                  vms=("hostile", "left", "right")) as m:
         attacked(m)

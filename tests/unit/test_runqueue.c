@@ -392,22 +392,6 @@ static void test_crumbs(void **state)
     picks(111, NONE, 202);
 }
 
-/* A new life begins with the whole budget; what was counted stays. */
-static void test_reset(void **state)
-{
-    (void)state;
-    entity(0, (struct sched_params){.priority = 5, .hard = true, .budget = 4, .period = 10});
-    wake(0, 0);
-    picks(0, 0, 4);
-    picks(4, NONE, 10);
-    block(0, 5);
-    rq_reset_entity(&e[0], at0 + 6);
-    wake(0, 6);
-    picks(6, 0, 10);
-    totals(0, 10, 8, 0, 1);
-    assert_int_equal(e[0].switches, 1);
-}
-
 /* As many as a hart may have, each in a list of its own, then all in one. */
 static void test_many(void **state)
 {
@@ -442,8 +426,8 @@ int main(void)
         TEST(test_slice),         TEST(test_no_slice),    TEST(test_yield_slice),
         TEST(test_hard),          TEST(test_soft),        TEST(test_guarantee),
         TEST(test_equal_returns), TEST(test_lower_waits), TEST(test_preempted_budget),
-        TEST(test_sleep),         TEST(test_crumbs),      TEST(test_reset),
-        TEST(test_many),          TEST(test_shares),
+        TEST(test_sleep),         TEST(test_crumbs),      TEST(test_many),
+        TEST(test_shares),
     };
 
     return cmocka_run_group_tests_name("runqueue", tests, NULL, NULL);
