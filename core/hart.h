@@ -62,9 +62,9 @@ struct hart {
     struct vcpu *vcpus; /* all that run here, by hart_next; fixed at boot */
 
     /* NULL: there is one vCPU at most, and none of this is used. Fixed at boot. */
-    struct runqueue *rq;              /* own hart */
-    struct timer slice;               /* own hart: when rq has to be looked at again */
-    struct vcpu *_Atomic posted;      /* by posted_next: they have requests; pushed by anyone */
+    struct runqueue *rq;         /* own hart */
+    struct timer slice;          /* own hart: when rq has to be looked at again */
+    struct vcpu *_Atomic posted; /* by posted_next: they have requests; pushed by anyone */
 
     struct timer_queue timers;
 };

@@ -67,7 +67,7 @@ struct rv_vcpu {
     struct rv_hart *hart; /* trap.S: becomes tp */
     struct rv_trap trap;
     struct rv_guest_csrs csrs;
-    struct rv_fp fp;    /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
+    struct rv_fp fp; /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
     /* Own hart. Without Sstc: raises VCPU_IRQ_TIMER. With it: arch_vcpu_watch()'s. */
     struct timer timer;
     struct mmio_dev *mmio_last;   /* the device it last had an access emulated of */
