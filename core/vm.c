@@ -132,6 +132,9 @@ static enum err add_irqchip(struct vm *vm, const char **why)
         *why = "its irqchip is not one that this Curia emulates";
         return ERR_NOT_SUPPORTED;
     }
+    if (vm->config->files_short) {
+        log_info("%s: a PLIC, since its harts have too few interrupt files", vm->config->name);
+    }
     if (model->needs_files) {
         enum err e = add_files(vm, why);
 
