@@ -18,6 +18,7 @@
 
 #define MANIFEST_VMS          64u /* a limit of masks, not of storage */
 #define MANIFEST_VCPUS        64u
+#define MANIFEST_HART_VCPUS   16u
 #define MANIFEST_NAME_MAX     31u
 #define MANIFEST_PRIORITY_MAX 31u
 

@@ -119,12 +119,12 @@ static void read_harts(struct manifest_reader *r, struct vm_config *vm)
 }
 
 /*
- * A slice or budget below SCHED_LEAST_US would go into switches for the most part; its end is where
- * a period is too long for anybody to call it one. 10 ms is short for a person and long beside a
- * switch.
+ * What is shorter than SCHED_LEAST_US would go into switches for the most part. A budget of
+ * SCHED_MOST_US is below 2^32 ticks of 1 ns. A slice of 10 ms is short for a person, and long
+ * beside a switch.
  */
 #define SCHED_LEAST_US 100u
-#define SCHED_MOST_US  10000000u
+#define SCHED_MOST_US  4000000u
 #define SCHED(field)   FIELD(struct vcpu_sched_config, field)
 
 static void read_sched(struct manifest_reader *r, struct vm_config *vm)

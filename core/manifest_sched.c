@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * vCPUs that share a hart: whether what each is promised makes sense, and whether the hart can keep
- * all of it. With periods of 100 us to 10 s, budgets within them and turns of 100 us or more, what
+ * all of it. With periods of 100 us to 4 s, budgets within them and turns of 100 us or more, what
  * one vCPU adds to a sum is below 10^11 ns or 10^7 ppm, and there are at most 2^12: 64 bits hold
  * all sums, and what is multiplied by 10^6.
  */
@@ -13,12 +13,6 @@
 
 #define NS_PER_US UINT64_C(1000)
 #define PPM       UINT64_C(1000000)
-
-/*
- * A vCPU runs from when a switch to it is over, and is stopped when Curia next looks, while its
- * budget is counted from decision to decision: so much closer can two of its budgets come.
- */
-#define JITTER_NS (SCHED_SWITCH_NS + SCHED_SECTION_NS)
 
 #define PERCENT_FMT  "%u.%02u"
 #define PERCENT(ppm) (uint32_t)((ppm) / 10000u), (uint32_t)((ppm) / 100u % 100u)
@@ -93,7 +87,8 @@ static uint64_t others_ns(const struct manifest *m, const struct sched_seat *sea
         const struct vcpu_sched_config *c = sched_of(m, &s);
 
         if (c->budget_us != 0 && c->priority >= sched_of(m, seat)->priority && !is_same(&s, seat)) {
-            sum += div_up(ns + JITTER_NS, c->period_us * NS_PER_US) * cost_ns(c);
+            /* Its budget may end while Curia works for it: a debt, that it pays later. */
+            sum += div_up(ns, c->period_us * NS_PER_US) * cost_ns(c) + SCHED_SECTION_NS;
         }
     }
     return sum;
@@ -173,6 +168,23 @@ static bool is_overcommitted(struct manifest_reader *r, const struct sched_seat 
     return all > SCHED_CAPACITY_PPM;
 }
 
+/* Told once a hart, where the one comes that is too many. */
+static void check_count(struct manifest_reader *r, const struct sched_seat *seat)
+{
+    uint64_t hart = hart_of(r->m, seat);
+    struct sched_seat s = {0, 0};
+    uint32_t count = 0;
+
+    for (; manifest_seat_find(r->m, hart, &s) && !is_same(&s, seat); s.vcpu++) {
+        count++;
+    }
+    if (count == MANIFEST_HART_VCPUS) {
+        manifest_fault(r, r->m->vms[seat->vm].node, "harts",
+                       "vCPU %u is one too many on hart %" PRIu64 ": there may be %u", seat->vcpu,
+                       hart, MANIFEST_HART_VCPUS);
+    }
+}
+
 /* Somebody more urgent who may run for ever. */
 static bool is_void(struct manifest_reader *r, const struct sched_seat *seat)
 {
@@ -220,6 +232,7 @@ void manifest_check_sched(struct manifest_reader *r)
     for (uint32_t v = 0; v < m->vm_count; v++) {
         check_together(r, m->vms[v].node);
         for (struct sched_seat s = {v, 0}; s.vcpu < m->vms[v].vcpu_count; s.vcpu++) {
+            check_count(r, &s);
             check_values(r, &s);
         }
     }

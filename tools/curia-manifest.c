@@ -237,23 +237,19 @@ static void print_seat(const struct manifest *m, const struct sched_seat *seat)
         printf(" %17s\n", "none");
         return;
     }
-    printf(" %8" PRIu64 "/%-8" PRIu64 " %6.2f%s %8" PRIu64 " %8" PRIu64 "\n", c->budget_us,
-           c->period_us, (double)manifest_share_ppm(c) / 1e4, c->hard ? "!" : " ",
+    printf(" %8" PRIu64 "/%-8" PRIu64 " %6.2f %8" PRIu64 " %8" PRIu64 "%s\n", c->budget_us,
+           c->period_us, (double)manifest_share_ppm(c) / 1e4,
            (manifest_response_ns(m, seat) + 999) / 1000,
-           c->deadline_us != 0 ? c->deadline_us : c->period_us);
+           c->deadline_us != 0 ? c->deadline_us : c->period_us, c->hard ? " hard" : "");
 }
 
-/* Whom each hart belongs to that has several vCPUs, or a budget to keep. Times in microseconds. */
-static void print_hart(const struct manifest *m, struct sched_seat first)
+/* Whom a hart belongs to that has several vCPUs, or a budget to keep. */
+static void print_hart(const struct manifest *m, uint64_t hart)
 {
-    uint64_t hart = m->vms[first.vm].harts[first.vcpu];
     struct sched_seat s = {0, 0};
     uint64_t ppm = 0;
     uint32_t count = 0;
 
-    if (manifest_seat_find(m, hart, &s) && (s.vm != first.vm || s.vcpu != first.vcpu)) {
-        return; /* printed already */
-    }
     for (; manifest_seat_find(m, hart, &s); s.vcpu++, count++) {
         ppm += manifest_share_ppm(&m->vms[s.vm].sched[s.vcpu]);
     }
@@ -262,13 +258,35 @@ static void print_hart(const struct manifest *m, struct sched_seat first)
     }
     printf("hart %" PRIu64 ": %u vCPU%s, %.2f %% of it guaranteed, of at most %.2f %%\n", hart,
            count, count == 1 ? "" : "s", (double)ppm / 1e4, (double)SCHED_CAPACITY_PPM / 1e4);
-    printf("  %-*s %2s %4s %8s %8s/%-8s %6s  %8s %8s\n", (int)MANIFEST_NAME_MAX,
-           "VM, vCPU, times in us", "", "prio", "slice", "budget", "period", "%", "response",
+    printf("  %-*s %2s %4s %8s %8s/%-8s %6s %8s %8s\n", (int)MANIFEST_NAME_MAX,
+           "VM, vCPU; times in us", "", "prio", "slice", "budget", "period", "%", "response",
            "deadline");
     for (s = (struct sched_seat){0, 0}; manifest_seat_find(m, hart, &s); s.vcpu++) {
         print_seat(m, &s);
     }
     printf("\n");
+}
+
+/* In ascending order: hart ids are below 2^32, as cells are. */
+static void print_harts(const struct manifest *m)
+{
+    uint64_t next = 0;
+
+    while (next != UINT64_MAX) {
+        uint64_t hart = UINT64_MAX;
+
+        for (uint32_t v = 0; v < m->vm_count; v++) {
+            for (uint32_t i = 0; i < m->vms[v].vcpu_count; i++) {
+                uint64_t id = m->vms[v].harts[i];
+
+                hart = id >= next && id < hart ? id : hart;
+            }
+        }
+        if (hart != UINT64_MAX) {
+            print_hart(m, hart);
+        }
+        next = hart != UINT64_MAX ? hart + 1 : hart;
+    }
 }
 
 static void print_system(const struct manifest *m, const struct board *board)
@@ -288,11 +306,7 @@ static void print_system(const struct manifest *m, const struct board *board)
     for (uint32_t i = 0; i < m->shmem_count; i++) {
         bytes += m->shmems[i].size;
     }
-    for (struct sched_seat s = {0, 0}; s.vm < m->vm_count; s.vm++) {
-        for (s.vcpu = 0; s.vcpu < m->vms[s.vm].vcpu_count; s.vcpu++) {
-            print_hart(m, s);
-        }
-    }
+    print_harts(m);
     printf("memory of all VMs: %s", size_text(bytes, size));
     if (board != NULL) {
         printf(" of %s that the machine has, firmware, Curia and bundle included",

@@ -62,7 +62,7 @@ static void check_sched(const struct manifest *m, const struct sched_seat *seat)
         MUST(!c->hard && c->period_us == 0 && c->deadline_us == 0);
         return;
     }
-    MUST(c->budget_us >= 100 && c->budget_us <= c->period_us && c->period_us <= 10000000);
+    MUST(c->budget_us >= 100 && c->budget_us <= c->period_us && c->period_us <= 4000000);
     MUST(c->deadline_us <= c->period_us);
     MUST(manifest_share_ppm(c) <= SCHED_CAPACITY_PPM);
     MUST(manifest_response_ns(m, seat) <=
