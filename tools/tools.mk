@@ -26,6 +26,7 @@ $(MANIFEST_TOOL): $(manifest_tool_src) $(HOST_THIRD_PARTY) $(wildcard core/*.h) 
 
 DEMO_BUNDLE := build/demo.itb
 
+build/manifest/demo-shared.dtb: platforms/qemu-virt/demo.dts
 build/manifest/%.dtb: platforms/qemu-virt/%.dts tools/tools.mk $(DEPS_STAMP)
 	@mkdir -p $(@D)
 	@echo "  DTC     $@"
