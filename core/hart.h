@@ -15,8 +15,8 @@
  * HS-mode, and ends the guest entry or the wait at once. The fast trap path never changes mode: a
  * kick for it is pending when the guest goes on.
  *
- * A hart of one vCPU looks at that one's requests in (f). One that several share does not know whom
- * to look at: there (a) is hart_post_vcpu(), which puts the vCPU on the list `posted` and then sets
+ * A hart of one vCPU looks at that one's requests in (f). One with a run queue does not know whom to
+ * look at: there (a) is hart_post_vcpu(), which puts the vCPU on the list `posted` and then sets
  * HART_WORK_VCPUS. A vCPU is on the list once, by its flag `posted`:
  *
  *   poster:  or into requests, then swap(v->posted, 1); the one who swaps out 0 pushes v
@@ -61,7 +61,7 @@ struct hart {
     struct vcpu *vcpu;
     struct vcpu *vcpus; /* all that run here, by hart_next; fixed at boot */
 
-    /* NULL: there is one vCPU at most, and none of this is used. Fixed at boot. */
+    /* NULL: one vCPU at most has it all, and none of this is used. Fixed at boot. */
     struct runqueue *rq;         /* own hart */
     struct timer slice;          /* own hart: when rq has to be looked at again */
     struct vcpu *_Atomic posted; /* by posted_next: they have requests; pushed by anyone */
@@ -69,8 +69,8 @@ struct hart {
     struct timer_queue timers;
 };
 
-/* Do several vCPUs share it? Constant after boot. */
-static inline bool hart_is_shared(const struct hart *hart)
+/* Do several vCPUs share it, or has its one a budget? Constant after boot. */
+static inline bool hart_has_queue(const struct hart *hart)
 {
     return hart->rq != NULL;
 }
@@ -79,7 +79,7 @@ static inline bool hart_is_shared(const struct hart *hart)
 void hart_post(struct hart *hart, uint32_t work);
 
 /*
- * Step (a) for a vCPU of a shared hart, after its requests: hart_kick() has to follow. Any hart, any
+ * Step (a) for a vCPU of a hart with a run queue, after its requests: hart_kick() has to follow. Any hart, any
  * lock.
  */
 void hart_post_vcpu(struct hart *hart, struct vcpu *v);

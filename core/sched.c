@@ -3,7 +3,8 @@
  * The hart's loop: work, then a vCPU, else wait. Holds the hart's half of the kick protocol that
  * core/hart.h argues. No lock is held on entry or on return.
  *
- * On a hart that several vCPUs share, core/runqueue.h says whose turn it is. A vCPU is in the run
+ * On a hart that several vCPUs share, or that has a budget to keep, core/runqueue.h says whose turn
+ * it is. A vCPU is in the run
  * queue from when it is posted (what it is asked may let it run) until vcpu_prepare() says, in its
  * turn, that it cannot. It stays on the hart, loaded, until another one has its turn, so that its
  * interrupts end the hart's wait as they do where it is alone.
@@ -13,6 +14,7 @@
 #include "core/arch.h"
 #include "core/console.h"
 #include "core/hart.h"
+#include "core/manifest.h"
 #include "core/pagepool.h"
 #include "core/power_commit.h"
 #include "core/runqueue.h"
@@ -96,12 +98,23 @@ void sched_give_way(struct vcpu *v)
     rq_yield(v->hart->rq, &v->sched, arch_now());
 }
 
-enum err sched_add(struct vcpu *v, const struct sched_params *params)
+/* Pieces of a budget that are smaller cost more by their return than they are worth. */
+#define LEAST_US 10u
+
+enum err sched_add(struct vcpu *v, const struct vcpu_sched_config *config)
 {
+    const struct sched_params params = {
+        .priority = config->priority,
+        .hard = config->hard,
+        .slice = us_to_ticks(config->slice_us),
+        .budget = us_to_ticks(config->budget_us),
+        .period = us_to_ticks(config->period_us),
+        .least = us_to_ticks(LEAST_US),
+    };
     struct hart *hart = v->hart;
     uint32_t others = 0;
 
-    rq_entity_init(&v->sched, params);
+    rq_entity_init(&v->sched, &params);
     for (const struct vcpu *other = hart->vcpus; other != NULL; other = other->hart_next) {
         others++;
     }
@@ -112,7 +125,8 @@ enum err sched_add(struct vcpu *v, const struct sched_params *params)
     hart->vcpus = v;
     if (hart->vcpu == NULL) {
         hart->vcpu = v;
-    } else if (hart->rq == NULL) {
+    }
+    if (hart->rq == NULL && (hart->vcpu != v || config->budget_us != 0)) {
         hart->rq = pool_alloc(sizeof(*hart->rq), alignof(struct runqueue));
         if (hart->rq == NULL) {
             return ERR_NO_MEMORY;
@@ -170,7 +184,7 @@ static void wait(struct hart *hart)
     if (leave_hyp(hart, HART_IDLE)) {
         arch_hart_wait(hart);
         atomic_store_explicit(&hart->mode, HART_HYP, memory_order_relaxed);
-        if (hart_is_shared(hart)) {
+        if (hart_has_queue(hart)) {
             waited(hart);
         }
     }
@@ -184,12 +198,12 @@ struct vcpu *sched_next(struct hart *hart)
         if (atomic_load_explicit(&hart->work, memory_order_relaxed) != 0) {
             hart_work(hart);
         }
-        v = hart_is_shared(hart) ? pick(hart) : hart->vcpu;
+        v = hart_has_queue(hart) ? pick(hart) : hart->vcpu;
         if (v != NULL && vcpu_prepare(v)) {
             if (leave_hyp(hart, HART_GUEST)) {
                 return v;
             }
-        } else if (v != NULL && hart_is_shared(hart)) {
+        } else if (v != NULL && hart_has_queue(hart)) {
             rq_block(hart->rq, &v->sched, arch_now());
         } else {
             wait(hart);

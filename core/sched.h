@@ -7,16 +7,16 @@
 #define CORE_SCHED_H
 
 #include "core/err.h"
-#include "core/runqueue.h"
 
 struct hart;
 struct vcpu;
+struct vcpu_sched_config;
 
 /*
  * At boot, before the VM starts: v, which is on no hart yet, runs on v->hart, with others that were
  * added there. ERR_NO_MEMORY; also if it has SCHED_PER_HART already.
  */
-enum err sched_add(struct vcpu *v, const struct sched_params *params) MUST_CHECK;
+enum err sched_add(struct vcpu *v, const struct vcpu_sched_config *config) MUST_CHECK;
 
 /*
  * Own hart, no lock held, after every general exit and at boot: handles work until a vCPU may run,

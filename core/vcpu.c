@@ -23,7 +23,7 @@ static inline void post(struct vcpu *v, uint32_t requests)
 {
     /* release: what the request is about (start_pc, irq_lines, fences) is visible to the taker */
     atomic_fetch_or_explicit(&v->requests, requests, memory_order_release);
-    if (hart_is_shared(v->hart)) {
+    if (hart_has_queue(v->hart)) {
         hart_post_vcpu(v->hart, v);
     }
 }

@@ -80,7 +80,6 @@ static enum err add_vcpus(struct vm *vm, const char **why)
     }
     for (uint32_t i = 0; i < vm->config->vcpu_count; i++) {
         struct hart *hart = hart_by_id(vm->config->harts[i]);
-        const struct sched_params params = {.priority = 16, .slice = us_to_ticks(10000)};
         struct vcpu *v;
 
         if (hart == NULL) {
@@ -88,7 +87,7 @@ static enum err add_vcpus(struct vm *vm, const char **why)
             return ERR_NOT_FOUND;
         }
         v = arch_vcpu_create(vm, i, hart);
-        if (v == NULL || sched_add(v, &params) != ERR_OK) {
+        if (v == NULL || sched_add(v, &vm->config->sched[i]) != ERR_OK) {
             *why = POOL_USED_UP;
             return ERR_NO_MEMORY;
         }
@@ -132,6 +131,9 @@ static enum err add_irqchip(struct vm *vm, const char **why)
     if (model == NULL) {
         *why = "its irqchip is not one that this Curia emulates";
         return ERR_NOT_SUPPORTED;
+    }
+    if (vm->config->files_short) {
+        log_info("%s: a PLIC, since its harts have too few interrupt files", vm->config->name);
     }
     if (model->needs_files) {
         enum err e = add_files(vm, why);

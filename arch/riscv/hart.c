@@ -357,7 +357,7 @@ bool arch_can_sleep(void)
     bool can = fw_has(SBI_EXT_SUSP);
 
     for (uint32_t i = 0; i < machine.hart_count; i++) {
-        can = can && !hart_is_shared(machine.harts[i]);
+        can = can && !hart_has_queue(machine.harts[i]);
     }
     return can;
 }

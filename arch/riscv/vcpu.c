@@ -182,7 +182,7 @@ static void set_entry(struct rv_vcpu *v, gpa_t pc, uint64_t opaque)
                       (rv_features.d ? SSTATUS_FS_CLEAN : SSTATUS_FS_OFF) |
                       (v->vec != NULL ? SSTATUS_VS_CLEAN : SSTATUS_VS_OFF);
     v->trap.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP |
-                      (hart_is_shared(v->core.hart) ? HSTATUS_VTW : 0) |
+                      (hart_has_queue(v->core.hart) ? HSTATUS_VTW : 0) |
                       ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
 }
 

@@ -19,9 +19,14 @@
 
 #include <cmocka.h>
 
-#define SLICE  1000u
-#define BUDGET 5000u
-#define PERIOD 20000u
+/* Ticks are 0.1 us. */
+#define SLICE_US  100u
+#define BUDGET_US 500u
+#define PERIOD_US 2000u
+#define SLICE     (10u * SLICE_US)
+#define BUDGET    (10u * BUDGET_US)
+#define PERIOD    (10u * PERIOD_US)
+
 #define URGENT 20u
 #define NORMAL 10u
 
@@ -58,13 +63,13 @@ void power_commit_hart(void)
 
 /* ---- a hart that four share ------------------------------------------------------------------ */
 
-static struct vcpu *add(const char *name, const struct sched_params *params)
+static struct vcpu *add(const char *name, const struct vcpu_sched_config *config)
 {
     struct vm *vm = fake_vm_add(name, 0, 0, RAM, RAM_BYTES);
     struct vcpu *v = arch_vcpu_create(vm, 0, machine.harts[0]);
 
     assert_non_null(v);
-    assert_int_equal(sched_add(v, params), ERR_OK);
+    assert_int_equal(sched_add(v, config), ERR_OK);
     vm->vcpus[0] = v;
     vm->vcpu_count = 1;
     return v;
@@ -77,16 +82,16 @@ static int set_up(void **state)
     left = held = loads = 0;
     machine.harts[0]->vcpu = NULL;
     timer_queue_init(&machine.harts[0]->timers);
-    hog = add("hog", &(struct sched_params){.priority = NORMAL, .slice = SLICE});
-    assert_false(hart_is_shared(machine.harts[0]));
-    other = add("other", &(struct sched_params){.priority = NORMAL, .slice = SLICE});
-    assert_true(hart_is_shared(machine.harts[0]));
-    urgent = add("urgent", &(struct sched_params){.priority = URGENT, .slice = SLICE});
-    poor = add("poor", &(struct sched_params){.priority = URGENT + 1,
-                                              .slice = SLICE,
+    hog = add("hog", &(struct vcpu_sched_config){.priority = NORMAL, .slice_us = SLICE_US});
+    assert_false(hart_has_queue(machine.harts[0]));
+    other = add("other", &(struct vcpu_sched_config){.priority = NORMAL, .slice_us = SLICE_US});
+    assert_true(hart_has_queue(machine.harts[0]));
+    urgent = add("urgent", &(struct vcpu_sched_config){.priority = URGENT, .slice_us = SLICE_US});
+    poor = add("poor", &(struct vcpu_sched_config){.priority = URGENT + 1,
+                                              .slice_us = SLICE_US,
                                               .hard = true,
-                                              .budget = BUDGET,
-                                              .period = PERIOD});
+                                              .budget_us = BUDGET_US,
+                                              .period_us = PERIOD_US});
     return 0;
 }
 
@@ -402,8 +407,8 @@ static void no_request_is_lost(void **state)
     tear_down(NULL);
     fake_init(1 + POSTERS);
     timer_queue_init(&machine.harts[0]->timers);
-    hog = add("hog", &(struct sched_params){.priority = NORMAL, .slice = SLICE});
-    urgent = add("urgent", &(struct sched_params){.priority = URGENT, .slice = SLICE});
+    hog = add("hog", &(struct vcpu_sched_config){.priority = NORMAL, .slice_us = SLICE_US});
+    urgent = add("urgent", &(struct vcpu_sched_config){.priority = URGENT, .slice_us = SLICE_US});
     atomic_store(&posters_left, POSTERS);
     atomic_store(&asked[0], 0);
     atomic_store(&asked[1], 0);
