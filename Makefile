@@ -135,8 +135,8 @@ GEN_HEADERS := $(GEN)/version.h $(GEN)/asm_offsets.h
 # What a guest waits for, and what touches every byte of an image or of RAM. The rest is built for
 # size: text is bounded (`make size`), and boot and power transitions happen once. Warm is what
 # gains nothing by -O2, but would lose by calls for its prologues or by hiding within its callers.
-CURIA_HOT := $(addprefix arch/riscv/,trap.c exit_mmio.c insn.c copy.c window.c) \
-             $(addprefix core/,virq.c mmio_bus.c) \
+CURIA_HOT := $(addprefix arch/riscv/,trap.c exit_mmio.c insn.c copy.c window.c hart.c vcpu.c vcpu_irq.c tlb.c) \
+             $(addprefix core/,virq.c mmio_bus.c hart.c vcpu.c sched.c runqueue.c budget.c ipc.c) \
              $(addprefix sbi/,sbi.c ext_ipc.c ext_ipi.c ext_rfence.c ext_time.c hartmask.c) \
              drivers/virtual/vaplic.c drivers/virtual/vplic.c drivers/plic.c
 CURIA_WARM := core/timer.c core/bundle.c drivers/aplic.c

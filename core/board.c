@@ -14,7 +14,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#define NODE_BYTES_MIN 48u /* of a node with a name, compatible and reg */
+#define NODE_BYTES_MIN       48u /* of a node with a name, compatible and reg */
+#define GUEST_INDEX_BITS_MAX 6u  /* hgeie has 63 of them [Priv, hgeip and hgeie] */
 
 static void take_out_reserved(struct walk *w)
 {
@@ -181,6 +182,21 @@ static const struct board_device *stdout_find(const struct board *b, const char 
     return tail > 0 ? found : board_by_path(b, path);
 }
 
+/* Pages that the address map has for them; a hart may implement fewer. */
+static uint32_t guest_files(const struct board *board)
+{
+    const struct board_device *dev = NULL;
+    uint32_t files = 0;
+
+    while ((dev = board_find(board, "riscv,imsics", dev)) != NULL) {
+        uint32_t bits = board_u32(board, dev, "riscv,guest-index-bits", 0);
+        uint32_t pages = bits <= GUEST_INDEX_BITS_MAX ? (1u << bits) - 1u : 0;
+
+        files = pages > files ? pages : files;
+    }
+    return files;
+}
+
 enum err board_read(struct board *board, const void *fdt, const char **why)
 {
     struct walk *w;
@@ -216,6 +232,7 @@ enum err board_read(struct board *board, const void *fdt, const char **why)
         }
     }
     board->stdout_dev = path != NULL ? stdout_find(board, path) : NULL;
+    board->guest_files = guest_files(board);
     return ERR_OK;
 }
 

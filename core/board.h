@@ -60,7 +60,8 @@ struct board {
     struct board_hart *harts;
     uint32_t device_count;
     struct board_device *devices;
-    struct ram ram;          /* memory nodes less reserved-memory and /memreserve/ */
+    uint32_t guest_files; /* IMSIC guest files a hart, at most; core/init.c knows what there is */
+    struct ram ram;       /* memory nodes less reserved-memory and /memreserve/ */
     struct board_reg bundle; /* /chosen linux,initrd-start .. end; size 0: none */
     const char *bootargs;    /* /chosen bootargs or NULL */
     const void *rng_seed;    /* /chosen rng-seed, or NULL */

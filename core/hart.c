@@ -3,6 +3,7 @@
 #include "core/hart.h"
 
 #include "core/arch.h"
+#include "core/vcpu.h"
 
 void hart_kick(struct hart *hart)
 {
@@ -12,6 +13,20 @@ void hart_kick(struct hart *hart)
     if (atomic_load_explicit(&hart->mode, memory_order_relaxed) != HART_HYP) {
         arch_hart_kick(hart);
     }
+}
+
+void hart_post_vcpu(struct hart *hart, struct vcpu *v)
+{
+    if (atomic_exchange_explicit(&v->posted, 1, memory_order_acq_rel) != 0) {
+        return;
+    }
+    v->posted_next = atomic_load_explicit(&hart->posted, memory_order_relaxed);
+    /* release: the link is there before v is; pairs with the acquire of who takes the list */
+    while (!atomic_compare_exchange_weak_explicit(&hart->posted, &v->posted_next, v,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+    /* release pairs with the acquire of who takes the work */
+    atomic_fetch_or_explicit(&hart->work, HART_WORK_VCPUS, memory_order_release);
 }
 
 void hart_post(struct hart *hart, uint32_t work)

@@ -14,6 +14,16 @@
  * work of (a). A kick that arrives between (f) and (g) stays pending, since interrupts are off in
  * HS-mode, and ends the guest entry or the wait at once. The fast trap path never changes mode: a
  * kick for it is pending when the guest goes on.
+ *
+ * A hart of one vCPU looks at that one's requests in (f). One with a run queue does not know whom to
+ * look at: there (a) is hart_post_vcpu(), which puts the vCPU on the list `posted` and then sets
+ * HART_WORK_VCPUS. A vCPU is on the list once, by its flag `posted`:
+ *
+ *   poster:  or into requests, then swap(v->posted, 1); the one who swaps out 0 pushes v
+ *   hart:    take the list, read v's link, swap(v->posted, 0), then swap(v->requests, 0)
+ *
+ * Both swaps of the flag are acq_rel: a poster who finds it set comes before the hart's swap, which
+ * so sees his request; one who comes after it pushes v again.
  */
 #ifndef CORE_HART_H
 #define CORE_HART_H
@@ -22,8 +32,11 @@
 #include "core/timer.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+struct runqueue;
 struct vcpu;
 
 enum hart_mode {
@@ -36,18 +49,40 @@ enum hart_mode {
 #define HART_WORK_TIMER   (1u << 0) /* a timer of this hart may be due, or was armed elsewhere */
 #define HART_WORK_COMMIT  (1u << 1) /* the machine goes down: park, or carry it out */
 #define HART_WORK_CONSOLE (1u << 2) /* it left console output behind: its turn to send that */
+#define HART_WORK_VCPUS   (1u << 3) /* posted is not empty */
 
 struct hart {
     uint32_t index;        /* 0 .. machine.hart_count - 1 */
     uint64_t id;           /* as the firmware knows it; neither dense nor from 0 */
     _Atomic uint32_t mode; /* enum hart_mode */
     _Atomic uint32_t work; /* HART_WORK_*: set by anyone, cleared by the hart */
-    struct vcpu *vcpu;     /* the one bound here; fixed at boot */
+
+    /* Own hart: the vCPU whose turn it is, or was last; the only one that may be loaded. */
+    struct vcpu *vcpu;
+    struct vcpu *vcpus; /* all that run here, by hart_next; fixed at boot */
+
+    /* NULL: one vCPU at most has it all, and none of this is used. Fixed at boot. */
+    struct runqueue *rq;         /* own hart */
+    struct timer slice;          /* own hart: when rq has to be looked at again */
+    struct vcpu *_Atomic posted; /* by posted_next: they have requests; pushed by anyone */
+
     struct timer_queue timers;
 };
 
+/* Do several vCPUs share it, or has its one a budget? Constant after boot. */
+static inline bool hart_has_queue(const struct hart *hart)
+{
+    return hart->rq != NULL;
+}
+
 /* Publishes work bits on hart and kicks it if it would not see them by itself. Any hart. */
 void hart_post(struct hart *hart, uint32_t work);
+
+/*
+ * Step (a) for a vCPU of a hart with a run queue, after its requests: hart_kick() has to follow. Any hart, any
+ * lock.
+ */
+void hart_post_vcpu(struct hart *hart, struct vcpu *v);
 
 /* Step (b) and (c): call after work for hart was published some other way. Any hart. */
 void hart_kick(struct hart *hart);

@@ -16,9 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MANIFEST_VMS      64u /* a limit of masks, not of storage */
-#define MANIFEST_VCPUS    64u
-#define MANIFEST_NAME_MAX 31u
+#define MANIFEST_VMS          64u /* a limit of masks, not of storage */
+#define MANIFEST_VCPUS        64u
+#define MANIFEST_HART_VCPUS   16u
+#define MANIFEST_NAME_MAX     31u
+#define MANIFEST_PRIORITY_MAX 31u
 
 enum irqchip_kind {
     IRQCHIP_BEST,
@@ -73,15 +75,27 @@ struct passthrough_config {
     int node; /* for messages */
 };
 
+/* How a vCPU shares its hart; docs/scheduling.md. */
+struct vcpu_sched_config {
+    uint32_t priority;    /* 0 to MANIFEST_PRIORITY_MAX, the most urgent */
+    bool hard;            /* the budget is a cap even when nobody else wants the hart */
+    uint64_t slice_us;    /* among equals; 0: until it blocks */
+    uint64_t budget_us;   /* in each period_us, guaranteed; 0: neither guaranteed nor capped */
+    uint64_t period_us;   /* 0: no budget */
+    uint64_t deadline_us; /* the longest to get the budget after a wake-up; 0: the period */
+};
+
 struct vm_config {
     const char *name;
     uint32_t vcpu_count;
-    uint64_t *harts; /* hart id of each vCPU */
+    uint64_t *harts;                 /* hart id of each vCPU; several may have one */
+    struct vcpu_sched_config *sched; /* of each vCPU */
     uint32_t mem_count;
     struct mem_config *mem;
     const char *kernel, *initrd, *fdt; /* image names in the bundle; NULL: none */
     const char *bootargs;
     enum irqchip_kind irqchip;
+    bool files_short; /* "best" became a PLIC: its harts have too few interrupt files */
     uint32_t vdev_count;
     struct vdev_config *vdevs;
     uint32_t passthrough_count;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What holds between the nodes of a manifest on any machine: names, harts, each VM's guest-physical
- * map and interrupt sources, and the power order.
+ * What holds between the nodes of a manifest on any machine: names, each VM's guest-physical map
+ * and interrupt sources, and the power order. Who shares a hart: manifest_sched.c.
  */
 #include "core/manifest_reader.h"
 
@@ -202,7 +202,7 @@ static void check_irqs(struct manifest_reader *r, uint32_t index)
     }
 }
 
-/* ---- names, harts, devices between VMs ------------------------------------------------------- */
+/* ---- names, devices between VMs -------------------------------------------------------------- */
 
 static void check_names(struct manifest_reader *r)
 {
@@ -227,27 +227,6 @@ static void check_names(struct manifest_reader *r)
         for (uint32_t k = 0; k < i; k++) {
             if (strcmp(m->shmems[i].name, m->shmems[k].name) == 0) {
                 manifest_fault(r, m->shmems[i].node, NULL, "there is another region of this name");
-            }
-        }
-    }
-}
-
-/* The first user of hart before vCPU index of VM vm. */
-static void check_hart(struct manifest_reader *r, uint32_t vm, uint32_t index)
-{
-    const struct manifest *m = r->m;
-    uint64_t hart = m->vms[vm].harts[index];
-
-    for (uint32_t v = 0; v <= vm; v++) {
-        uint32_t count = v == vm ? index : m->vms[v].vcpu_count;
-
-        for (uint32_t i = 0; i < count; i++) {
-            if (m->vms[v].harts[i] == hart) {
-                manifest_fault(r, m->vms[vm].node, "harts",
-                               "hart %" PRIu64 " is vCPU %u of VM %s already: in this version a "
-                               "hart belongs to one vCPU, so name one that is free",
-                               hart, i, m->vms[v].name);
-                return;
             }
         }
     }
@@ -286,7 +265,8 @@ static void check_paths(struct manifest_reader *r, uint32_t vm)
     }
 }
 
-static void check_power(struct manifest_reader *r)
+/* Not inlined: its list would lie beneath everything that boot does later. */
+static __attribute__((noinline)) void check_power(struct manifest_reader *r)
 {
     struct power_vm_config config[MANIFEST_VMS / 4];
     struct power_vm_config *c = config;
@@ -342,12 +322,10 @@ void manifest_check(struct manifest_reader *r)
     }
     check_names(r);
     for (uint32_t v = 0; v < m->vm_count; v++) {
-        for (uint32_t i = 0; i < m->vms[v].vcpu_count; i++) {
-            check_hart(r, v, i);
-        }
         check_map(r, v);
         check_irqs(r, v);
         check_paths(r, v);
     }
+    manifest_check_sched(r);
     check_power(r);
 }

@@ -169,7 +169,7 @@ static void check_passthrough(struct manifest_reader *r, uint32_t vm,
     check_lines(r, vm, p);
 }
 
-/* ---- harts and memory ------------------------------------------------------------------------ */
+/* ---- harts ---------------------------------------------------------------------------------- */
 
 static void check_harts(struct manifest_reader *r, const struct vm_config *vm)
 {
@@ -188,20 +188,76 @@ static void check_harts(struct manifest_reader *r, const struct vm_config *vm)
                 vm->harts[i], b->hart_count, b->harts[0].id, b->harts[b->hart_count - 1].id);
         }
     }
-    if (vm->irqchip == IRQCHIP_AIA) {
-        const struct board_device *dev = NULL;
-        bool files = false;
+}
 
-        while ((dev = board_find(b, "riscv,imsics", dev)) != NULL) {
-            files = files || board_u32(b, dev, "riscv,guest-index-bits", 0) > 0;
+/* ---- interrupt files ------------------------------------------------------------------------- */
+
+/* vCPUs on hart of all VMs that insist on a file, and of the first best_count that like one. */
+static uint32_t files_wanted(const struct manifest *m, uint64_t hart, uint32_t best_count)
+{
+    uint32_t wanted = 0;
+
+    for (uint32_t v = 0; v < m->vm_count; v++) {
+        const struct vm_config *vm = &m->vms[v];
+
+        for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+            bool wants =
+                vm->irqchip == IRQCHIP_AIA || (vm->irqchip == IRQCHIP_BEST && v < best_count);
+
+            wanted += wants && vm->harts[i] == hart ? 1u : 0u;
         }
-        if (!files) {
+    }
+    return wanted;
+}
+
+/* The first vCPU of VM v for which its hart has too few files; vcpu_count: none. */
+static uint32_t first_short(const struct manifest *m, uint32_t v, uint32_t best_count,
+                            uint32_t files)
+{
+    uint32_t i = 0;
+
+    while (i < m->vms[v].vcpu_count && files_wanted(m, m->vms[v].harts[i], best_count) <= files) {
+        i++;
+    }
+    return i;
+}
+
+/*
+ * Each vCPU with an AIA owns one of its hart's files. First those of VMs that insist, then those of
+ * VMs that leave it open, in the manifest's order: one has files for all its vCPUs, or a PLIC.
+ */
+static void check_files(struct manifest_reader *r)
+{
+    struct manifest *m = r->m;
+    uint32_t files = r->board->guest_files;
+
+    for (uint32_t v = 0; v < m->vm_count; v++) {
+        struct vm_config *vm = &m->vms[v];
+
+        if (vm->irqchip == IRQCHIP_BEST && files != 0) {
+            vm->files_short = first_short(m, v, v + 1, files) < vm->vcpu_count;
+            vm->irqchip = vm->files_short ? IRQCHIP_PLIC : IRQCHIP_BEST;
+        } else if (vm->irqchip == IRQCHIP_AIA && files == 0) {
             manifest_fault(r, vm->node, "irqchip",
                            "\"aia\", but this machine has no guest interrupt files (IMSIC): say "
                            "\"best\" or \"plic\"");
+        } else if (vm->irqchip == IRQCHIP_AIA) {
+            uint32_t i = first_short(m, v, 0, files);
+
+            if (i < vm->vcpu_count) {
+                manifest_fault(r, vm->node, "irqchip",
+                               "hart %" PRIu64 " has %u guest interrupt files for %u vCPUs with "
+                               "\"aia\": say \"plic\" or \"best\", use another hart, or give the "
+                               "machine more (QEMU: aia-guests)",
+                               vm->harts[i], files, files_wanted(m, vm->harts[i], 0));
+            }
+        } else {
+            /* "plic", or the only one that is left without files */
         }
     }
 }
+
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void take_identity(struct manifest_reader *r, struct ram *ram, const struct vm_config *vm)
 {
@@ -315,5 +371,6 @@ void manifest_check_host(struct manifest_reader *r)
             }
         }
     }
+    check_files(r);
     check_memory(r);
 }

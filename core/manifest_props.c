@@ -199,21 +199,23 @@ static void read_choice(struct manifest_reader *r, int node, const struct prop_s
 static void read_number(struct manifest_reader *r, int node, const struct prop_spec *spec,
                         const void *data, int len, void *field)
 {
+    bool us = spec->type == PROP_US64;
     uint64_t value = len == 4 ? fdt_cells(data, 1) : 0;
-    const char *unit = spec->type == PROP_U32 ? "" : " milliseconds";
+    const char *unit = spec->type == PROP_U32 ? "" : us ? " microseconds" : " milliseconds";
+    const char *none = us ? "0, or " : "";
 
     if (len != 4) {
-        manifest_fault(r, node, spec->name, "must be one cell, <n>, of %u to %u%s", spec->min,
-                       spec->max, unit);
+        manifest_fault(r, node, spec->name, "must be one cell, <n>, of %s%u to %u%s", none,
+                       spec->min, spec->max, unit);
         return;
     }
-    if (value < spec->min || value > spec->max) {
-        manifest_fault(r, node, spec->name, "is %u: must be %u to %u%s", (uint32_t)value, spec->min,
-                       spec->max, unit);
+    if ((value < spec->min || value > spec->max) && !(us && value == 0)) {
+        manifest_fault(r, node, spec->name, "is %u: must be %s%u to %u%s", (uint32_t)value, none,
+                       spec->min, spec->max, unit);
         return;
     }
-    value *= spec->type == PROP_U32 ? 1u : 1000u;
-    if (spec->type == PROP_MS64) {
+    value *= spec->type == PROP_U32 || us ? 1u : 1000u;
+    if (spec->type == PROP_MS64 || us) {
         memcpy(field, &value, sizeof(value));
     } else {
         uint32_t low = (uint32_t)value;
@@ -241,6 +243,7 @@ static void read_value(struct manifest_reader *r, int node, const struct prop_sp
     case PROP_U32:
     case PROP_MS32:
     case PROP_MS64:
+    case PROP_US64:
         read_number(r, node, spec, data, len, field);
         break;
     case PROP_STRING:
@@ -290,6 +293,28 @@ void manifest_props(struct manifest_reader *r, int node, const struct prop_spec 
             read_value(r, node, &specs[i], data, len, out);
         } else if (strcmp(name, "phandle") != 0 && strcmp(name, "linux,phandle") != 0) {
             unknown_prop(r, node, name, specs, spec_count);
+        }
+    }
+}
+
+void manifest_props_each(struct manifest_reader *r, int node, const struct prop_spec *specs,
+                         uint32_t spec_count, void *out, uint32_t count, size_t size)
+{
+    for (uint32_t s = 0; s < spec_count; s++) {
+        uint32_t before = r->findings;
+        int len;
+        const char *data = fdt_getprop(r->blob, node, specs[s].name, &len);
+        bool each = specs[s].type != PROP_FLAG && count > 1 && len == (int)(4 * count);
+
+        if (data != NULL && specs[s].type != PROP_FLAG && !each && len != 4) {
+            manifest_fault(r, node, specs[s].name,
+                           "must be one cell for all vCPUs, or one for each: %u", count);
+            continue;
+        }
+        /* A mistake is told once, not once for each. */
+        for (uint32_t i = 0; data != NULL && i < count && r->findings == before; i++) {
+            read_value(r, node, &specs[s], data + (each ? 4 * i : 0), each ? 4 : len,
+                       (char *)out + i * size);
         }
     }
 }

@@ -37,6 +37,12 @@ static const struct prop_spec vm_props[] = {
     {"initrd", NULL, PROP_STRING, VM(initrd), 0, 0},
     {"fdt", NULL, PROP_STRING, VM(fdt), 0, 0},
     {"bootargs", NULL, PROP_STRING, VM(bootargs), 0, 0},
+    {"priority", NULL, PROP_OTHER, 0, 0, 0},
+    {"time-slice-us", NULL, PROP_OTHER, 0, 0, 0},
+    {"budget-us", NULL, PROP_OTHER, 0, 0, 0},
+    {"period-us", NULL, PROP_OTHER, 0, 0, 0},
+    {"budget-hard", NULL, PROP_OTHER, 0, 0, 0},
+    {"deadline-us", NULL, PROP_OTHER, 0, 0, 0},
     {"irqchip", "best\0aia\0plic\0", PROP_ENUM, VM(irqchip), 0, 0},
     {"power-superiors", NULL, PROP_OTHER, 0, 0, 0},
     {"power-ack-timeout-ms", NULL, PROP_MS32, VM(power.ack_us), 1, HOUR_MS},
@@ -89,8 +95,7 @@ static void read_harts(struct manifest_reader *r, struct vm_config *vm)
     vm->vcpu_count = 0;
     if (cells == NULL || len == 0 || len % 4 != 0) {
         manifest_fault(r, vm->node, "harts",
-                       "must list the hart of each vCPU, <1 2>: in this "
-                       "version a hart belongs to one vCPU");
+                       "must list the hart of each vCPU, <1 2>; vCPUs may share one");
         return;
     }
     if ((uint32_t)len / 4u > MANIFEST_VCPUS) {
@@ -111,6 +116,38 @@ static void read_harts(struct manifest_reader *r, struct vm_config *vm)
             vm->harts[i] = fdt32_ld(&cells[i]);
         }
     }
+}
+
+/*
+ * What is shorter than SCHED_LEAST_US would go into switches for the most part. A budget of
+ * SCHED_MOST_US is below 2^32 ticks of 1 ns. A slice of 10 ms is short for a person, and long
+ * beside a switch.
+ */
+#define SCHED_LEAST_US 100u
+#define SCHED_MOST_US  4000000u
+#define SCHED(field)   FIELD(struct vcpu_sched_config, field)
+
+static void read_sched(struct manifest_reader *r, struct vm_config *vm)
+{
+    static const struct prop_spec props[] = {
+        {"priority", NULL, PROP_U32, SCHED(priority), 0, MANIFEST_PRIORITY_MAX},
+        {"time-slice-us", NULL, PROP_US64, SCHED(slice_us), SCHED_LEAST_US, 1000000},
+        {"budget-us", NULL, PROP_US64, SCHED(budget_us), SCHED_LEAST_US, SCHED_MOST_US},
+        {"period-us", NULL, PROP_US64, SCHED(period_us), SCHED_LEAST_US, SCHED_MOST_US},
+        {"budget-hard", NULL, PROP_FLAG, SCHED(hard), 0, 1},
+        {"deadline-us", NULL, PROP_US64, SCHED(deadline_us), SCHED_LEAST_US, SCHED_MOST_US},
+    };
+
+    vm->sched = manifest_storage(r, vm->node, vm->vcpu_count, sizeof(vm->sched[0]));
+    if (vm->sched == NULL) {
+        vm->vcpu_count = 0;
+        return;
+    }
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        vm->sched[i] = (struct vcpu_sched_config){.priority = 16, .slice_us = 10000};
+    }
+    manifest_props_each(r, vm->node, props, ARRAY_SIZE(props), vm->sched, vm->vcpu_count,
+                        sizeof(vm->sched[0]));
 }
 
 static void read_memory(struct manifest_reader *r, struct vm_config *vm)
@@ -222,6 +259,7 @@ static void read_vm(struct manifest_reader *r, struct vm_config *vm)
 
     manifest_props(r, vm->node, vm_props, ARRAY_SIZE(vm_props), vm);
     read_harts(r, vm);
+    read_sched(r, vm);
     read_memory(r, vm);
     read_vm_devices(r, vm);
     if (vm->kernel == NULL) {

@@ -49,6 +49,7 @@ enum prop_type {
     PROP_SET8,   /* any of choices, bits of their indices into uint8_t */
     PROP_SET32,  /* the same into uint32_t */
     PROP_U64,    /* two cells into uint64_t */
+    PROP_US64,   /* one cell of microseconds, 0 or min to max, into uint64_t */
 };
 
 struct prop_spec {
@@ -62,6 +63,13 @@ struct prop_spec {
 /* Reads every property of node into out; unknown ones and bad values are reported. */
 void manifest_props(struct manifest_reader *r, int node, const struct prop_spec *specs,
                     uint32_t spec_count, void *out);
+
+/*
+ * Reads those properties of node that specs name (numbers and flags) into each of count structures
+ * of size at out: one cell is for all of them, count cells are one for each.
+ */
+void manifest_props_each(struct manifest_reader *r, int node, const struct prop_spec *specs,
+                         uint32_t spec_count, void *out, uint32_t count, size_t size);
 
 /*
  * VMs that prop of node refers to by phandle: the first max of them into vms. Returns how many;
@@ -81,6 +89,9 @@ void manifest_read_peers(struct manifest_reader *r);
 
 /* What any machine would refuse. */
 void manifest_check(struct manifest_reader *r);
+
+/* The part of it about vCPUs that share harts: manifest_sched.c. */
+void manifest_check_sched(struct manifest_reader *r);
 
 /* Finds passed-through devices; then checks what depends on this machine. r->board is not NULL. */
 void manifest_find_devices(struct manifest_reader *r);

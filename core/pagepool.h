@@ -16,7 +16,7 @@
 void pool_init(void *base, size_t size);
 
 /* Zeroed memory, aligned to align (a power of two), also for size 0; NULL: the arena is used up.
- * Any hart. */
+ * Boot hart, while the machine is built. */
 void *pool_alloc(size_t size, size_t align);
 
 /*
@@ -28,7 +28,7 @@ void pool_trim(const void *end);
 /* Why what needed the arena cannot be. */
 #define POOL_USED_UP "the arena is used up: the machine has too little RAM behind the image"
 
-/* Bytes handed out, alignment included. */
+/* Bytes handed out, and what alignment has cost. */
 size_t pool_used(void);
 
 #endif

@@ -262,7 +262,7 @@ static bool has_wakeup(const struct hart *self)
 {
     struct vcpu *v = self->vcpu;
 
-    if (v == NULL || vm_state(v->vm) != VM_SUSPENDED || !v->loaded) {
+    if (v == NULL || vm_state(v->vm) != VM_SUSPENDED || !vcpu_loaded(v)) {
         return false;
     }
     arch_vcpu_sync_irqs(v);

@@ -18,10 +18,19 @@ static enum vcpu_state state_of(const struct vcpu *v)
     return (enum vcpu_state)atomic_load_explicit(&v->state, memory_order_acquire);
 }
 
-void vcpu_request(struct vcpu *v, uint32_t requests)
+/* Step (a) of core/hart.h. */
+static inline void post(struct vcpu *v, uint32_t requests)
 {
     /* release: what the request is about (start_pc, irq_lines, fences) is visible to the taker */
     atomic_fetch_or_explicit(&v->requests, requests, memory_order_release);
+    if (hart_has_queue(v->hart)) {
+        hart_post_vcpu(v->hart, v);
+    }
+}
+
+void vcpu_request(struct vcpu *v, uint32_t requests)
+{
+    post(v, requests);
     hart_kick(v->hart);
 }
 
@@ -34,7 +43,7 @@ bool vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level)
     if (((old & bit) != 0) == level) {
         return false;
     }
-    atomic_fetch_or_explicit(&v->requests, VCPU_REQ_IRQ, memory_order_release);
+    post(v, VCPU_REQ_IRQ);
     return true;
 }
 
@@ -83,9 +92,11 @@ enum err vcpu_start(struct vcpu *v, gpa_t pc, uint64_t opaque)
 
 static void unload(struct vcpu *v)
 {
-    if (v->loaded) {
+    if (vcpu_loaded(v)) {
         arch_vcpu_put(v);
-        v->loaded = false;
+        atomic_store_explicit(&v->loaded, false, memory_order_relaxed);
+        /* Before the mode says that the hart is in a guest: whoever sees that one sees this. */
+        atomic_thread_fence(memory_order_release);
     }
 }
 
@@ -117,9 +128,9 @@ void vcpu_suspend_self(struct vcpu *v, bool nonretentive, gpa_t pc, uint64_t opa
 
 static void load(struct vcpu *v)
 {
-    if (!v->loaded) {
+    if (!vcpu_loaded(v)) {
         arch_vcpu_load(v);
-        v->loaded = true;
+        atomic_store_explicit(&v->loaded, true, memory_order_relaxed);
     }
 }
 
@@ -146,6 +157,7 @@ static void start(struct vcpu *v)
     load(v);
     reset_pmu(v);
     arch_vcpu_reset(v, v->start_pc, v->start_opaque);
+    v->waits = false;
     arch_vcpu_sync_irqs(v);
     atomic_store_explicit(&v->state, VCPU_STARTED, memory_order_release);
 }
@@ -200,7 +212,7 @@ static void do_fences(struct vcpu *v)
     spin_unlock(&v->fence_lock);
 
     /* A vCPU that is not resident has nothing cached here: its next load fences as it must. */
-    for (uint32_t i = 0; v->loaded && i < count; i++) {
+    for (uint32_t i = 0; vcpu_loaded(v) && i < count; i++) {
         arch_vcpu_fence(v, &todo[i]);
     }
     /* release pairs with the acquire in wait_fenced() */
@@ -232,17 +244,18 @@ static bool ready(struct vcpu *v, uint32_t requests)
         requests |= VCPU_REQ_SSE; /* one that came while the VM slept has not been looked at */
         break;
     case VCPU_STARTED:
-        if (v->loaded && (requests & (VCPU_REQ_IRQ | VCPU_REQ_SSE)) == 0) {
+        if (vcpu_loaded(v) && !v->waits && (requests & (VCPU_REQ_IRQ | VCPU_REQ_SSE)) == 0) {
             return true;
         }
         load(v);
         arch_vcpu_sync_irqs(v);
         break;
     }
-    if ((requests & VCPU_REQ_SSE) != 0) {
-        (void)sse_take(v, true);
+    if ((requests & VCPU_REQ_SSE) != 0 && sse_take(v, true)) {
+        v->waits = false;
     }
-    return true;
+    v->waits = v->waits && !arch_vcpu_irq_pending(v);
+    return !v->waits;
 }
 
 /*
@@ -256,7 +269,7 @@ static bool hold(struct vcpu *v)
     bool paused = vm_state(v->vm) == VM_PAUSED;
 
     if (paused) {
-        if (v->loaded && state_of(v) == VCPU_STARTED && !arch_vcpu_waits(v)) {
+        if (vcpu_loaded(v) && state_of(v) == VCPU_STARTED && !arch_vcpu_waits(v)) {
             steal_begin(v);
         }
         unload(v);
@@ -265,13 +278,13 @@ static bool hold(struct vcpu *v)
     return paused;
 }
 
-bool vcpu_prepare(struct vcpu *v)
+/* Takes the requests and handles those that need no turn of its own. */
+static uint32_t take_requests(struct vcpu *v)
 {
-    /* acquire pairs with the release in vcpu_request() */
+    /* acquire pairs with the release in post() */
     uint32_t requests = atomic_load_explicit(&v->requests, memory_order_relaxed) == 0
                             ? 0
                             : atomic_exchange_explicit(&v->requests, 0, memory_order_acquire);
-    bool may_run;
 
     /* A stop may be seen late, when the VM has been started again: then it is not for now. */
     if ((requests & VCPU_REQ_STOP) != 0 && vm_state(v->vm) == VM_STOPPING) {
@@ -280,6 +293,45 @@ bool vcpu_prepare(struct vcpu *v)
     if ((requests & VCPU_REQ_FENCE) != 0) {
         do_fences(v);
     }
+    return requests;
+}
+
+bool vcpu_attend(struct vcpu *v)
+{
+    v->deferred |= take_requests(v) & ~(VCPU_REQ_STOP | VCPU_REQ_FENCE);
+    if (hold(v) || (state_of(v) == VCPU_STOPPED && v->deferred == 0)) {
+        return false;
+    }
+    if (!vcpu_loaded(v) && state_of(v) == VCPU_STARTED) {
+        steal_begin(v); /* until it has its turn */
+    }
+    return true;
+}
+
+void vcpu_put_off(struct vcpu *v, bool wants)
+{
+    bool was = vcpu_loaded(v);
+
+    if (was && wants) {
+        steal_begin(v);
+    }
+    unload(v);
+    if (was && !wants) {
+        arch_vcpu_watch(v);
+    }
+}
+
+void vcpu_wait(struct vcpu *v)
+{
+    v->waits = true;
+}
+
+bool vcpu_prepare(struct vcpu *v)
+{
+    uint32_t requests = take_requests(v) | v->deferred;
+    bool may_run;
+
+    v->deferred = 0;
     if ((requests & VCPU_REQ_LOAD) != 0) {
         lifecycle_load(v->vm);
         /* A START in the same breath was of an earlier life; the load's own comes next round. */
@@ -343,9 +395,9 @@ void vcpu_fence(struct vm *vm, uint64_t targets, const struct fence *fence)
         if ((targets >> i & 1) == 0) {
             continue;
         }
-        if (v->hart == self) {
+        if (v->hart == self && vcpu_loaded(v)) {
             arch_vcpu_fence(v, fence);
-        } else {
+        } else if (v->hart != self) { /* a sibling that shares this hart: its next load fences */
             tickets[i] = queue_fence(v, fence);
         }
     }

@@ -11,6 +11,7 @@
 #include "core/dbtr.h"
 #include "core/hart.h"
 #include "core/pmu.h"
+#include "core/runqueue.h"
 #include "core/spinlock.h"
 #include "core/sse.h"
 #include "core/steal.h"
@@ -70,8 +71,9 @@ struct vcpu {
     _Atomic uint32_t state;     /* enum vcpu_state */
     _Atomic uint32_t requests;  /* VCPU_REQ_* */
     _Atomic uint32_t irq_lines; /* 1 << enum vcpu_irq: level of each line; any hart */
-    bool loaded;                /* own hart: resident */
+    _Atomic bool loaded;        /* written by the own hart: resident; vcpu_loaded() */
     bool resume_nonretentive;   /* own hart: SUSPENDED and will restart at start_pc */
+    bool waits;                 /* own hart, shared: STARTED and in a WFI */
     uint8_t timer_detour;       /* own hart: why arch_vcpu_set_timer() is no single write */
 
     /* Written by the starter before START_PENDING is published, or by the own hart at suspend. */
@@ -91,12 +93,25 @@ struct vcpu {
 
     struct steal steal; /* own hart */
 
+    /* Of who shares its hart. */
+    struct vcpu *hart_next;    /* the next one of the hart; fixed at boot */
+    struct sched_entity sched; /* own hart */
+    uint32_t deferred;         /* own hart: requests taken that wait for its turn */
+    _Atomic uint32_t posted;   /* a flag; core/hart.h */
+    struct vcpu *posted_next;
+
     uint64_t exits[EXIT_CAUSES];
 
     struct dbtr dbtr; /* own hart */
 
     struct pmu pmu; /* forgotten at each start but for what it has received, which pmu.h explains */
 };
+
+/* Is it on its hart? Own hart; a reader on another hart argues what a stale answer does. */
+static inline bool vcpu_loaded(const struct vcpu *v)
+{
+    return atomic_load_explicit(&v->loaded, memory_order_relaxed);
+}
 
 /* Publishes request bits and kicks the vCPU's hart if it needs that. Any hart, any lock. */
 void vcpu_request(struct vcpu *v, uint32_t requests);
@@ -135,9 +150,26 @@ void vcpu_suspend_self(struct vcpu *v, bool nonretentive, gpa_t pc, uint64_t opa
 void vcpu_fence(struct vm *vm, uint64_t targets, const struct fence *fence);
 
 /*
- * Own hart: handles the vCPU's requests. True: it may run now (loaded, lines in sync). Called by
- * sched.c.
+ * Own hart, its turn: handles the vCPU's requests. True: it may run now (loaded, lines in sync).
+ * Called by sched.c.
  */
 bool vcpu_prepare(struct vcpu *v);
+
+/* ---- of who shares its hart; own hart, called by sched.c ---------------------------------------- */
+
+/*
+ * It has been posted: handles the requests that do not wait for its turn, whatever its priority and
+ * its budget: a stop, a pause, fences. Should it get its turn for the others?
+ */
+bool vcpu_attend(struct vcpu *v);
+
+/*
+ * Off the hart. wants: it would go on (preempted, or its budget is used up), and so it is stolen
+ * from; else it waits, and what ends that makes a request.
+ */
+void vcpu_put_off(struct vcpu *v, bool wants);
+
+/* The guest is in a WFI: it is prepared for its next turn when an interrupt ends that. */
+void vcpu_wait(struct vcpu *v);
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/machine.h"
 #include "core/pagepool.h"
+#include "core/sched.h"
 #include "core/vdev.h"
 #include "core/virq.h"
 
@@ -81,17 +82,16 @@ static enum err add_vcpus(struct vm *vm, const char **why)
         struct hart *hart = hart_by_id(vm->config->harts[i]);
         struct vcpu *v;
 
-        if (hart == NULL || hart->vcpu != NULL) {
-            *why = "a hart that it names did not come up, or is another's";
+        if (hart == NULL) {
+            *why = "a hart that it names did not come up";
             return ERR_NOT_FOUND;
         }
         v = arch_vcpu_create(vm, i, hart);
-        if (v == NULL) {
+        if (v == NULL || sched_add(v, &vm->config->sched[i]) != ERR_OK) {
             *why = POOL_USED_UP;
             return ERR_NO_MEMORY;
         }
         spinlock_init(&v->fence_lock);
-        hart->vcpu = v;
         vm->vcpus[i] = v;
         vm->vcpu_count = i + 1;
     }
@@ -131,6 +131,9 @@ static enum err add_irqchip(struct vm *vm, const char **why)
     if (model == NULL) {
         *why = "its irqchip is not one that this Curia emulates";
         return ERR_NOT_SUPPORTED;
+    }
+    if (vm->config->files_short) {
+        log_info("%s: a PLIC, since its harts have too few interrupt files", vm->config->name);
     }
     if (model->needs_files) {
         enum err e = add_files(vm, why);

@@ -12,6 +12,7 @@
 #include "core/bundle.h"
 #include "core/fdt.h"
 #include "core/manifest.h"
+#include "core/manifest_sched.h"
 #include "core/pagepool.h"
 
 #include <inttypes.h>
@@ -184,7 +185,8 @@ static void print_vm(const struct manifest *m, uint32_t vm)
     printf("  %-*s kernel %s", PRINT_COLUMN, "images", c->kernel);
     printf("%s%s", c->initrd != NULL ? ", initrd " : "", c->initrd != NULL ? c->initrd : "");
     printf("%s%s\n", c->fdt != NULL ? ", fdt " : "", c->fdt != NULL ? c->fdt : "");
-    printf("  %-*s %s\n", PRINT_COLUMN, "irqchip", irqchips[c->irqchip]);
+    printf("  %-*s %s\n", PRINT_COLUMN, "irqchip",
+           c->files_short ? "plic: its harts have too few interrupt files" : irqchips[c->irqchip]);
     for (uint32_t i = 0; i < c->vdev_count; i++) {
         printf("  %-*s at 0x%" PRIx64 ", source %u\n", PRINT_COLUMN, devices[c->vdevs[i].kind],
                c->vdevs[i].gpa, c->vdevs[i].irq);
@@ -221,6 +223,72 @@ static void print_vm(const struct manifest *m, uint32_t vm)
     printf("%s\n\n", c->privileges == 0 ? " none" : "");
 }
 
+static void print_seat(const struct manifest *m, const struct sched_seat *seat)
+{
+    const struct vm_config *vm = &m->vms[seat->vm];
+    const struct vcpu_sched_config *c = &vm->sched[seat->vcpu];
+    char slice[24] = "none";
+
+    if (c->slice_us != 0) {
+        snprintf(slice, sizeof(slice), "%" PRIu64, c->slice_us);
+    }
+    printf("  %-*s %2u %4u %8s", (int)MANIFEST_NAME_MAX, vm->name, seat->vcpu, c->priority, slice);
+    if (c->budget_us == 0) {
+        printf(" %17s\n", "none");
+        return;
+    }
+    printf(" %8" PRIu64 "/%-8" PRIu64 " %6.2f %8" PRIu64 " %8" PRIu64 "%s\n", c->budget_us,
+           c->period_us, (double)manifest_share_ppm(c) / 1e4,
+           (manifest_response_ns(m, seat) + 999) / 1000,
+           c->deadline_us != 0 ? c->deadline_us : c->period_us, c->hard ? " hard" : "");
+}
+
+/* Whom a hart belongs to that has several vCPUs, or a budget to keep. */
+static void print_hart(const struct manifest *m, uint64_t hart)
+{
+    struct sched_seat s = {0, 0};
+    uint64_t ppm = 0;
+    uint32_t count = 0;
+
+    for (; manifest_seat_find(m, hart, &s); s.vcpu++, count++) {
+        ppm += manifest_share_ppm(&m->vms[s.vm].sched[s.vcpu]);
+    }
+    if (count < 2 && ppm == 0) {
+        return;
+    }
+    printf("hart %" PRIu64 ": %u vCPU%s, %.2f %% of it guaranteed, of at most %.2f %%\n", hart,
+           count, count == 1 ? "" : "s", (double)ppm / 1e4, (double)SCHED_CAPACITY_PPM / 1e4);
+    printf("  %-*s %2s %4s %8s %8s/%-8s %6s %8s %8s\n", (int)MANIFEST_NAME_MAX,
+           "VM, vCPU; times in us", "", "prio", "slice", "budget", "period", "%", "response",
+           "deadline");
+    for (s = (struct sched_seat){0, 0}; manifest_seat_find(m, hart, &s); s.vcpu++) {
+        print_seat(m, &s);
+    }
+    printf("\n");
+}
+
+/* In ascending order: hart ids are below 2^32, as cells are. */
+static void print_harts(const struct manifest *m)
+{
+    uint64_t next = 0;
+
+    while (next != UINT64_MAX) {
+        uint64_t hart = UINT64_MAX;
+
+        for (uint32_t v = 0; v < m->vm_count; v++) {
+            for (uint32_t i = 0; i < m->vms[v].vcpu_count; i++) {
+                uint64_t id = m->vms[v].harts[i];
+
+                hart = id >= next && id < hart ? id : hart;
+            }
+        }
+        if (hart != UINT64_MAX) {
+            print_hart(m, hart);
+        }
+        next = hart != UINT64_MAX ? hart + 1 : hart;
+    }
+}
+
 static void print_system(const struct manifest *m, const struct board *board)
 {
     struct power_vm_config power[MANIFEST_VMS];
@@ -238,6 +306,7 @@ static void print_system(const struct manifest *m, const struct board *board)
     for (uint32_t i = 0; i < m->shmem_count; i++) {
         bytes += m->shmems[i].size;
     }
+    print_harts(m);
     printf("memory of all VMs: %s", size_text(bytes, size));
     if (board != NULL) {
         printf(" of %s that the machine has, firmware, Curia and bundle included",

@@ -41,6 +41,7 @@ BUILD = TOP / "build"
 LOGS = BUILD / "log"
 IMAGE = BUILD / "curia.bin"
 DEMO_BUNDLE = BUILD / "demo.itb"
+SHARED_BUNDLE = BUILD / "demo-shared.itb"
 QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
 PATIENCE = float(os.environ.get("CURIA_PATIENCE", "1"))
 

@@ -21,7 +21,7 @@ import re
 import sys
 import time
 
-from curia_qemu import BOOT_SECONDS, CURIA, IRQCHIPS, Failure, Machine
+from curia_qemu import BOOT_SECONDS, CURIA, IRQCHIPS, SHARED_BUNDLE, Failure, Machine
 
 VMS = ("control", "cockpit", "adas")        # down the ranks
 OFF_SECONDS = 180                           # above power-deadline-ms: Curia's own limit acts first
@@ -433,9 +433,11 @@ STORIES = {"order": story_order, "poweroff": story_poweroff, "hung": story_hung,
            "crashed": story_crashed, "sleep": story_sleep}
 
 
-def play(variant, irqchip, out=None, prefix="demo"):
-    """One story from start to end. Failure: something was not as told."""
-    with Machine(f"{prefix}-{variant}-{irqchip}", irqchip=irqchip, vms=VMS) as m:
+def play(variant, irqchip, out=None, prefix="demo", shared=False):
+    """One story from start to end; shared: on two harts. Failure: something was not as told."""
+    machine = {"bundle": SHARED_BUNDLE, "harts": 2} if shared else {}
+    prefix += "-shared" if shared else ""
+    with Machine(f"{prefix}-{variant}-{irqchip}", irqchip=irqchip, vms=VMS, **machine) as m:
         told = Told(m, out)
         STORIES[variant](m, told)
         timeline(told, records(m))
@@ -445,6 +447,7 @@ def play(variant, irqchip, out=None, prefix="demo"):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--irqchip", choices=IRQCHIPS, default="aia")
+    parser.add_argument("--shared", action="store_true", help="on two harts")
     parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join(STORIES))
     arguments = parser.parse_args()
     variants = arguments.variants or list(STORIES)
@@ -455,7 +458,7 @@ def main():
     for variant in variants:
         print(f"{variant} on {arguments.irqchip}: {STORIES_TOLD[variant]}", flush=True)
         try:
-            took.append((variant, play(variant, arguments.irqchip, sys.stdout)))
+            took.append((variant, play(variant, arguments.irqchip, sys.stdout, shared=arguments.shared)))
         except Failure as failure:
             print(f"\nFAILED: {failure}", file=sys.stderr)
             return 1

@@ -255,9 +255,11 @@ static uint64_t own_file(void)
 
 void arch_hart_wait(struct hart *hart)
 {
-    csr_write(CSR_HGEIE, own_file());
+    uint64_t own = own_file();
+
+    csr_set(CSR_HGEIE, own);
     __asm__ volatile("wfi" ::: "memory");
-    csr_write(CSR_HGEIE, 0);
+    csr_clear(CSR_HGEIE, own);
     rv_handle_irqs(rv_hart_of(hart));
 }
 
@@ -311,7 +313,7 @@ static int64_t hart_sleep(bool loaded, uint64_t wake_at, uint64_t a1, uint64_t e
 {
     struct rv_hart *hart = rv_hart_self();
     struct vcpu *v = hart->core.vcpu;
-    bool resident = v != NULL && v->loaded;
+    bool resident = v != NULL && vcpu_loaded(v);
     struct rv_imsic_files files;
     int64_t error;
 
@@ -350,9 +352,15 @@ enum err arch_hart_wake(struct hart *hart)
     return r.error == SBI_SUCCESS ? ERR_OK : ERR_STATE;
 }
 
+/* The interrupts of vCPUs that wait and are not loaded would not wake a hart that is off. */
 bool arch_can_sleep(void)
 {
-    return fw_has(SBI_EXT_SUSP);
+    bool can = fw_has(SBI_EXT_SUSP);
+
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        can = can && !hart_has_queue(machine.harts[i]);
+    }
+    return can;
 }
 
 enum err arch_machine_sleep(uint64_t wake_at)
@@ -381,6 +389,13 @@ void rv_handle_irqs(struct rv_hart *hart)
         }
     } else if ((pending & SIP_LCOFIP) != 0) { /* else it is still pending, and traps once more */
         rv_pmu_overflow();
+    }
+    if (hart->watched != 0) {
+        uint64_t files = csr_read(CSR_HGEIP) & hart->watched;
+
+        if (files != 0) {
+            rv_watched_files(hart, files);
+        }
     }
     if (panicked()) {
         arch_hart_park();

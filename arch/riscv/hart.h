@@ -42,6 +42,8 @@ struct rv_hart {
      * side's. */
     struct rv_vcpu *resident;
 
+    uint64_t watched; /* own hart: guest files in hgeie, of vCPUs that wait and are not loaded */
+
     uint64_t share_maps; /* own hart: the share slots (mmu.c) as it knows them */
 
     /* Own hart: leaf entries and addresses of its two windows (window.c). */
@@ -156,9 +158,13 @@ void rv_features_agree(struct hart *const *harts, uint32_t count);
  * Own hart: acknowledges and dispatches the pending interrupts of HS level: software (a kick) and
  * timer (HART_WORK_TIMER; the comparator is switched off) become work, external ones go to the
  * IMSIC or the machine's irqchip, LCOFI to the vCPU that is loaded (alone: with an external one, it
- * stays pending). SGEI is left alone. No lock held. Does not return if the machine panics.
+ * stays pending), SGEI to the vCPU whose file it is. No lock held. Does not return if the machine
+ * panics.
  */
 void rv_handle_irqs(struct rv_hart *hart);
+
+/* vcpu_irq.c. Own hart: interrupts have come to these of the files that are watched (bit g: file g). */
+void rv_watched_files(struct rv_hart *hart, uint64_t files);
 
 /*
  * The vector for traps taken in HS-mode: stvec outside rv_run(), or jumped to by its vector with

@@ -114,7 +114,9 @@ void rv_tlb_carry_out(struct rv_vcpu *v, uint32_t fences)
 /*
  * A hart enters the guest through rv_tlb_catch_up(), after mode became HART_GUEST and a full fence
  * (core/sched.c (d), (e)). That pairs with the add here: either it sees the new count there, or it
- * is seen in the guest here, kicked, and waited for.
+ * is seen loaded and in the guest here, kicked, and waited for. A hart that is in another vCPU's
+ * guest has left this one before: the mode that says so comes after `loaded` (unload() in
+ * core/vcpu.c; the acquire here).
  */
 void rv_tlb_post(struct rv_vm *vm)
 {
@@ -128,7 +130,8 @@ void rv_tlb_post(struct rv_vm *vm)
         while (v->hart != arch_hart_self() &&
                (int32_t)(atomic_load_explicit(&rv_vcpu_of(v)->fences_done, memory_order_acquire) -
                          fences) < 0 &&
-               atomic_load_explicit(&v->hart->mode, memory_order_acquire) == HART_GUEST) {
+               atomic_load_explicit(&v->hart->mode, memory_order_acquire) == HART_GUEST &&
+               vcpu_loaded(v)) {
             if (!kicked) {
                 vcpu_request(v, VCPU_REQ_IRQ); /* any: the hart catches up before it goes on */
                 kicked = true;

@@ -153,9 +153,14 @@ static void exit_insn(struct rv_vcpu *v)
     sys = rv_sys_decode(insn);
     if (t->scause == CAUSE_VIRTUAL_INSN) {
         switch (rv_virt_decide(&sys, (t->sstatus & SSTATUS_SPP) != 0)) {
-        case RV_VIRT_YIELD: /* VTW is off, so none comes; a wait may always end at once */
+        case RV_VIRT_YIELD: /* VTW is on where harts are shared */
             count(v, EXIT_WFI);
             rv_skip(v, bytes);
+            if (sys.kind == RV_SYS_WFI) {
+                vcpu_wait(&v->core);
+            } else if (hart_has_queue(v->core.hart)) {
+                sched_give_way(&v->core);
+            }
             return;
         case RV_VIRT_CSR:
             if (read_for_guest(v, sys.csr, &value)) {

@@ -28,9 +28,6 @@
      HEDELEG_STORE_ACCESS | HEDELEG_ECALL_U | HEDELEG_INSN_PAGE_FAULT | HEDELEG_LOAD_PAGE_FAULT |  \
      HEDELEG_STORE_PAGE_FAULT | HEDELEG_SOFTWARE_CHECK | HEDELEG_HARDWARE_ERROR)
 
-/* The guest's interrupt lines as hvip has them; VCPU_IRQ_SOFT is taken as an edge, see below. */
-#define LINE(irq) (1u << (irq))
-
 /*
  * Memory for the vectors of all vCPUs of the VM, when the last of them is made and shows whether
  * the VM has any. False: there is no memory.
@@ -207,8 +204,9 @@ static void set_entry(struct rv_vcpu *v, gpa_t pc, uint64_t opaque)
     v->trap.sstatus = SSTATUS_UXL_64 | SSTATUS_SPP |
                       (rv_features.d ? SSTATUS_FS_CLEAN : SSTATUS_FS_OFF) |
                       (v->vec != NULL ? SSTATUS_VS_CLEAN : SSTATUS_VS_OFF);
-    v->trap.hstatus =
-        HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP | ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
+    v->trap.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP |
+                      (hart_has_queue(v->core.hart) ? HSTATUS_VTW : 0) |
+                      ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
 }
 
 /*
@@ -250,10 +248,10 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     rv_pmu_reset();
     timer_cancel(&v->timer);
     /* The external line is the interrupt controller's; IPIs are told apart by vcpu_start(). */
-    atomic_fetch_and_explicit(&vcpu->irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
+    atomic_fetch_and_explicit(&vcpu->irq_lines, ~(1u << VCPU_IRQ_TIMER), memory_order_relaxed);
     rv_imsic_file_reset(v->vgein);
     set_entry(v, pc, opaque);
-    if (vcpu->loaded) {
+    if (vcpu_loaded(vcpu)) {
         write_csrs(v);
         restore_registers(v);
     }
@@ -278,6 +276,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
     struct rv_hart *hart = rv_hart_self();
 
+    rv_vcpu_unwatch(v);
     rv_pmu_load(v);
     write_csrs(v);
     restore_registers(v);
@@ -329,100 +328,6 @@ void arch_vcpu_put(struct vcpu *vcpu)
     csr_write(CSR_VSATP, 0);
     csr_write(CSR_HGATP, 0);
     csr_clear(CSR_HSTATUS, HSTATUS_VGEIN);
-}
-
-/* ---- interrupts and time -------------------------------------------------------------------- */
-
-/*
- * VSSIP belongs to the guest once it is set: it clears it with its sip.SSIP. So VCPU_IRQ_SOFT is an
- * edge, handed over once; the other two are levels that the guest cannot change.
- */
-void arch_vcpu_sync_irqs(struct vcpu *vcpu)
-{
-    uint32_t lines = atomic_load_explicit(&vcpu->irq_lines, memory_order_acquire);
-    uint64_t set = 0;
-
-    if ((lines & LINE(VCPU_IRQ_SOFT)) != 0) {
-        atomic_fetch_and_explicit(&vcpu->irq_lines, ~LINE(VCPU_IRQ_SOFT), memory_order_acquire);
-        set |= HVIP_VSSIP;
-    }
-    if ((lines & LINE(VCPU_IRQ_TIMER)) != 0) {
-        set |= HVIP_VSTIP;
-    }
-    if ((lines & LINE(VCPU_IRQ_EXT)) != 0) {
-        set |= HVIP_VSEIP;
-    }
-    csr_clear(CSR_HVIP, HVIP_VSTIP | HVIP_VSEIP);
-    csr_set(CSR_HVIP, set);
-}
-
-bool arch_vcpu_clear_soft(struct vcpu *vcpu)
-{
-    uint32_t soft = LINE(VCPU_IRQ_SOFT);
-    bool was =
-        (atomic_fetch_and_explicit(&vcpu->irq_lines, ~soft, memory_order_acquire) & soft) != 0;
-
-    return (csr_read_clear(CSR_HVIP, HVIP_VSSIP) & HVIP_VSSIP) != 0 || was;
-}
-
-/*
- * vsip shows vstimecmp's and the guest file's interrupts as well, whether Curia raised them or not.
- */
-bool arch_vcpu_irq_pending(const struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return (csr_read(CSR_VSIP) & csr_read(CSR_VSIE)) != 0;
-}
-
-static void timer_due(struct timer *t)
-{
-    vcpu_irq_set(&container_of(t, struct rv_vcpu, timer)->core, VCPU_IRQ_TIMER, true);
-}
-
-/* Apart, so that the usual case below is a few instructions without a stack frame. */
-static __attribute__((noinline)) void set_timer_slow(struct rv_vcpu *v, uint64_t deadline)
-{
-    if ((v->core.timer_detour & VCPU_TIMER_COUNTED) != 0) {
-        pmu_count(&v->core, PMU_SET_TIMER, 1);
-    }
-    if (rv_features.sstc) {
-        csr_write(CSR_VSTIMECMP, deadline);
-        return;
-    }
-    timer_cancel(&v->timer);
-    atomic_fetch_and_explicit(&v->core.irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
-    csr_clear(CSR_HVIP, HVIP_VSTIP);
-    if (deadline != UINT64_MAX) {
-        timer_arm(&v->timer, v->core.hart, deadline, timer_due);
-    }
-}
-
-void arch_vcpu_set_timer(struct vcpu *vcpu, uint64_t deadline)
-{
-    if (vcpu->timer_detour == 0) {
-        csr_write(CSR_VSTIMECMP, deadline);
-    } else {
-        set_timer_slow(rv_vcpu_of(vcpu), deadline);
-    }
-}
-
-/*
- * Of a vCPU that is on no hart, or on this one. One that has its timer interrupt disabled waits for
- * none.
- */
-uint64_t arch_vcpu_timer(const struct vcpu *vcpu)
-{
-    const struct rv_vcpu *v = rv_vcpu_of(vcpu);
-    bool here = rv_hart_self()->resident == v && vcpu->loaded;
-    uint64_t sie = here ? csr_read(CSR_VSIE) : v->csrs.vsie;
-
-    if ((sie & SIE_STIE) == 0) {
-        return UINT64_MAX;
-    }
-    if (!rv_features.sstc) {
-        return v->timer.hart != NULL ? v->timer.deadline : UINT64_MAX;
-    }
-    return here ? csr_read(CSR_VSTIMECMP) : v->csrs.vstimecmp;
 }
 
 uint64_t arch_vcpu_pc(const struct vcpu *vcpu)

@@ -81,8 +81,9 @@ struct rv_vcpu {
     struct rv_hart *hart; /* trap.S: becomes tp */
     struct rv_trap trap;
     struct rv_guest_csrs csrs;
-    struct rv_fp fp;    /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
-    struct timer timer; /* without Sstc: raises VCPU_IRQ_TIMER; own hart */
+    struct rv_fp fp; /* while not loaded; loaded, it is stale if trap.sstatus.FS is dirty */
+    /* Own hart. Without Sstc: raises VCPU_IRQ_TIMER. With it: arch_vcpu_watch()'s. */
+    struct timer timer;
     struct mmio_dev *mmio_last;   /* the device it last had an access emulated of */
     struct rv_hart *last_hart;    /* where it was last loaded */
     _Atomic uint32_t fences_done; /* rv_vm.fences as carried out for it; written by its own hart */
@@ -116,6 +117,9 @@ static inline struct rv_vcpu *rv_vcpu_of(const struct vcpu *v)
 {
     return container_of(v, struct rv_vcpu, core);
 }
+
+/* vcpu_irq.c, own hart: it is loaded, arch_vcpu_watch() is over. */
+void rv_vcpu_unwatch(struct rv_vcpu *v);
 
 static inline struct rv_vm *rv_vm_of(const struct vm *vm)
 {

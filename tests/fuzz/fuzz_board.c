@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/board.c core/board_walk.c core/fdt.c core/ram.c core/pagepool.c core/manifest_read.c
- *       core/manifest_props.c core/manifest_peers.c core/manifest_check.c core/manifest_host.c
+ *       core/manifest_props.c core/manifest_peers.c core/manifest_check.c core/manifest_sched.c
+ *       core/manifest_host.c
  *       core/power_graph.c libfdt */
 /*
  * Any bytes as the host's FDT; where it is accepted, its tables are sound, and a manifest is

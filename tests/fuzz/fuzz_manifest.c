@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/manifest_read.c core/manifest_props.c core/manifest_peers.c core/manifest_check.c
- *       core/manifest_host.c core/board.c core/board_walk.c core/fdt.c core/ram.c
+ *       core/manifest_sched.c core/manifest_host.c core/board.c core/board_walk.c core/fdt.c
+ *       core/ram.c
  * core/power_graph.c core/bundle.c core/pagepool.c tests/unit/fake_arch.c tests/unit/fake_memory.c
  *       tests/unit/fake_setup.c tests/unit/fake_core.c libfdt bearssl */
 /*
@@ -10,6 +11,7 @@
 #include "core/bundle.h"
 #include "core/fdt.h"
 #include "core/manifest.h"
+#include "core/manifest_sched.h"
 #include "core/pagepool.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -49,6 +51,24 @@ static void check_vm(const struct manifest *m, const struct vm_config *vm)
     }
 }
 
+/* Accepted promises are such that each can be kept, and what belongs to none is 0. */
+static void check_sched(const struct manifest *m, const struct sched_seat *seat)
+{
+    const struct vcpu_sched_config *c = &m->vms[seat->vm].sched[seat->vcpu];
+
+    MUST(c->priority <= MANIFEST_PRIORITY_MAX);
+    MUST(c->slice_us == 0 || (c->slice_us >= 100 && c->slice_us <= 1000000));
+    if (c->budget_us == 0) {
+        MUST(!c->hard && c->period_us == 0 && c->deadline_us == 0);
+        return;
+    }
+    MUST(c->budget_us >= 100 && c->budget_us <= c->period_us && c->period_us <= 4000000);
+    MUST(c->deadline_us <= c->period_us);
+    MUST(manifest_share_ppm(c) <= SCHED_CAPACITY_PPM);
+    MUST(manifest_response_ns(m, seat) <=
+         1000 * (c->deadline_us != 0 ? c->deadline_us : c->period_us));
+}
+
 static void try_manifest(const void *blob, size_t size)
 {
     struct manifest m;
@@ -64,6 +84,9 @@ static void try_manifest(const void *blob, size_t size)
     MUST(m.vm_count > 0 && m.vm_count <= MANIFEST_VMS);
     for (uint32_t v = 0; v < m.vm_count; v++) {
         check_vm(&m, &m.vms[v]);
+        for (struct sched_seat s = {v, 0}; s.vcpu < m.vms[v].vcpu_count; s.vcpu++) {
+            check_sched(&m, &s);
+        }
     }
     for (uint32_t i = 0; i < m.channel_count; i++) {
         const struct channel_config *c = &m.channels[i];

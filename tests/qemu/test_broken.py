@@ -93,7 +93,13 @@ def change(*pairs):
 
 # What is wrong, and what has to be in the lines that tell of it.
 MANIFESTS = {
-    "shared-hart": (change(("harts = <1>", "harts = <0>")), r"two: harts"),
+    "promised-twice": (change(("harts = <0>", "harts = <0>; budget-us = <6000>; period-us = <10000>"),
+                              ("harts = <1>", "harts = <0>; budget-us = <6000>; period-us = <10000>")),
+                       r"two: budget-us: hart 0 is over-committed: .* take 120\.\d\d % of it"),
+    "too-late": (change(("harts = <0>", "harts = <0>; budget-us = <4000>; period-us = <10000>"),
+                        ("harts = <1>", "harts = <0>; priority = <3>; budget-us = <1000>; period-us = <10000>; "
+                         "deadline-us = <5000>")),
+                 r"two: deadline-us: vCPU 0 on hart 0 can wait 5\d\d\d us or more for its budget, above this 5000"),
     "no-hart": (change(("harts = <1>", "harts = <7>")), r"two: harts"),
     "misspelt": (change(("kernel =", "kernal =")), r"one: kernal: .*kernel"),
     "no-image": (change(('kernel = "selftest"', 'kernel = "missing"')), r"one: kernel"),
@@ -111,7 +117,7 @@ MANIFESTS = {
                         'host-path = "/soc/serial@10000000"; dma = "none"; };')), r"one/mine"),
     "no-vm": (manifest(), r"."),
     "version": (change(("version = <1>", "version = <9>")), r"version"),
-    "many": (change(("harts = <1>", "harts = <0>"), ("mode=neighbour", "m"), ("kernel =", "kernal ="),
+    "many": (change(("harts = <1>", "harts = <7>"), ("mode=neighbour", "m"), ("kernel =", "kernal ="),
                     ('crash-policy = "off"', 'crash-policy = "perhaps"'), ("0x0 0x800000>", "0x0 0x800001>")),
              r"crash-policy"),
     "aia-wanted": (change(("crash-policy", 'irqchip = "aia"; crash-policy')), r"one: irqchip"),
@@ -146,3 +152,31 @@ def test_right_at_the_desk():
     desk = subprocess.run([TOOL, "check", itb, "--fdt", fdt], capture_output=True, text=True, timeout=60)
     assert desk.returncode == 0, desk
     assert re.search(r"^.*\bone\b", desk.stdout, re.M) and re.search(r"^.*\btwo\b", desk.stdout, re.M)
+
+
+def test_too_few_files():
+    """The FDT has room for seven guest interrupt files a hart, but the harts have five."""
+    text = manifest(vm("one", [0], more='irqchip = "aia";'), vm("two", [1, 0, 0, 0, 0, 0], more='irqchip = "aia";'))
+    itb = bundle("broken-files", text)
+    m = refuses("broken-files", "^the manifest has mistakes", bundle=itb)
+    assert m.find("manifest: /two: irqchip: hart 0 has 5 guest interrupt files for 6 vCPUs", vm="curia")
+    fdt = host_fdt("broken-files", "aia", 2)
+    desk = subprocess.run([TOOL, "check", itb, "--fdt", fdt], capture_output=True, text=True, timeout=60)
+    assert desk.returncode == 0, desk
+
+
+def test_shared_hart_at_the_desk():
+    """Who shares a hart is shown as a table, in which everything can be read."""
+    name = "n234567890123456789012345678901"
+    text = manifest(vm(name, [4294967295, 0], more="priority = <31 2>; budget-us = <1000000 0>; period-us = <4000000>; "
+                       "budget-hard; time-slice-us = <1000000 0>; deadline-us = <3999999>;"),
+                    vm("two", [4294967295], more="priority = <2>;"), vm("three", [1]))
+    desk = subprocess.run([TOOL, "check", bundle("broken-shared", text)], capture_output=True, text=True, timeout=60)
+    assert desk.returncode == 0, desk
+    table = desk.stdout[desk.stdout.index("hart 4294967295: "):].split("\n\n")[0].splitlines()
+    assert all(len(line) <= 100 for line in table), table
+    assert re.fullmatch(r"hart 4294967295: 2 vCPUs, 25\.\d\d % of it guaranteed, of at most 98\.00 %", table[0]), table
+    assert re.fullmatch(name + r" 0 31 1000000 1000000/4000000 25\.\d\d 10\d{5} 3999999 hard",
+                        " ".join(table[2].split())), table
+    assert table[3].split() == ["two", "0", "2", "10000", "none"], table
+    assert len(table) == 4 and "hart 0:" not in desk.stdout and "hart 1:" not in desk.stdout, desk.stdout

@@ -340,6 +340,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
         fake_wrong("loads a vCPU twice");
     }
     f->resident = true;
+    f->watched = false;
     f->loads++;
     (void)set_triggers(f);
     f->features = vcpu->features;
@@ -352,6 +353,16 @@ void arch_vcpu_put(struct vcpu *vcpu)
     f->resident = false;
     f->puts++;
     f->triggers.mapped = 0;
+}
+
+void arch_vcpu_watch(struct vcpu *vcpu)
+{
+    struct fake_vcpu *f = own(vcpu);
+
+    if (f->resident) {
+        fake_wrong("watches a vCPU that is loaded");
+    }
+    f->watched = true;
 }
 
 void arch_vcpu_sync_irqs(struct vcpu *vcpu)

@@ -50,6 +50,7 @@ struct fake_vcpu {
     struct vcpu core;
     bool resident;
     uint32_t loads, puts;
+    bool watched; /* arch_vcpu_watch(), until it is loaded */
     uint32_t resets, resumes;
     gpa_t reset_pc; /* of the last reset or resume */
     uint64_t reset_opaque;

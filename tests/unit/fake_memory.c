@@ -171,7 +171,7 @@ void arch_share_unmap(void *va)
 /* Guest virtual is guest physical; what is no RAM faults. */
 enum err arch_vcpu_call_read(struct vcpu *vcpu, gva_t addr, uint64_t *word)
 {
-    if (!vcpu->loaded || vcpu->hart != arch_hart_self()) {
+    if (!vcpu_loaded(vcpu) || vcpu->hart != arch_hart_self()) {
         fake_wrong("reads for a vCPU that is not here");
     }
     for (uint32_t i = 0; i < vcpu->vm->map.count; i++) {

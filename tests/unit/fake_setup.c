@@ -137,9 +137,9 @@ void fake_vcpu_state(struct vcpu *v, enum vcpu_state state)
     bool live = state != VCPU_STOPPED;
 
     atomic_store(&v->state, state);
-    v->loaded = state == VCPU_STARTED;
-    fake_vcpu(v)->resident = v->loaded;
-    atomic_store(&v->hart->mode, v->loaded ? HART_HYP : HART_IDLE);
+    atomic_store(&v->loaded, state == VCPU_STARTED);
+    fake_vcpu(v)->resident = vcpu_loaded(v);
+    atomic_store(&v->hart->mode, vcpu_loaded(v) ? HART_HYP : HART_IDLE);
     if (live != was_live) {
         atomic_fetch_add(&v->vm->live_vcpus, live ? 1u : UINT32_MAX);
     }

@@ -63,6 +63,7 @@ static void qemu_with_aia(void **state)
     assert_non_null(imsic);
     assert_int_equal(imsic->irq_count, 0); /* only those of harts */
     assert_int_equal(board_u32(&b, imsic, "riscv,guest-index-bits", 9), 3);
+    assert_int_equal(b.guest_files, 7);
     assert_int_equal(board_u32(&b, imsic, "no-such", 9), 9);
     assert_non_null(board_find(&b, "riscv,imsics", imsic));
     assert_null(board_by_path(&b, "/soc"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/guest_fdt.c core/manifest_read.c core/manifest_props.c core/manifest_peers.c
- *       core/manifest_check.c core/manifest_host.c core/power_graph.c core/board.c
+ *       core/manifest_check.c core/manifest_sched.c core/manifest_host.c core/power_graph.c
+ *       core/board.c
  * core/board_walk.c core/fdt.c core/ram.c core/pagepool.c tests/unit/dts.c tests/unit/fake_arch.c
  *       tests/unit/fake_memory.c tests/unit/fake_setup.c tests/unit/fake_core.c libfdt bearssl */
 /* The FDT of a VM, read back with libfdt: from the demo's manifest, and with odd host devices. */

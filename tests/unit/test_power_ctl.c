@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/lifecycle.c core/pause.c core/watchdog.c core/vcpu.c core/sched.c core/hart.c
+ *       core/runqueue.c core/budget.c
  *       core/timer.c core/power_ctl.c core/power_commit.c core/power.c core/power_steps.c
  *       core/power_graph.c core/audit.c core/vm_names.c core/sse.c core/steal.c core/memmap.c
  *       core/guest_copy.c core/pmu.c tests/unit/life_env.c tests/unit/fake_arch.c

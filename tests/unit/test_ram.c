@@ -172,7 +172,13 @@ static void the_arena(void **state)
     assert_null(pool_alloc(1, 1u << 30));
     assert_int_equal(pool_used(), 80);
     assert_non_null(pool_alloc(4096 - 80, 1));
+    assert_null(pool_alloc(64, 1));
+    /* What alignment has left, 10 to 64, is not lost, but for what has its own alignment. */
+    assert_ptr_equal(pool_alloc(8, 8), arena + 16);
+    assert_null(pool_alloc(8, 64));
+    assert_ptr_equal(pool_alloc(40, 1), arena + 24);
     assert_null(pool_alloc(1, 1));
+    assert_int_equal(pool_used(), 4096);
 }
 
 int main(void)

@@ -319,7 +319,7 @@ static void hsm_stop(void **state)
     assert_int_equal(env.left, 1);
     assert_false(prepare(0));
     assert_int_equal(fake_vcpu(env_vcpu(0))->puts, 1);
-    assert_false(env_vcpu(0)->loaded);
+    assert_false(vcpu_loaded(env_vcpu(0)));
 }
 
 static int64_t suspend(uint64_t type, uint64_t addr, uint64_t opaque)

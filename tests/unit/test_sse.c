@@ -842,7 +842,7 @@ static void paused(void **state)
     (void)inject(0, LOCAL, 1);
     atomic_store(&env.a->state_seen, VM_PAUSED);
     assert_false(comes_by(1));
-    assert_false(env_vcpu(1)->loaded);
+    assert_false(vcpu_loaded(env_vcpu(1)));
     atomic_store(&env.a->state_seen, VM_RUNNING);
     assert_true(comes_by(1));
     in_handler(1, LOCAL);

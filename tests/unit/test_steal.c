@@ -156,7 +156,7 @@ static void pause_steals(void **state)
         assert_true(comes_by());
         vm_is(VM_PAUSED);
         assert_false(comes_by());
-        assert_false(v->loaded);
+        assert_false(vcpu_loaded(v));
         expect_told(AT, 4 * round - 2, (round - 1) * 1000, true);
         for (uint32_t i = 0; i < 3; i++) {
             uint64_t written = fake.bytes_written;

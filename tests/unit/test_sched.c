@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LINK: core/sched.c core/runqueue.c core/budget.c core/vcpu.c core/hart.c core/timer.c core/sse.c
+ *       core/steal.c core/pmu.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
+ *       tests/unit/fake_core.c */
+/* TSAN */
+/*
+ * vCPUs that share a hart: whose turn it is, who is loaded, what reaches one that is not. The order
+ * itself is test_runqueue's.
+ */
+#include "core/sched.h"
+
+#include "core/lifecycle.h"
+#include "core/power_commit.h"
+#include "tests/unit/fake_arch.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+/* Ticks are 0.1 us. */
+#define SLICE_US  100u
+#define BUDGET_US 500u
+#define PERIOD_US 2000u
+#define SLICE     (10u * SLICE_US)
+#define BUDGET    (10u * BUDGET_US)
+#define PERIOD    (10u * PERIOD_US)
+
+#define URGENT 20u
+#define NORMAL 10u
+
+#define RAM       0x80000000ull
+#define RAM_BYTES 0x4000u
+
+static struct vcpu *hog, *other, *urgent, *poor;
+static uint32_t left, held, loads;
+
+/* ---- what lifecycle.c would do --------------------------------------------------------------- */
+
+void lifecycle_vcpu_left(struct vm *vm)
+{
+    (void)vm;
+    left++;
+}
+
+void lifecycle_vcpu_held(struct vcpu *v)
+{
+    (void)v;
+    held++;
+}
+
+void lifecycle_load(struct vm *vm)
+{
+    (void)vm;
+    loads++;
+}
+
+void power_commit_hart(void)
+{
+    fail();
+}
+
+/* ---- a hart that four share ------------------------------------------------------------------ */
+
+static struct vcpu *add(const char *name, const struct vcpu_sched_config *config)
+{
+    struct vm *vm = fake_vm_add(name, 0, 0, RAM, RAM_BYTES);
+    struct vcpu *v = arch_vcpu_create(vm, 0, machine.harts[0]);
+
+    assert_non_null(v);
+    assert_int_equal(sched_add(v, config), ERR_OK);
+    vm->vcpus[0] = v;
+    vm->vcpu_count = 1;
+    return v;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake_init(2);
+    left = held = loads = 0;
+    machine.harts[0]->vcpu = NULL;
+    timer_queue_init(&machine.harts[0]->timers);
+    hog = add("hog", &(struct vcpu_sched_config){.priority = NORMAL, .slice_us = SLICE_US});
+    assert_false(hart_has_queue(machine.harts[0]));
+    other = add("other", &(struct vcpu_sched_config){.priority = NORMAL, .slice_us = SLICE_US});
+    assert_true(hart_has_queue(machine.harts[0]));
+    urgent = add("urgent", &(struct vcpu_sched_config){.priority = URGENT, .slice_us = SLICE_US});
+    poor = add("poor", &(struct vcpu_sched_config){.priority = URGENT + 1,
+                                              .slice_us = SLICE_US,
+                                              .hard = true,
+                                              .budget_us = BUDGET_US,
+                                              .period_us = PERIOD_US});
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fake_end();
+    return 0;
+}
+
+static void start(struct vcpu *v)
+{
+    assert_int_equal(vcpu_start(v, gpa(RAM), 0), ERR_OK);
+}
+
+/* The hart goes on until a guest would be entered. */
+static struct vcpu *next(void)
+{
+    struct vcpu *v = sched_next(machine.harts[0]);
+    struct vcpu *all[] = {hog, other, urgent, poor};
+
+    assert_int_equal(atomic_load(&machine.harts[0]->mode), HART_GUEST);
+    for (uint32_t i = 0; i < ARRAY_SIZE(all); i++) {
+        assert_int_equal(vcpu_loaded(all[i]), all[i] == v);
+        assert_int_equal(fake_vcpu(all[i])->resident, all[i] == v);
+    }
+    sched_exited(machine.harts[0]);
+    return v;
+}
+
+/* The guest runs that long; then whatever the comparator says. */
+static void run(uint64_t ticks)
+{
+    uint64_t now = atomic_fetch_add(&fake.now, ticks) + ticks;
+
+    if (fake_hart(0)->timer <= now) {
+        fake_hart(0)->timer = UINT64_MAX;
+        atomic_fetch_or(&machine.harts[0]->work, HART_WORK_TIMER);
+    }
+}
+
+static void equals_take_turns(void **state)
+{
+    (void)state;
+    start(hog);
+    assert_ptr_equal(next(), hog);
+    assert_true(fake_hart(0)->timer == UINT64_MAX); /* nobody else: no tick */
+    start(other);
+    assert_ptr_equal(next(), hog);
+    for (uint32_t i = 0; i < 4; i++) {
+        run(SLICE);
+        assert_ptr_equal(next(), i % 2 == 0 ? other : hog);
+    }
+    assert_int_equal(fake_vcpu(hog)->loads, 3);
+    assert_int_equal(fake_vcpu(hog)->puts, 2);
+}
+
+static void a_wait_gives_the_hart_away(void **state)
+{
+    (void)state;
+    start(urgent);
+    start(hog);
+    assert_ptr_equal(next(), urgent);
+
+    /* With an interrupt pending it is none. */
+    vcpu_wait(urgent);
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
+    assert_ptr_equal(next(), urgent);
+    assert_false(urgent->waits);
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, false);
+
+    vcpu_wait(urgent);
+    assert_ptr_equal(next(), hog);
+    assert_true(fake_vcpu(urgent)->watched);
+
+    /* What it waits for comes at once, whatever the slice. */
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
+    assert_ptr_equal(next(), urgent);
+    assert_false(fake_vcpu(urgent)->watched);
+
+    /* One that was preempted waits for nothing. */
+    assert_false(fake_vcpu(hog)->watched);
+}
+
+/* An interrupt that the guest has not enabled gives it a look, and the hart back to the others. */
+static void an_idle_look_changes_nothing(void **state)
+{
+    (void)state;
+    start(urgent);
+    start(hog);
+    assert_ptr_equal(next(), urgent);
+    fake_vcpu(urgent)->irq_enabled = 0;
+    vcpu_wait(urgent);
+    assert_ptr_equal(next(), hog);
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
+    assert_ptr_equal(next(), hog);
+    assert_true(urgent->waits);
+    assert_true(fake_vcpu(urgent)->watched);
+}
+
+static void raise(struct hart *hart)
+{
+    (void)hart;
+    fake_vcpu(urgent)->irq_enabled = UINT32_MAX;
+    fake_vcpu(urgent)->soft_pending = true; /* as an MSI: nobody tells Curia */
+    fake_hart(0)->kicked = true;            /* ... but the wait ends */
+    fake.on_wait = NULL;
+}
+
+/* Alone with its wait it stays on the hart, and what is pending there ends it. */
+static void nobody_else(void **state)
+{
+    (void)state;
+    start(urgent);
+    assert_ptr_equal(next(), urgent);
+    fake_vcpu(urgent)->irq_enabled = 0;
+    vcpu_wait(urgent);
+    fake.on_wait = raise;
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(fake_vcpu(urgent)->loads, 1);
+    assert_int_equal(fake_hart(0)->waits, 1);
+}
+
+static void seen_off(struct hart *hart)
+{
+    (void)hart;
+    assert_false(vcpu_loaded(poor));
+    fake.on_wait = NULL; /* the comparator ends the wait: at the replenishment */
+}
+
+/* Out of budget it is taken off the hart, whose wait its interrupts would end. */
+static void a_budget_is_a_limit(void **state)
+{
+    uint64_t from;
+
+    (void)state;
+    start(poor);
+    assert_ptr_equal(next(), poor);
+    from = atomic_load(&fake.now);
+    run(BUDGET);
+    fake.on_wait = seen_off;
+    assert_ptr_equal(next(), poor);
+    assert_true(atomic_load(&fake.now) == from + PERIOD);
+    assert_int_equal(fake_hart(0)->waits, 1);
+    assert_false(fake_vcpu(poor)->watched);
+
+    /* With others about, they have the hart meanwhile. */
+    start(hog);
+    run(BUDGET);
+    assert_ptr_equal(next(), hog);
+    vcpu_irq_set(poor, VCPU_IRQ_EXT, true);
+    assert_ptr_equal(next(), hog);
+    run(PERIOD - BUDGET);
+    assert_ptr_equal(next(), poor);
+}
+
+/* A stop, a pause and fences do not wait for the turn of one that never has it. */
+static void not_by_turn(void **state)
+{
+    const struct fence fence = {FENCE_I, 0, 0, 0};
+
+    (void)state;
+    start(hog);
+    assert_ptr_equal(next(), hog);
+    start(urgent);
+    assert_ptr_equal(next(), urgent);
+
+    vm_set_state(hog->vm, VM_PAUSED);
+    vcpu_request(hog, VCPU_REQ_STATE);
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(held, 1);
+    run(SLICE);
+    vm_set_state(hog->vm, VM_RUNNING);
+    vcpu_request(hog, VCPU_REQ_STATE);
+    assert_ptr_equal(next(), urgent);
+
+    fake_become(machine.harts[1]);
+    vcpu_fence(hog->vm, 1, &fence);
+    fake_become(machine.harts[0]);
+    assert_int_not_equal(atomic_load(&hog->fence_done), atomic_load(&hog->fence_posted));
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(atomic_load(&hog->fence_done), atomic_load(&hog->fence_posted));
+    assert_int_equal(fake_vcpu(hog)->fence_total, 0); /* its load will do */
+
+    vm_set_state(hog->vm, VM_STOPPING);
+    vcpu_request(hog, VCPU_REQ_STOP);
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(left, 1);
+    assert_int_equal(atomic_load(&hog->state), VCPU_STOPPED);
+
+    /* The next life comes by turn. */
+    vm_set_state(hog->vm, VM_LOADING);
+    vcpu_request(hog, VCPU_REQ_LOAD);
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(loads, 0);
+    vcpu_wait(urgent);
+    start(other);
+    assert_ptr_equal(next(), other);
+    assert_int_equal(loads, 1);
+}
+
+static void paused_while_it_runs(void **state)
+{
+    (void)state;
+    start(urgent);
+    start(hog);
+    assert_ptr_equal(next(), urgent);
+    vm_set_state(urgent->vm, VM_PAUSED);
+    vcpu_request(urgent, VCPU_REQ_STATE);
+    assert_ptr_equal(next(), hog);
+    assert_false(fake_vcpu(urgent)->watched);
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
+    assert_ptr_equal(next(), hog);
+    vm_set_state(urgent->vm, VM_RUNNING);
+    vcpu_request(urgent, VCPU_REQ_STATE);
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(fake_vcpu(urgent)->irq_synced, 1u << VCPU_IRQ_EXT);
+}
+
+static void a_suspend_gives_the_hart_away(void **state)
+{
+    (void)state;
+    start(urgent);
+    start(hog);
+    assert_ptr_equal(next(), urgent);
+    vcpu_suspend_self(urgent, true, gpa(RAM + 8), 1);
+    assert_ptr_equal(next(), hog);
+    assert_true(fake_vcpu(urgent)->watched);
+    vcpu_request(urgent, VCPU_REQ_WAKE);
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(fake_vcpu(urgent)->resumes, 1);
+
+    vcpu_stop_self(urgent);
+    assert_ptr_equal(next(), hog);
+    assert_false(fake_vcpu(urgent)->watched);
+    assert_int_equal(left, 1);
+}
+
+/* From when it could go on until its turn. */
+static void others_turns_are_stolen(void **state)
+{
+    (void)state;
+    start(hog);
+    start(other);
+    assert_ptr_equal(next(), other);
+    assert_int_equal(steal_tell(other, gpa(RAM)), ERR_OK);
+    run(SLICE);
+    assert_ptr_equal(next(), hog);
+    assert_true(other->steal.withheld);
+    run(SLICE);
+    assert_ptr_equal(next(), other);
+    assert_true(other->steal.ticks == SLICE);
+
+    /* A wait is none, but what comes after its end is. */
+    start(urgent);
+    vcpu_wait(other);
+    assert_ptr_equal(next(), urgent);
+    run(10 * SLICE);
+    assert_ptr_equal(next(), urgent);
+    vcpu_irq_set(other, VCPU_IRQ_EXT, true);
+    assert_ptr_equal(next(), urgent);
+    run(SLICE);
+    vcpu_wait(urgent);
+    vcpu_wait(hog);
+    assert_ptr_equal(next(), other);
+    assert_in_range(other->steal.ticks, SLICE, 12 * SLICE);
+}
+
+/* ---- posted from everywhere ------------------------------------------------------------------ */
+
+#define POSTERS 3u
+#define POSTS   20000u
+
+static _Atomic uint32_t asked[2], done[2], posters_left;
+
+static void *poster(void *hart)
+{
+    struct vcpu *to[2] = {hog, urgent};
+
+    fake_become(hart);
+    for (uint32_t i = 0; i < POSTS; i++) {
+        uint32_t which = (i + ((struct hart *)hart)->index) % 2;
+        uint32_t ticket = atomic_fetch_add(&asked[which], 1) + 1;
+
+        vcpu_irq_set(to[which], VCPU_IRQ_EXT, true);
+        /* Nobody else may ask before it was seen: the line is one. */
+        while (i % 64 == 0 && (int32_t)(atomic_load(&done[which]) - ticket) < 0 &&
+               atomic_load(&posters_left) == POSTERS) {
+        }
+    }
+    atomic_fetch_sub(&posters_left, 1);
+    hart_post(machine.harts[0], HART_WORK_TIMER);
+    return NULL;
+}
+
+static void patient(struct hart *hart)
+{
+    struct fake_hart *h = container_of(hart, struct fake_hart, core);
+
+    while (!atomic_load(&h->kicked)) {
+    }
+}
+
+/*
+ * Whoever runs answers all that was asked before it looked, and waits again. Were a request lost,
+ * the hart would wait for ever, and so would this test.
+ */
+static void no_request_is_lost(void **state)
+{
+    pthread_t thread[POSTERS];
+
+    (void)state;
+    tear_down(NULL);
+    fake_init(1 + POSTERS);
+    timer_queue_init(&machine.harts[0]->timers);
+    hog = add("hog", &(struct vcpu_sched_config){.priority = NORMAL, .slice_us = SLICE_US});
+    urgent = add("urgent", &(struct vcpu_sched_config){.priority = URGENT, .slice_us = SLICE_US});
+    atomic_store(&posters_left, POSTERS);
+    atomic_store(&asked[0], 0);
+    atomic_store(&asked[1], 0);
+    atomic_store(&done[0], 0);
+    atomic_store(&done[1], 0);
+    fake.on_wait = patient;
+    start(hog);
+    start(urgent);
+    for (uint32_t i = 0; i < POSTERS; i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, poster, machine.harts[1 + i]), 0);
+    }
+    while (atomic_load(&done[0]) + atomic_load(&done[1]) < POSTERS * POSTS) {
+        struct vcpu *v = sched_next(machine.harts[0]);
+        uint32_t which = v == urgent;
+        uint32_t seen;
+
+        sched_exited(machine.harts[0]);
+        vcpu_irq_set(v, VCPU_IRQ_EXT, false);
+        seen = atomic_load(&asked[which]);
+        atomic_store(&done[which], seen);
+        vcpu_wait(v);
+    }
+    for (uint32_t i = 0; i < POSTERS; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(equals_take_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wait_gives_the_hart_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_idle_look_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_else, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_budget_is_a_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(not_by_turn, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(paused_while_it_runs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_suspend_gives_the_hart_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(others_turns_are_stolen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_request_is_lost, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
