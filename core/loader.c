@@ -10,8 +10,9 @@
  * are written is shared, under its lock.
  *
  * A part is as much as an urgent vCPU of the same hart may have to wait for: a part of a hash
- * (core/bundle.c), MOVE_PART bytes written, about as long at 1 GB/s, or one FDT generated. Yet it is
- * long enough that the few hundred instructions around it do not count.
+ * (core/bundle.c), PART_SHARED bytes written, about as long at 1 GB/s, or one FDT generated. On a
+ * hart of its own a load makes only the hypervisor's interrupts wait, for PART_ALONE, and the some
+ * hundred instructions around a part do not count.
  */
 #include "core/loader.h"
 
@@ -27,9 +28,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#define MOVE_PART (128ull * KIB)
-#define MIB2      (2ull * MIB)
-#define FDT_ALIGN (4ull * KIB)
+#define PART_SHARED (128ull * KIB)
+#define PART_ALONE  (2ull * MIB)
+#define MIB2        (2ull * MIB)
+#define FDT_ALIGN   (4ull * KIB)
 
 /* Room for a generated FDT: a vCPU's node is mostly its ISA, told in two forms. */
 #define FDT_BASE_BYTES   (6u * KIB)
@@ -220,14 +222,15 @@ static enum err place(const struct vm *vm, struct load *load, const char **why)
 
 /*
  * Writes what lies at load->done of a region, up to where something else begins: a piece, or the
- * zeroes between them. Parts end at multiples of MOVE_PART: wide stores stay aligned. ERR_BUSY: the
+ * zeroes between them. Parts end at multiples of their size: wide stores stay aligned. ERR_BUSY: the
  * region goes on.
  */
 static enum err fill(const struct vm *vm, const struct mem_config *mem, struct load *load)
 {
     hpa_t to = host_of(vm, mem, load->done);
     uint64_t left = mem->size - load->done;
-    uint64_t part = MOVE_PART - load->done % MOVE_PART;
+    uint64_t most = hart_is_shared(vm->vcpus[0]->hart) ? PART_SHARED : PART_ALONE;
+    uint64_t part = most - load->done % most;
     const struct piece *in = NULL;
 
     part = part < left ? part : left;
