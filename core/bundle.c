@@ -204,10 +204,10 @@ static void next_hash(const struct bundle *b, struct image *image) REQUIRES(imag
         settle(image, "it has a hash node without algo or value");
     } else if (strcmp(algo, "sha256") == 0) {
         image->is_sha256 = true;
-        br_sha256_init(&image->sum.sha256);
+        br_sha256_init(&image->sha256);
     } else if (strcmp(algo, "crc32") == 0) {
         image->is_sha256 = false;
-        image->sum.crc32 = UINT32_MAX;
+        image->crc32 = UINT32_MAX;
     } else {
         settle(image, "it has a hash that Curia does not know: use crc32 or sha256");
     }
@@ -221,12 +221,12 @@ static void end_hash(const struct bundle *b, struct image *image) REQUIRES(image
     const void *value = fdt_getprop(b->fit, image->hash_node, "value", &len);
 
     if (image->is_sha256) {
-        br_sha256_out(&image->sum.sha256, digest);
+        br_sha256_out(&image->sha256, digest);
         if (len != (int)sizeof(digest) || memcmp(digest, value, sizeof(digest)) != 0) {
             settle(image, "its sha256 is wrong: it was damaged after it was packed");
             return;
         }
-    } else if (len != 4 || fdt32_ld(value) != ~image->sum.crc32) {
+    } else if (len != 4 || fdt32_ld(value) != ~image->crc32) {
         settle(image, "its crc32 is wrong: it was damaged after it was packed");
         return;
     }
@@ -241,9 +241,9 @@ static void hash_part(const struct bundle *b, struct image *image) REQUIRES(imag
 
     part = part < left ? part : left;
     if (image->is_sha256) {
-        br_sha256_update(&image->sum.sha256, from, (size_t)part);
+        br_sha256_update(&image->sha256, from, (size_t)part);
     } else {
-        image->sum.crc32 = crc32(b->crc_tables, image->sum.crc32, from, part);
+        image->crc32 = crc32(b->crc_tables, image->crc32, from, part);
     }
     image->hashed += part;
     if (part == left) {

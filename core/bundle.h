@@ -37,10 +37,8 @@ struct image {
     int hash_node GUARDED_BY(lock); /* the one that is computed; 0: none was begun */
     bool is_sha256 GUARDED_BY(lock);
     uint64_t hashed GUARDED_BY(lock); /* bytes, for hash_node */
-    union {
-        uint32_t crc32;
-        br_sha256_context sha256;
-    } sum GUARDED_BY(lock);
+    uint32_t crc32 GUARDED_BY(lock);
+    br_sha256_context sha256 GUARDED_BY(lock);
 };
 
 #define CRC32_TABLES 8u
