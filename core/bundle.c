@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The FIT image: where its images lie and whether their bytes are the ones that were packed. Its
- * offsets are checked against its size before anything is read. Locks: an image's own, while its
- * hashes are computed.
+ * offsets are checked against its size before anything is read. Locks: an image's own, while a part
+ * of its hashes is computed.
  *
  * Cost: crc32 about 5 instructions a byte (eight tables, made at boot: 8 KiB of the arena instead
- * of text), sha256 about 60.
+ * of text), sha256 about 60. So a part of either is about 100,000 instructions, a tenth of a
+ * millisecond at 1 GHz: as long may another hart wait for the image's lock, and another vCPU of this
+ * hart for its turn.
  */
 #include "core/bundle.h"
 
 #include "core/fdt.h"
 #include "core/pagepool.h"
 
-#include <bearssl_hash.h>
-
 #include <string.h>
 
-#define CRC32_POLY 0xedb88320u /* reflected [FIT: crc32 is that of zlib] */
+#define CRC32_POLY  0xedb88320u /* reflected [FIT: crc32 is that of zlib] */
+#define CRC32_PART  (16ull * KIB)
+#define SHA256_PART (2ull * KIB)
 
 static void crc32_tables(uint32_t tables[CRC32_TABLES][256])
 {
@@ -46,11 +48,12 @@ static uint32_t crc32_bytes(uint32_t tables[CRC32_TABLES][256], uint32_t crc, co
     return crc;
 }
 
-static uint32_t crc32(uint32_t tables[CRC32_TABLES][256], const void *data, uint64_t size)
+/* crc, UINT32_MAX at first, with data behind it; the sum is what it is in the end, inverted. */
+static uint32_t crc32(uint32_t tables[CRC32_TABLES][256], uint32_t crc, const void *data,
+                      uint64_t size)
 {
     const uint8_t *p = data;
     uint64_t head = (0u - (uintptr_t)p) & 7u;
-    uint32_t crc = UINT32_MAX;
 
     head = head < size ? head : size;
     crc = crc32_bytes(tables, crc, p, head);
@@ -62,7 +65,7 @@ static uint32_t crc32(uint32_t tables[CRC32_TABLES][256], const void *data, uint
               tables[4][(v >> 24) & 0xffu] ^ tables[3][(v >> 32) & 0xffu] ^
               tables[2][(v >> 40) & 0xffu] ^ tables[1][(v >> 48) & 0xffu] ^ tables[0][v >> 56];
     }
-    return ~crc32_bytes(tables, crc, p, size);
+    return crc32_bytes(tables, crc, p, size);
 }
 
 /*
@@ -164,65 +167,117 @@ struct image *bundle_find(struct bundle *b, const char *name)
     return NULL;
 }
 
-/* One hash node; NULL: it is right. */
-static const char *check_hash(const struct bundle *b, const struct image *image, int node)
+/* What was found is final. NULL: the image is good. */
+static void settle(struct image *image, const char *fault) REQUIRES(image->lock)
 {
-    const char *algo = fdt_prop_string(b->fit, node, "algo");
+    image->fault = fault;
+    image->hash = fault == NULL ? IMAGE_GOOD : IMAGE_BAD;
+}
+
+static bool is_hash(const struct bundle *b, int node)
+{
+    const char *name = fdt_get_name(b->fit, node, NULL);
+
+    return name != NULL && strncmp(name, "hash", 4) == 0;
+}
+
+/* The next hash node's turn; after the last one the image is good. */
+static void next_hash(const struct bundle *b, struct image *image) REQUIRES(image->lock)
+{
+    bool first = image->hash_node == 0;
+    int node =
+        first ? fdt_first_subnode(b->fit, image->node) : fdt_next_subnode(b->fit, image->hash_node);
+    const char *algo;
+
+    while (node >= 0 && !is_hash(b, node)) {
+        node = fdt_next_subnode(b->fit, node);
+    }
+    if (node < 0) {
+        settle(image, first ? "it has no hash node: pack it with crc32 or sha256" : NULL);
+        return;
+    }
+
+    image->hash_node = node;
+    image->hashed = 0;
+    algo = fdt_prop_string(b->fit, node, "algo");
+    if (algo == NULL || fdt_getprop(b->fit, node, "value", NULL) == NULL) {
+        settle(image, "it has a hash node without algo or value");
+    } else if (strcmp(algo, "sha256") == 0) {
+        image->is_sha256 = true;
+        br_sha256_init(&image->sha256);
+    } else if (strcmp(algo, "crc32") == 0) {
+        image->is_sha256 = false;
+        image->crc32 = UINT32_MAX;
+    } else {
+        settle(image, "it has a hash that Curia does not know: use crc32 or sha256");
+    }
+}
+
+/* The whole image has been through hash_node's algorithm. */
+static void end_hash(const struct bundle *b, struct image *image) REQUIRES(image->lock)
+{
+    uint8_t digest[br_sha256_SIZE];
     int len;
-    const void *value = fdt_getprop(b->fit, node, "value", &len);
+    const void *value = fdt_getprop(b->fit, image->hash_node, "value", &len);
 
-    if (algo == NULL || value == NULL) {
-        return "it has a hash node without algo or value";
-    }
-    if (strcmp(algo, "crc32") == 0) {
-        return len == 4 && fdt32_ld(value) == crc32(b->crc_tables, image->data, image->size)
-                   ? NULL
-                   : "its crc32 is wrong: it was damaged after it was packed";
-    }
-    if (strcmp(algo, "sha256") == 0) {
-        br_sha256_context ctx;
-        uint8_t digest[br_sha256_SIZE];
-
-        br_sha256_init(&ctx);
-        br_sha256_update(&ctx, image->data, (size_t)image->size);
-        br_sha256_out(&ctx, digest);
-        return len == (int)sizeof(digest) && memcmp(digest, value, sizeof(digest)) == 0
-                   ? NULL
-                   : "its sha256 is wrong: it was damaged after it was packed";
-    }
-    return "it has a hash that Curia does not know: use crc32 or sha256";
-}
-
-static const char *check_hashes(const struct bundle *b, const struct image *image)
-{
-    const char *fault = "it has no hash node: pack it with crc32 or sha256";
-    int node;
-
-    fdt_for_each_subnode(node, b->fit, image->node)
-    {
-        const char *name = fdt_get_name(b->fit, node, NULL);
-
-        if (name != NULL && strncmp(name, "hash", 4) == 0) {
-            fault = check_hash(b, image, node);
-            if (fault != NULL) {
-                return fault;
-            }
+    if (image->is_sha256) {
+        br_sha256_out(&image->sha256, digest);
+        if (len != (int)sizeof(digest) || memcmp(digest, value, sizeof(digest)) != 0) {
+            settle(image, "its sha256 is wrong: it was damaged after it was packed");
+            return;
         }
+    } else if (len != 4 || fdt32_ld(value) != ~image->crc32) {
+        settle(image, "its crc32 is wrong: it was damaged after it was packed");
+        return;
     }
-    return fault;
+    next_hash(b, image);
 }
 
-enum err bundle_verify(struct bundle *b, struct image *image, const char **why)
+static void hash_part(const struct bundle *b, struct image *image) REQUIRES(image->lock)
+{
+    const char *from = (const char *)image->data + image->hashed;
+    uint64_t left = image->size - image->hashed;
+    uint64_t part = image->is_sha256 ? SHA256_PART : CRC32_PART;
+
+    part = part < left ? part : left;
+    if (image->is_sha256) {
+        br_sha256_update(&image->sha256, from, (size_t)part);
+    } else {
+        image->crc32 = crc32(b->crc_tables, image->crc32, from, part);
+    }
+    image->hashed += part;
+    if (part == left) {
+        end_hash(b, image);
+    }
+}
+
+enum err bundle_verify_part(struct bundle *b, struct image *image, const char **why)
 {
     enum image_hash hash;
 
     spin_lock(&image->lock);
+    if (image->hash == IMAGE_UNCHECKED && image->hash_node == 0) {
+        next_hash(b, image);
+    }
     if (image->hash == IMAGE_UNCHECKED) {
-        image->fault = check_hashes(b, image);
-        image->hash = image->fault == NULL ? IMAGE_GOOD : IMAGE_BAD;
+        hash_part(b, image);
     }
     hash = image->hash;
     *why = image->fault;
     spin_unlock(&image->lock);
+
+    if (hash == IMAGE_UNCHECKED) {
+        return ERR_BUSY;
+    }
     return hash == IMAGE_GOOD ? ERR_OK : ERR_IO;
+}
+
+enum err bundle_verify(struct bundle *b, struct image *image, const char **why)
+{
+    enum err e;
+
+    do {
+        e = bundle_verify_part(b, image, why);
+    } while (e == ERR_BUSY);
+    return e;
 }

@@ -2,7 +2,7 @@
 /*
  * The bundle: a FIT image with kernels, initrds, optional guest DTBs and the manifest. Stays
  * untouched in memory; a VM restarts from it. Each image is hashed once a boot, before its first
- * use, by the hart of the VM that needs it.
+ * use, part by part, by the harts of the VMs that need it then.
  */
 #ifndef CORE_BUNDLE_H
 #define CORE_BUNDLE_H
@@ -10,6 +10,8 @@
 #include "core/addr.h"
 #include "core/err.h"
 #include "core/spinlock.h"
+
+#include <bearssl_hash.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,9 +29,16 @@ struct image {
     const void *data;
     uint64_t size;
     int node;
-    struct spinlock lock; /* held while it is hashed: a second user waits for the first */
+    struct spinlock lock; /* held while a part is hashed */
     enum image_hash hash GUARDED_BY(lock);
     const char *fault GUARDED_BY(lock); /* of an image that is BAD */
+
+    /* While it is UNCHECKED: how far its hashes are. */
+    int hash_node GUARDED_BY(lock); /* the one that is computed; 0: none was begun */
+    bool is_sha256 GUARDED_BY(lock);
+    uint64_t hashed GUARDED_BY(lock); /* bytes, for hash_node */
+    uint32_t crc32 GUARDED_BY(lock);
+    br_sha256_context sha256 GUARDED_BY(lock);
 };
 
 #define CRC32_TABLES 8u
@@ -50,7 +59,11 @@ struct image *bundle_find(struct bundle *b, const char *name);
 /*
  * Verifies every hash node of image (crc32, sha256), once; later calls return what was found then.
  * An image without a hash node, or with an unknown algorithm, is an error. *why names the fault.
+ *
+ * bundle_verify_part() does a bounded part of that; ERR_BUSY: call again. Who else needs the image
+ * meanwhile goes on where the first one is, so nobody has to come back for another's sake. Any hart.
  */
+enum err bundle_verify_part(struct bundle *b, struct image *image, const char **why) MUST_CHECK;
 enum err bundle_verify(struct bundle *b, struct image *image, const char **why) MUST_CHECK;
 
 #endif

@@ -6,6 +6,11 @@
  * live_vcpus counts what keeps a VM from being stopped: each vCPU that is not STOPPED, and, from
  * begin_load() until vCPU 0 is started or the load is given up, the load itself. Whoever takes it
  * to 0 runs stopped().
+ *
+ * That share of the load is its VCPU_REQ_LOAD, in requests or deferred of vCPU 0: it is there once
+ * and is taken back once. Whatever ends a load early makes the VM STOPPING and posts a stop to vCPU
+ * 0, whose hart gives the load up when it sees that one, in no turn of its own. A VM is loaded again
+ * only when it is down, so the request that is found with a stop is of the life that stops.
  */
 #include "core/lifecycle.h"
 
@@ -41,6 +46,7 @@ static void begin_load(struct vm *vm) REQUIRES(vm->lock)
     vm->restart_at = 0;
     vm->stop_asked = false;
     vm->frozen = false;
+    vm->load_begun = false;
     vm->generation++;
     atomic_store_explicit(&vm->pmu_counting, false, memory_order_relaxed);
     atomic_store_explicit(&vm->live_vcpus, 1, memory_order_relaxed);
@@ -138,31 +144,37 @@ static void reset_devices(struct vm *vm)
     }
 }
 
-void lifecycle_load(struct vm *vm)
+bool lifecycle_load(struct vm *vm)
 {
     struct loaded image;
     const char *why = NULL;
     enum err e;
 
-    if (vm_state(vm) == VM_LOADING) {
+    if (vm_state(vm) != VM_LOADING) {
+        return true; /* until its stop comes */
+    }
+    if (!vm->load_begun) {
+        vm->load_begun = true;
         arch_vm_flush(vm);
         console_reset(vm->console);
         reset_devices(vm);
-        e = loader_load(vm, &image, &why);
-        if (e == ERR_STATE) {
-            log_info("%s: its load was broken off", vm->config->name);
-        } else if (e != ERR_OK) {
-            log_error("%s: not started: %s", vm->config->name, why);
-            (void)!lifecycle_stop(vm, STOP_LOAD, false);
-        } else if (power_ctl_vm_starting(vm) != ERR_OK) {
-            lifecycle_cancel_load(vm);
-        } else if (enter_running(vm, &image)) {
-            log_info("%s: started", vm->config->name);
-            ipc_vm_started(vm);
-            return;
-        }
+        loader_begin(vm);
     }
-    lifecycle_vcpu_left(vm);
+    e = loader_step(vm, &image, &why);
+    if (e == ERR_BUSY) {
+        return true;
+    }
+    if (e != ERR_OK) {
+        log_error("%s: not started: %s", vm->config->name, why);
+        (void)!lifecycle_stop(vm, STOP_LOAD, false);
+    } else if (power_ctl_vm_starting(vm) != ERR_OK) {
+        lifecycle_cancel_load(vm);
+    } else if (enter_running(vm, &image)) {
+        log_info("%s: started", vm->config->name);
+        ipc_vm_started(vm);
+        return false;
+    }
+    return true;
 }
 
 /* ---- stop ------------------------------------------------------------------------------------ */

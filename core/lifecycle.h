@@ -2,7 +2,7 @@
 /*
  * A VM's life: OFF -> LOADING -> RUNNING -> STOPPING -> OFF or CRASHED, and round again; from
  * RUNNING to PAUSED or SUSPENDED and back (core/pause.c). Loading, zeroing and silencing run on
- * the VM's own harts. Any hart may ask; the calls take the VM's lock.
+ * the VM's own harts, a load in parts and by turns with who shares the hart. Any hart may ask; the calls take the VM's lock.
  */
 #ifndef CORE_LIFECYCLE_H
 #define CORE_LIFECYCLE_H
@@ -74,10 +74,11 @@ void lifecycle_cancel_load(struct vm *vm);
 void lifecycle_released(struct vm *vm);
 
 /*
- * From vcpu.c only. vCPU 0's hart loads the VM; a vCPU has left the guest for good (the last one
- * makes the VM stopped).
+ * From vcpu.c only. vCPU 0's hart loads the VM: a bounded part of that; true: there is more to do,
+ * and VCPU_REQ_LOAD goes on standing for it. A vCPU has left the guest for good, or that request
+ * was dropped for a stop (the last one makes the VM stopped).
  */
-void lifecycle_load(struct vm *vm);
+bool lifecycle_load(struct vm *vm) MUST_CHECK;
 void lifecycle_vcpu_left(struct vm *vm);
 
 /* From vcpu.c only, own hart: v's VM is PAUSED, and v is not in the guest. */

@@ -5,8 +5,15 @@
  * of a kernel that does not say how much it claims. RISC-V Linux takes all of them anywhere in RAM,
  * the kernel at a multiple of 2 MiB [Linux, RISC-V boot requirements].
  *
- * Loads of several VMs run side by side on their own harts. Only the buffer in which FDTs are
- * written is shared, under its lock.
+ * Loads of several VMs run side by side, on harts of their own or by turns on one, part by part.
+ * Nothing is held from one part to the next but what struct load says. Only the buffer in which FDTs
+ * are written is shared, under its lock.
+ *
+ * A part is as much as an urgent vCPU of the same hart may have to wait for: a part of a hash
+ * (core/bundle.c), PART_SHARED bytes written, about as long at 1 GB/s, or one FDT generated, the
+ * longest: some 230,000 instructions for a VM of one vCPU with a UART. On a hart of its own a load
+ * makes only the hypervisor's interrupts wait, for PART_ALONE, and the some hundred instructions
+ * around a part do not count.
  */
 #include "core/loader.h"
 
@@ -18,12 +25,14 @@
 
 #include <libfdt.h>
 
+#include <stdalign.h>
 #include <stddef.h>
 #include <string.h>
 
-#define PIECES    3u
-#define MIB2      (2ull * MIB)
-#define FDT_ALIGN (4ull * KIB)
+#define PART_SHARED (128ull * KIB)
+#define PART_ALONE  (2ull * MIB)
+#define MIB2        (2ull * MIB)
+#define FDT_ALIGN   (4ull * KIB)
 
 /* Room for a generated FDT: a vCPU's node is mostly its ISA, told in two forms. */
 #define FDT_BASE_BYTES   (6u * KIB)
@@ -46,18 +55,37 @@ struct image_header {
 _Static_assert(sizeof(struct image_header) == 64, "the boot image header has 64 bytes");
 #define IMAGE_MAGIC2 0x05435352u /* "RSC\x05" */
 
-/* What is not zero, by rising address. */
+/* Stages of a load: a piece's hashes each, then place(), then a region of RAM each. */
+enum {
+    KERNEL,
+    INITRD,
+    FDT,
+    PLACE,
+    FILL,
+};
+#define PIECES 3u
+
+/* What is not zero. */
 struct piece {
     const void *data; /* NULL: it is in its place already */
     gpa_t gpa;
     uint64_t size;
 };
 
+/* A VM's load under way; own hart of its vCPU 0. */
+struct load {
+    uint32_t stage;
+    struct image *image; /* of the stage; NULL: not looked for yet */
+    uint64_t done;       /* bytes of the stage's region */
+    struct piece pieces[PIECES];
+};
+
 static struct {
+    struct load *loads; /* one a VM; fixed at boot */
     struct spinlock lock;
     void *buffer PT_GUARDED_BY(lock);
     size_t size; /* enough for any VM of the manifest */
-} fdt_writer;
+} loader;
 
 static size_t fdt_room(const struct vm_config *c)
 {
@@ -70,29 +98,20 @@ static size_t fdt_room(const struct vm_config *c)
 
 enum err loader_init(void)
 {
-    for (uint32_t i = 0; i < machine.manifest.vm_count; i++) {
+    uint32_t vms = machine.manifest.vm_count;
+
+    for (uint32_t i = 0; i < vms; i++) {
         size_t room = fdt_room(&machine.manifest.vms[i]);
 
-        fdt_writer.size = room > fdt_writer.size ? room : fdt_writer.size;
+        loader.size = room > loader.size ? room : loader.size;
     }
-    fdt_writer.buffer = pool_alloc(fdt_writer.size, 8);
-    return fdt_writer.buffer != NULL ? ERR_OK : ERR_NO_MEMORY;
-}
-
-static enum err verified(const char *name, const struct image **out, const char **why)
-{
-    struct image *image = bundle_find(&machine.bundle, name);
-
-    *out = image;
-    if (image == NULL) {
-        *why = "an image that its manifest names is not in the bundle";
-        return ERR_NOT_FOUND;
-    }
-    return bundle_verify(&machine.bundle, image, why);
+    loader.buffer = pool_alloc(loader.size, 8);
+    loader.loads = pool_alloc(vms * sizeof(loader.loads[0]), alignof(struct load));
+    return loader.buffer != NULL && loader.loads != NULL ? ERR_OK : ERR_NO_MEMORY;
 }
 
 /* Where kernel starts, and (in *claimed) how much from there on is its own, bss included. */
-static uint64_t kernel_place(const struct image *kernel, uint64_t ram_start, uint64_t *claimed)
+static uint64_t kernel_place(const struct piece *kernel, uint64_t ram_start, uint64_t *claimed)
 {
     struct image_header h;
 
@@ -110,90 +129,6 @@ static uint64_t kernel_place(const struct image *kernel, uint64_t ram_start, uin
     return align_up(ram_start, MIB2) + h.text_offset;
 }
 
-/*
- * Writes data, or zeroes where it is NULL. ERR_STATE: the VM is not to be loaded any more. That is
- * looked at, and the hypervisor's interrupts are served, often enough that neither a stop, nor the
- * machine's end, nor the keyboard has to wait for this hart.
- */
-static enum err put(const struct vm *vm, hpa_t to, const void *data, uint64_t size)
-{
-    const char *from = data;
-
-    for (uint64_t done = 0; done < size; done += MIB2) {
-        uint64_t n = size - done < MIB2 ? size - done : MIB2;
-
-        arch_hart_poll();
-        if (vm_state(vm) != VM_LOADING) {
-            return ERR_STATE;
-        }
-        if (from != NULL) {
-            arch_phys_write(hpa_add(to, done), from + done, n);
-        } else {
-            arch_phys_zero(hpa_add(to, done), n);
-        }
-    }
-    return ERR_OK;
-}
-
-/* Writes one region of RAM: the pieces in it, zeroes between them. */
-static enum err fill(const struct vm *vm, const struct mem_config *mem, const struct piece *pieces)
-{
-    hpa_t host = memmap_find(&vm->map, gpa(mem->gpa))->hpa;
-    uint64_t done = 0;
-    enum err e = ERR_OK;
-
-    for (uint32_t i = 0; i < PIECES && e == ERR_OK; i++) {
-        const struct piece *p = &pieces[i];
-        uint64_t at = p->gpa.v - mem->gpa;
-
-        if (p->size == 0 || p->gpa.v < mem->gpa || at >= mem->size) {
-            continue;
-        }
-        e = put(vm, hpa_add(host, done), NULL, at - done);
-        if (e == ERR_OK && p->data != NULL) {
-            e = put(vm, hpa_add(host, at), p->data, p->size);
-        }
-        done = at + p->size;
-    }
-    return e == ERR_OK ? put(vm, hpa_add(host, done), NULL, mem->size - done) : e;
-}
-
-static enum err fill_all(const struct vm *vm, const struct piece *pieces)
-{
-    enum err e = ERR_OK;
-
-    for (uint32_t i = 0; i < vm->config->mem_count && e == ERR_OK; i++) {
-        e = fill(vm, &vm->config->mem[i], pieces);
-    }
-    return e;
-}
-
-/* The FDT that is given by hand, or a generated one in the shared buffer. */
-static enum err make_fdt(const struct vm *vm, const struct guest_initrd *initrd,
-                         struct piece *piece, const char **why) REQUIRES(fdt_writer.lock)
-{
-    const struct image *image;
-    enum err e;
-
-    if (vm->config->fdt != NULL) {
-        e = verified(vm->config->fdt, &image, why);
-        if (e == ERR_OK) {
-            piece->data = image->data;
-            piece->size = image->size;
-        }
-        return e;
-    }
-
-    e = guest_fdt_write(vm, initrd, fdt_writer.buffer, fdt_writer.size);
-    if (e != ERR_OK) {
-        *why = "its FDT does not fit into the loader's buffer";
-        return ERR_FAILED;
-    }
-    piece->data = fdt_writer.buffer;
-    piece->size = fdt_totalsize(fdt_writer.buffer);
-    return ERR_OK;
-}
-
 /* At the end of ram; ERR_RANGE: what lies below reaches up to there. */
 static enum err place_fdt(const struct mem_config *ram, uint64_t used_to, struct piece *fdt)
 {
@@ -204,54 +139,148 @@ static enum err place_fdt(const struct mem_config *ram, uint64_t used_to, struct
     return room <= ram->size && used_to <= start ? ERR_OK : ERR_RANGE;
 }
 
-enum err loader_load(struct vm *vm, struct loaded *out, const char **why)
+static hpa_t host_of(const struct vm *vm, const struct mem_config *mem, uint64_t at)
 {
-    const struct vm_config *c = vm->config;
-    const struct mem_config *ram = &c->mem[0];
-    struct piece pieces[PIECES] = {0};
-    struct guest_initrd initrd = {{0}, 0};
-    const struct image *image;
-    uint64_t claimed;
-    uint64_t next;
+    return hpa_add(memmap_find(&vm->map, gpa(mem->gpa))->hpa, at);
+}
+
+/* Generates the FDT, in the shared buffer, and puts it into its place. */
+static enum err write_fdt(const struct vm *vm, const struct guest_initrd *initrd, uint64_t used_to,
+                          struct piece *fdt, const char **why) REQUIRES(loader.lock)
+{
+    const struct mem_config *ram = &vm->config->mem[0];
     enum err e;
 
-    e = verified(c->kernel, &image, why);
-    if (e != ERR_OK) {
-        return e;
+    if (guest_fdt_write(vm, initrd, loader.buffer, loader.size) != ERR_OK) {
+        *why = "its FDT does not fit into the loader's buffer";
+        return ERR_FAILED;
     }
-    pieces[0] =
-        (struct piece){image->data, gpa(kernel_place(image, ram->gpa, &claimed)), image->size};
-    next = pieces[0].gpa.v + claimed;
+    fdt->size = fdt_totalsize(loader.buffer);
+    e = place_fdt(ram, used_to, fdt);
+    if (e == ERR_OK) {
+        arch_phys_write(host_of(vm, ram, fdt->gpa.v - ram->gpa), loader.buffer, fdt->size);
+    }
+    return e;
+}
 
+/* ---- the parts ------------------------------------------------------------------------------- */
+
+/* A part of the hashes of the image whose turn it is. ERR_BUSY: of the same there is more. */
+static enum err verify(const struct vm_config *c, struct load *load, const char **why)
+{
+    const char *const names[PIECES] = {c->kernel, c->initrd, c->fdt};
+    const char *name = names[load->stage];
+    enum err e;
+
+    if (name == NULL) {
+        return ERR_OK;
+    }
+    if (load->image == NULL) {
+        load->image = bundle_find(&machine.bundle, name);
+    }
+    if (load->image == NULL) {
+        *why = "an image that its manifest names is not in the bundle";
+        return ERR_NOT_FOUND;
+    }
+    e = bundle_verify_part(&machine.bundle, load->image, why);
+    if (e == ERR_OK) {
+        load->pieces[load->stage] = (struct piece){load->image->data, gpa(0), load->image->size};
+        load->image = NULL;
+    }
+    return e;
+}
+
+/* Where everything goes, in one part: it depends on no image's size. */
+static enum err place(const struct vm *vm, struct load *load, const char **why)
+{
+    const struct vm_config *c = vm->config;
+    struct piece *kernel = &load->pieces[KERNEL];
+    struct piece *initrd = &load->pieces[INITRD];
+    struct piece *fdt = &load->pieces[FDT];
+    uint64_t used_to;
+    enum err e;
+
+    kernel->gpa = gpa(kernel_place(kernel, c->mem[0].gpa, &used_to));
+    used_to += kernel->gpa.v;
     if (c->initrd != NULL) {
-        e = verified(c->initrd, &image, why);
-        if (e != ERR_OK) {
-            return e;
-        }
-        pieces[1] = (struct piece){image->data, gpa(align_up(next, MIB2)), image->size};
-        initrd = (struct guest_initrd){pieces[1].gpa, image->size};
-        next = pieces[1].gpa.v + image->size;
+        initrd->gpa = gpa(align_up(used_to, MIB2));
+        used_to = initrd->gpa.v + initrd->size;
     }
+    if (c->fdt != NULL) {
+        e = place_fdt(&c->mem[0], used_to, fdt);
+    } else {
+        const struct guest_initrd told = {initrd->gpa, initrd->size};
 
-    spin_lock(&fdt_writer.lock);
-    e = make_fdt(vm, &initrd, &pieces[2], why);
-    if (e == ERR_OK) {
-        e = place_fdt(ram, next, &pieces[2]);
+        spin_lock(&loader.lock);
+        e = write_fdt(vm, &told, used_to, fdt, why);
+        spin_unlock(&loader.lock);
     }
-    if (e == ERR_OK) {
-        arch_phys_write(
-            hpa_add(memmap_find(&vm->map, gpa(ram->gpa))->hpa, pieces[2].gpa.v - ram->gpa),
-            pieces[2].data, pieces[2].size);
-    } else if (e == ERR_RANGE) {
+    if (e == ERR_RANGE) {
         *why = "its kernel, initrd and FDT do not fit into its first memory region; make it larger";
     }
-    spin_unlock(&fdt_writer.lock);
+    return e;
+}
+
+/*
+ * Writes what lies at load->done of a region, up to where something else begins: a piece, or the
+ * zeroes between them. Parts end at multiples of their size: wide stores stay aligned. ERR_BUSY: the
+ * region goes on.
+ */
+static enum err fill(const struct vm *vm, const struct mem_config *mem, struct load *load)
+{
+    hpa_t to = host_of(vm, mem, load->done);
+    uint64_t left = mem->size - load->done;
+    uint64_t most = hart_has_queue(vm->vcpus[0]->hart) ? PART_SHARED : PART_ALONE;
+    uint64_t part = most - load->done % most;
+    const struct piece *in = NULL;
+
+    part = part < left ? part : left;
+    for (uint32_t i = 0; i < PIECES; i++) {
+        const struct piece *p = &load->pieces[i];
+        uint64_t start = p->gpa.v - mem->gpa; /* beyond all regions for one that lies below */
+        uint64_t before = load->done - start; /* of the piece; more than it has before its start */
+
+        if (before < p->size) {
+            in = p;
+            part = part < p->size - before ? part : p->size - before;
+            break;
+        }
+        if (start > load->done && part > start - load->done) {
+            part = start - load->done;
+        }
+    }
+    if (in == NULL) {
+        arch_phys_zero(to, part);
+    } else if (in->data != NULL) {
+        arch_phys_write(to, (const char *)in->data + (mem->gpa + load->done - in->gpa.v), part);
+    }
+    load->done += part;
+    return load->done < mem->size ? ERR_BUSY : ERR_OK;
+}
+
+void loader_begin(struct vm *vm)
+{
+    loader.loads[vm->index] = (struct load){.stage = KERNEL};
+}
+
+enum err loader_step(struct vm *vm, struct loaded *out, const char **why)
+{
+    const struct vm_config *c = vm->config;
+    struct load *load = &loader.loads[vm->index];
+    enum err e;
+
+    if (load->stage < PLACE) {
+        e = verify(c, load, why);
+    } else if (load->stage == PLACE) {
+        e = place(vm, load, why);
+    } else {
+        e = fill(vm, &c->mem[load->stage - FILL], load);
+    }
     if (e != ERR_OK) {
         return e;
     }
-
-    pieces[2].data = NULL;
-    *out = (struct loaded){pieces[0].gpa, pieces[2].gpa};
-    *why = "it was stopped";
-    return fill_all(vm, pieces);
+    load->stage++;
+    load->done = 0;
+    *out = (struct loaded){load->pieces[KERNEL].gpa, load->pieces[FDT].gpa};
+    return load->stage < FILL + c->mem_count ? ERR_BUSY : ERR_OK;
 }

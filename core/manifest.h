@@ -11,6 +11,7 @@
 #include "core/err.h"
 #include "core/irqchip.h"
 #include "core/power.h"
+#include "core/runqueue.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +19,7 @@
 
 #define MANIFEST_VMS          64u /* a limit of masks, not of storage */
 #define MANIFEST_VCPUS        64u
-#define MANIFEST_HART_VCPUS   16u
+#define MANIFEST_HART_VCPUS   SCHED_PER_HART
 #define MANIFEST_NAME_MAX     31u
 #define MANIFEST_PRIORITY_MAX 31u
 

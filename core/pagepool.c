@@ -40,9 +40,8 @@ static bool take(struct span *s, size_t size, size_t align, uintptr_t *at)
 void *pool_alloc(size_t size, size_t align)
 {
     uintptr_t at;
-    bool found;
+    bool found = size != 0 && take(&pool.gap, size, align, &at);
 
-    found = take(&pool.gap, size, align, &at);
     if (!found) {
         uintptr_t from = pool.rest.next;
 

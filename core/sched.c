@@ -4,10 +4,11 @@
  * core/hart.h argues. No lock is held on entry or on return.
  *
  * On a hart that several vCPUs share, or that has a budget to keep, core/runqueue.h says whose turn
- * it is. A vCPU is in the run
- * queue from when it is posted (what it is asked may let it run) until vcpu_prepare() says, in its
- * turn, that it cannot. It stays on the hart, loaded, until another one has its turn, so that its
- * interrupts end the hart's wait as they do where it is alone.
+ * it is. A vCPU is in the run queue from when it is posted (what it is asked may let it run) until
+ * vcpu_prepare() says, in its turn, that it cannot. It stays on the hart, loaded, until another one
+ * has its turn, so that its interrupts end the hart's wait as they do where it is alone. The load of
+ * its VM is of its turn too, and has parts: after each the hart's work is done and the queue is
+ * asked again.
  */
 #include "core/sched.h"
 
@@ -203,6 +204,8 @@ struct vcpu *sched_next(struct hart *hart)
             if (leave_hyp(hart, HART_GUEST)) {
                 return v;
             }
+        } else if (v != NULL && v->deferred != 0) {
+            arch_hart_poll();
         } else if (v != NULL && hart_has_queue(hart)) {
             rq_block(hart->rq, &v->sched, arch_now());
         } else {

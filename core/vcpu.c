@@ -278,17 +278,32 @@ static bool hold(struct vcpu *v)
     return paused;
 }
 
-/* Takes the requests and handles those that need no turn of its own. */
+/* Own hart: a stop goes out to it. Returns what else it was asked for and still is. */
+static uint32_t stop(struct vcpu *v, uint32_t requests)
+{
+    /* It may be seen late, when the VM has been started again: then it is not for now. */
+    if (vm_state(v->vm) != VM_STOPPING) {
+        return requests;
+    }
+    leave(v);
+    if ((requests & VCPU_REQ_LOAD) != 0) {
+        lifecycle_vcpu_left(v->vm); /* the load's share: core/lifecycle.c */
+    }
+    return requests & ~VCPU_REQ_LOAD;
+}
+
+/* Takes the requests, those put off included, and handles those that need no turn of its own. */
 static uint32_t take_requests(struct vcpu *v)
 {
-    /* acquire pairs with the release in post() */
-    uint32_t requests = atomic_load_explicit(&v->requests, memory_order_relaxed) == 0
-                            ? 0
-                            : atomic_exchange_explicit(&v->requests, 0, memory_order_acquire);
+    uint32_t requests = v->deferred;
 
-    /* A stop may be seen late, when the VM has been started again: then it is not for now. */
-    if ((requests & VCPU_REQ_STOP) != 0 && vm_state(v->vm) == VM_STOPPING) {
-        leave(v);
+    v->deferred = 0;
+    if (atomic_load_explicit(&v->requests, memory_order_relaxed) != 0) {
+        /* acquire pairs with the release in post() */
+        requests |= atomic_exchange_explicit(&v->requests, 0, memory_order_acquire);
+    }
+    if ((requests & VCPU_REQ_STOP) != 0) {
+        requests = stop(v, requests);
     }
     if ((requests & VCPU_REQ_FENCE) != 0) {
         do_fences(v);
@@ -298,7 +313,7 @@ static uint32_t take_requests(struct vcpu *v)
 
 bool vcpu_attend(struct vcpu *v)
 {
-    v->deferred |= take_requests(v) & ~(VCPU_REQ_STOP | VCPU_REQ_FENCE);
+    v->deferred = take_requests(v) & ~(VCPU_REQ_STOP | VCPU_REQ_FENCE);
     if (hold(v) || (state_of(v) == VCPU_STOPPED && v->deferred == 0)) {
         return false;
     }
@@ -328,12 +343,13 @@ void vcpu_wait(struct vcpu *v)
 
 bool vcpu_prepare(struct vcpu *v)
 {
-    uint32_t requests = take_requests(v) | v->deferred;
+    uint32_t requests = take_requests(v);
     bool may_run;
 
-    v->deferred = 0;
     if ((requests & VCPU_REQ_LOAD) != 0) {
-        lifecycle_load(v->vm);
+        if (lifecycle_load(v->vm)) {
+            v->deferred = VCPU_REQ_LOAD;
+        }
         /* A START in the same breath was of an earlier life; the load's own comes next round. */
         return false;
     }

@@ -93,10 +93,10 @@ struct vcpu {
 
     struct steal steal; /* own hart */
 
-    /* Of who shares its hart. */
+    /* Of who shares its hart; of deferred, all use VCPU_REQ_LOAD. */
     struct vcpu *hart_next;    /* the next one of the hart; fixed at boot */
     struct sched_entity sched; /* own hart */
-    uint32_t deferred;         /* own hart: requests taken that wait for its turn */
+    uint32_t deferred;         /* own hart: requests taken that wait for its turn, or go on in it */
     _Atomic uint32_t posted;   /* a flag; core/hart.h */
     struct vcpu *posted_next;
 
@@ -151,7 +151,8 @@ void vcpu_fence(struct vm *vm, uint64_t targets, const struct fence *fence);
 
 /*
  * Own hart, its turn: handles the vCPU's requests. True: it may run now (loaded, lines in sync).
- * Called by sched.c.
+ * Else, with requests deferred, it goes on with its turn at the next call: a load has parts. Called
+ * by sched.c.
  */
 bool vcpu_prepare(struct vcpu *v);
 

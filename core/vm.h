@@ -74,6 +74,7 @@ struct vm {
     enum power_kind srst_kind GUARDED_BY(lock); /* ... and this is what */
     bool stop_asked GUARDED_BY(lock);           /* a graceful stop waits for the guest ... */
     bool asked_restart GUARDED_BY(lock);        /* ... and the VM is to start again then */
+    bool load_begun; /* hart of vCPU 0, LOADING; false again with each request for it */
     bool frozen GUARDED_BY(lock); /* PAUSED by the power coordinator, for it alone to resume */
     enum stop_reason stop_reason GUARDED_BY(lock);
     struct vm_fault fault GUARDED_BY(lock);

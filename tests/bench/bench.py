@@ -97,7 +97,7 @@ BAO = {
 
 # Functions whose work grows with the images and the VM's memory, not with the system.
 BOOT_PARTS = {
-    "hash": r"br_sha|br_range|sha2|crc|^bundle_verify$",
+    "hash": r"br_sha|br_range|sha2|crc|^bundle_verify|hash_part",
     "copy": r"copy_wide|arch_phys_copy|^memcpy$|^memmove$",
     "zero": r"zero_wide|arch_phys_zero|^memset$|^boot$",
 }

@@ -123,7 +123,7 @@ WEAK void lifecycle_vcpu_held(struct vcpu *v)
     (void)v;
 }
 
-WEAK void lifecycle_load(struct vm *vm)
+WEAK bool lifecycle_load(struct vm *vm)
 {
     (void)vm;
     abort();

@@ -189,6 +189,68 @@ static void a_hash_is_computed_once(void **state)
     assert_int_equal(bundle_verify(&b, image, &why), ERR_OK);
 }
 
+/* An image of many parts, with a crc32 and a sha256 that are right for data. */
+static struct image *big_image(struct bundle *b, const unsigned char *data, int size)
+{
+    unsigned char digest[br_sha256_SIZE];
+    uint32_t crc = cpu_to_fdt32(crc_by_bits(data, (size_t)size));
+    br_sha256_context ctx;
+    const char *why;
+
+    br_sha256_init(&ctx);
+    br_sha256_update(&ctx, data, (size_t)size);
+    br_sha256_out(&ctx, digest);
+    begin_fit();
+    fdt_begin_node(fit, "big");
+    fdt_property(fit, "data", data, size);
+    put_hash("hash-1", "crc32", &crc, 4);
+    fdt_begin_node(fit, "signature");
+    fdt_end_node(fit);
+    put_hash("hash-2", "sha256", digest, sizeof(digest));
+    fdt_end_node(fit);
+    end_fit();
+    assert_int_equal(read_fit(b, fit, fdt_totalsize(fit), &why), ERR_OK);
+    return bundle_find(b, "big");
+}
+
+/* Several users go on where the first one is; each learns the same, and no part is long. */
+static void part_by_part(void **state)
+{
+    enum { USERS = 3, SIZE = 40001 };
+    static unsigned char data[SIZE];
+    uint32_t parts = 0;
+    uint32_t ended = 0;
+
+    (void)state;
+    for (int i = 0; i < SIZE; i++) {
+        data[i] = (unsigned char)(i * 7 + i / 251);
+    }
+    for (int damage = -1; damage < SIZE; damage += damage < 0 ? 1 : SIZE / 2) {
+        enum err result[USERS] = {ERR_BUSY, ERR_BUSY, ERR_BUSY};
+        const char *why[USERS];
+        struct bundle b;
+        struct image *image = big_image(&b, data, SIZE);
+
+        if (damage >= 0) {
+            ((char *)(uintptr_t)image->data)[damage] ^= 1;
+        }
+        parts = ended = 0;
+        for (int i = 0; ended < USERS; i = (i + 1) % USERS) {
+            if (result[i] == ERR_BUSY) {
+                parts++;
+                result[i] = bundle_verify_part(&b, image, &why[i]);
+                ended += result[i] != ERR_BUSY;
+            }
+        }
+        /* 16 KiB by crc32, 2 KiB by sha256, which nobody computes when the crc32 is wrong. */
+        assert_int_equal(parts, (damage < 0 ? 3 + 20 : 3) + USERS - 1);
+        for (int i = 0; i < USERS; i++) {
+            assert_int_equal(result[i], damage < 0 ? ERR_OK : ERR_IO);
+            assert_true(damage < 0 ? why[i] == NULL : strstr(why[i], "crc32 is wrong") != NULL);
+        }
+    }
+}
+
 static void as_mkbundle_packs_it(void **state)
 {
     static const char format[] =
@@ -292,6 +354,7 @@ int main(void)
         cmocka_unit_test(hashes_are_checked),
         cmocka_unit_test(crc_of_every_length_and_alignment),
         cmocka_unit_test(a_hash_is_computed_once),
+        cmocka_unit_test(part_by_part),
         cmocka_unit_test(as_mkbundle_packs_it),
         cmocka_unit_test(external_data_is_bounded),
         cmocka_unit_test(what_is_no_bundle),

@@ -138,6 +138,8 @@ static void test_stop_while_loading(void **state)
     assert_int_equal(lifecycle_start(vm), ERR_OK);
     assert_int_equal(life_step(0, 0), LIFE_IDLE);
     assert_int_equal(vm_state(vm), VM_OFF);
+    assert_int_equal(atomic_load(&vm->live_vcpus), 0);
+    assert_int_equal(vm->vcpus[0]->deferred, 0);
     assert_int_equal(fake_vcpu(vm->vcpus[0])->resets, 0);
     assert_int_equal(life.ipc_started[0], 0);
 
@@ -149,6 +151,32 @@ static void test_stop_while_loading(void **state)
     assert_int_equal(vm_state(vm), VM_OFF);
     assert_int_equal(life.loads[0], 1);
     life_up(0);
+}
+
+static void stop_between(void)
+{
+    if (life.parts[0] == 1 && life.loads[0] == 1) {
+        ask_stop(life.vm[0], STOP_ASKED, true); /* what came by an interrupt, say a key */
+    }
+}
+
+/* Interrupts are served between parts; a stop ends the load there, and a restart begins anew. */
+static void test_stop_between_parts(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    fake.on_poll = stop_between;
+    assert_int_equal(lifecycle_start(vm), ERR_OK);
+    assert_int_equal(life_step(0, 0), LIFE_GUEST);
+    assert_int_equal(life.loads[0], 2);
+    assert_int_equal(life.parts[0], 2);
+    assert_int_equal(life.ipc_stopped[0], 1);
+    assert_int_equal(life.ipc_started[0], 1);
+    assert_int_equal(life.resets[0], 3); /* by each load, and when the first one had ended */
+    assert_int_equal(fake_vm(vm)->flushes, 2);
+    assert_int_equal(vm->generation, 2);
+    assert_int_equal(atomic_load(&vm->live_vcpus), 1);
 }
 
 static void test_load_fails(void **state)
@@ -694,6 +722,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_start_in_a_stopping_vm, life_setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_stale_start, life_setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_stop_while_loading, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_stop_between_parts, life_setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_load_fails, life_setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_srst, life_setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_crash_policy, life_setup, life_teardown),

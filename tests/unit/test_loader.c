@@ -3,7 +3,7 @@
    tests/unit/fake_setup.c tests/unit/fake_core.c libfdt */
 /*
  * What a VM finds in its RAM: its images and its FDT in their places, zeroes everywhere else; and
- * that a load which nobody wants any more ends soon.
+ * that no part of a load is long.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,6 +36,9 @@ static enum err verdict, fdt_verdict;
 static const char *bad_image; /* NULL: verdict is all images' */
 static struct guest_initrd told;
 static size_t told_room;
+static uint32_t verify_parts, unverified;
+
+static uint64_t part_max;
 
 struct image *bundle_find(struct bundle *b, const char *name)
 {
@@ -48,9 +51,13 @@ struct image *bundle_find(struct bundle *b, const char *name)
     return NULL;
 }
 
-enum err bundle_verify(struct bundle *b, struct image *image, const char **why)
+enum err bundle_verify_part(struct bundle *b, struct image *image, const char **why)
 {
     (void)b;
+    verify_parts++;
+    if (++unverified % 3 != 0) {
+        return ERR_BUSY;
+    }
     *why = "bad hash";
     return bad_image != NULL && strcmp(bad_image, image->name) == 0 ? ERR_IO : verdict;
 }
@@ -79,7 +86,6 @@ static int setup(void **state)
     c->mem_count = 1;
     c->kernel = "kernel";
     c->initrd = "initrd";
-    atomic_store(&vm->state_seen, VM_LOADING);
     memset(kernel, 0x11, sizeof(kernel));
     memset(initrd, 0x22, sizeof(initrd));
     memset(dtb, 0x33, sizeof(dtb));
@@ -87,6 +93,8 @@ static int setup(void **state)
     images[1].size = sizeof(initrd);
     verdict = fdt_verdict = ERR_OK;
     bad_image = NULL;
+    verify_parts = unverified = 0;
+    part_max = 2 * MIB; /* it has its hart for itself */
     machine.manifest.vms = c;
     machine.manifest.vm_count = 1;
     assert_int_equal(loader_init(), ERR_OK);
@@ -110,6 +118,31 @@ static bool all(const unsigned char *at, size_t len, unsigned char value)
     return true;
 }
 
+/* One part: a bounded one, of one kind of work. */
+static enum err part(struct vm *of, struct loaded *at, const char **why)
+{
+    uint64_t written = fake.bytes_written;
+    uint32_t verified = verify_parts;
+    enum err e = loader_step(of, at, why);
+
+    written = fake.bytes_written - written;
+    verified = verify_parts - verified;
+    assert_true(written <= part_max);
+    assert_true(verified == 0 || (verified == 1 && written == 0));
+    return e;
+}
+
+static enum err load(struct loaded *at, const char **why)
+{
+    enum err e;
+
+    loader_begin(vm);
+    do {
+        e = part(vm, at, why);
+    } while (e == ERR_BUSY);
+    return e;
+}
+
 static void test_every_byte(void **state)
 {
     const unsigned char *ram = fake_gpa(vm, RAM, RAM_BYTES);
@@ -118,7 +151,7 @@ static void test_every_byte(void **state)
     uint64_t fdt, fdt_end;
 
     (void)state;
-    assert_int_equal(loader_load(vm, &at, &why), ERR_OK);
+    assert_int_equal(load(&at, &why), ERR_OK);
     assert_int_equal(at.entry.v, RAM);
     assert_true(all(ram, KERNEL, 0x11));
     assert_true(all(ram + KERNEL, MIB, 0));
@@ -131,6 +164,16 @@ static void test_every_byte(void **state)
     assert_int_equal(fake.bytes_written, RAM_BYTES);
 }
 
+/* With others on its hart, who must not wait long. */
+static void test_every_byte_by_turns(void **state)
+{
+    static struct runqueue rq;
+
+    vm->vcpus[0]->hart->rq = &rq;
+    part_max = 128 * KIB;
+    test_every_byte(state);
+}
+
 static void test_no_room(void **state)
 {
     struct loaded at;
@@ -138,7 +181,7 @@ static void test_no_room(void **state)
 
     (void)state;
     mem.size = 6 * MIB;
-    assert_int_equal(loader_load(vm, &at, &why), ERR_RANGE);
+    assert_int_equal(load(&at, &why), ERR_RANGE);
     assert_non_null(strstr(why, "do not fit"));
 }
 
@@ -149,43 +192,70 @@ static void test_bad_image(void **state)
 
     (void)state;
     verdict = ERR_IO;
-    assert_int_equal(loader_load(vm, &at, &why), ERR_IO);
+    assert_int_equal(load(&at, &why), ERR_IO);
     assert_string_equal(why, "bad hash");
     assert_int_equal(fake.bytes_written, 0);
 }
 
-/* Stopped, or cancelled because the machine goes down: no further piece of 2 MiB is written. */
-static void test_broken_off(void **state)
+/* A load that was broken off anywhere leaves nothing behind that the next one could meet. */
+static void test_from_the_beginning(void **state)
 {
     struct loaded at;
     const char *why = NULL;
+    uint64_t before;
 
     (void)state;
-    atomic_store(&vm->state_seen, VM_STOPPING);
-    assert_int_equal(loader_load(vm, &at, &why), ERR_STATE);
-    assert_true(fake.bytes_written < 2 * MIB);
-}
-
-static uint32_t polls;
-
-static void second_poll_stops(void)
-{
-    if (++polls == 2) {
-        atomic_store(&vm->state_seen, VM_STOPPING); /* what came by an interrupt, say a key */
+    for (uint32_t parts = 0; parts < 17; parts++) {
+        memset(fake_gpa(vm, RAM, RAM_BYTES), 0xa5, RAM_BYTES);
+        loader_begin(vm);
+        for (uint32_t i = 0; i < parts; i++) {
+            assert_int_equal(part(vm, &at, &why), ERR_BUSY);
+        }
+        unverified = 0;
+        before = fake.bytes_written;
+        assert_int_equal(load(&at, &why), ERR_OK);
+        assert_int_equal(fake.bytes_written - before, RAM_BYTES);
+        assert_true(all(fake_gpa(vm, RAM, KERNEL), KERNEL, 0x11));
+        assert_true(all(fake_gpa(vm, RAM + KERNEL, MIB), MIB, 0));
     }
 }
 
-static void test_interrupts_are_served(void **state)
+/* Part by part, two loads do not meet. */
+static void test_two_at_once(void **state)
 {
-    struct loaded at;
+    struct vm *other = fake_vm_add("other", 1, 0, RAM, RAM_BYTES);
+    struct vm_config *c = &fake_vm(other)->config;
+    struct vm_config both[2];
+    struct loaded at[2];
     const char *why = NULL;
+    enum err e[2] = {ERR_BUSY, ERR_BUSY};
 
     (void)state;
-    polls = 0;
-    fake.on_poll = second_poll_stops;
-    assert_int_equal(loader_load(vm, &at, &why), ERR_STATE);
-    assert_int_equal(polls, 2);
-    assert_true(fake.bytes_written < 4 * MIB);
+    *c = *vm->config;
+    c->kernel = "initrd";
+    c->initrd = NULL;
+    fake_vm(vm)->config.initrd = NULL;
+    images[1].size = 4096;
+    both[0] = *vm->config;
+    both[1] = *c;
+    machine.manifest.vms = both;
+    machine.manifest.vm_count = 2;
+    assert_int_equal(loader_init(), ERR_OK);
+    loader_begin(vm);
+    loader_begin(other);
+    while (e[0] == ERR_BUSY || e[1] == ERR_BUSY) {
+        for (uint32_t i = 0; i < 2; i++) {
+            e[i] = e[i] == ERR_BUSY ? part(i == 0 ? vm : other, &at[i], &why) : e[i];
+        }
+    }
+    assert_int_equal(e[0], ERR_OK);
+    assert_int_equal(e[1], ERR_OK);
+    assert_true(all(fake_gpa(vm, RAM, KERNEL), KERNEL, 0x11));
+    assert_true(all(fake_gpa(vm, RAM + KERNEL, MIB), MIB, 0));
+    assert_true(all(fake_gpa(other, RAM, 4096), 4096, 0x22));
+    assert_true(all(fake_gpa(other, RAM + 4096, KERNEL), KERNEL, 0));
+    assert_int_equal(fake.bytes_written, 2 * RAM_BYTES);
+    memset(&machine.manifest, 0, sizeof(machine.manifest));
 }
 
 /* ---- the small print ------------------------------------------------------------------------- */
@@ -204,7 +274,7 @@ static struct loaded load_ok(void)
     struct loaded at;
     const char *why = NULL;
 
-    assert_int_equal(loader_load(vm, &at, &why), ERR_OK);
+    assert_int_equal(load(&at, &why), ERR_OK);
     return at;
 }
 
@@ -281,16 +351,6 @@ static void test_other_regions_are_zeroed(void **state)
     assert_true(all(above, MIB, 0));
     assert_int_equal(fake.bytes_written, RAM_BYTES + 4 * MIB);
     assert_true(all(fake_gpa(vm, RAM, KERNEL), KERNEL, 0x11));
-
-    atomic_store(&vm->state_seen, VM_STOPPING); /* broken off in one is broken off in all */
-    {
-        const char *why = NULL;
-        struct loaded at;
-        uint64_t before = fake.bytes_written;
-
-        assert_int_equal(loader_load(vm, &at, &why), ERR_STATE);
-        assert_true(fake.bytes_written - before < 2 * MIB);
-    }
 }
 
 /* An initrd that there is not lies at no address, the lowest included. */
@@ -324,13 +384,13 @@ static void test_fdt_by_hand(void **state)
     assert_memory_equal(fake_gpa(vm, RAM + 6 * MIB, 4096), initrd, 4096);
 
     images[1].size = 4097;
-    assert_int_equal(loader_load(vm, &at, &why), ERR_RANGE);
+    assert_int_equal(load(&at, &why), ERR_RANGE);
     assert_non_null(strstr(why, "do not fit"));
 
     fake_vm(vm)->config.initrd = NULL;
     images[0].size = 64;
     mem.size = 4096; /* the FDT alone fills it */
-    assert_int_equal(loader_load(vm, &at, &why), ERR_RANGE);
+    assert_int_equal(load(&at, &why), ERR_RANGE);
 }
 
 /* Each image that the manifest names must be there and good; which is not, is told. */
@@ -343,25 +403,25 @@ static void test_images_missing_or_bad(void **state)
 
     (void)state;
     c->kernel = none;
-    assert_int_equal(loader_load(vm, &at, &why), ERR_NOT_FOUND);
+    assert_int_equal(load(&at, &why), ERR_NOT_FOUND);
     assert_non_null(strstr(why, "not in the bundle"));
     c->kernel = "kernel";
     c->initrd = none;
-    assert_int_equal(loader_load(vm, &at, &why), ERR_NOT_FOUND);
+    assert_int_equal(load(&at, &why), ERR_NOT_FOUND);
     c->initrd = "initrd";
     c->fdt = none;
-    assert_int_equal(loader_load(vm, &at, &why), ERR_NOT_FOUND);
+    assert_int_equal(load(&at, &why), ERR_NOT_FOUND);
     c->fdt = NULL;
     bad_image = "initrd";
-    assert_int_equal(loader_load(vm, &at, &why), ERR_IO);
+    assert_int_equal(load(&at, &why), ERR_IO);
     assert_string_equal(why, "bad hash");
     c->fdt = "dtb";
     bad_image = "dtb";
-    assert_int_equal(loader_load(vm, &at, &why), ERR_IO);
+    assert_int_equal(load(&at, &why), ERR_IO);
     c->fdt = NULL;
     bad_image = NULL;
     fdt_verdict = ERR_RANGE;
-    assert_int_equal(loader_load(vm, &at, &why), ERR_FAILED);
+    assert_int_equal(load(&at, &why), ERR_FAILED);
     assert_non_null(strstr(why, "FDT"));
     assert_int_equal(fake.bytes_written, 0);
 }
@@ -390,10 +450,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_byte, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_byte_by_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_image, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_broken_off, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_interrupts_are_served, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_from_the_beginning, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_two_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_boot_image, setup, teardown),
         cmocka_unit_test_setup_teardown(test_boot_image_is_aligned, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_boot_image, setup, teardown),

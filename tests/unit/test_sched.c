@@ -36,6 +36,10 @@
 static struct vcpu *hog, *other, *urgent, *poor;
 static uint32_t left, held, loads;
 
+/* Loads: parts that are left, parts that were done, how long each takes. */
+static uint32_t parts_left, parts;
+static uint64_t part_ticks;
+
 /* ---- what lifecycle.c would do --------------------------------------------------------------- */
 
 void lifecycle_vcpu_left(struct vm *vm)
@@ -50,10 +54,17 @@ void lifecycle_vcpu_held(struct vcpu *v)
     held++;
 }
 
-void lifecycle_load(struct vm *vm)
+bool lifecycle_load(struct vm *vm)
 {
-    (void)vm;
+    assert_int_equal(vm_state(vm), VM_LOADING);
+    atomic_fetch_add(&fake.now, part_ticks);
+    parts++;
+    if (parts_left > 0) {
+        parts_left--;
+        return true;
+    }
     loads++;
+    return false;
 }
 
 void power_commit_hart(void)
@@ -79,7 +90,8 @@ static int set_up(void **state)
 {
     (void)state;
     fake_init(2);
-    left = held = loads = 0;
+    left = held = loads = parts = parts_left = 0;
+    part_ticks = 0;
     machine.harts[0]->vcpu = NULL;
     timer_queue_init(&machine.harts[0]->timers);
     hog = add("hog", &(struct vcpu_sched_config){.priority = NORMAL, .slice_us = SLICE_US});
@@ -88,10 +100,10 @@ static int set_up(void **state)
     assert_true(hart_has_queue(machine.harts[0]));
     urgent = add("urgent", &(struct vcpu_sched_config){.priority = URGENT, .slice_us = SLICE_US});
     poor = add("poor", &(struct vcpu_sched_config){.priority = URGENT + 1,
-                                              .slice_us = SLICE_US,
-                                              .hard = true,
-                                              .budget_us = BUDGET_US,
-                                              .period_us = PERIOD_US});
+                                                   .slice_us = SLICE_US,
+                                                   .hard = true,
+                                                   .budget_us = BUDGET_US,
+                                                   .period_us = PERIOD_US});
     return 0;
 }
 
@@ -100,6 +112,11 @@ static int tear_down(void **state)
     (void)state;
     fake_end();
     return 0;
+}
+
+static bool wants(const struct vcpu *v)
+{
+    return v->sched.state != SCHED_BLOCKED;
 }
 
 static void start(struct vcpu *v)
@@ -293,6 +310,189 @@ static void not_by_turn(void **state)
     assert_int_equal(loads, 1);
 }
 
+/* ---- a load has parts ------------------------------------------------------------------------ */
+
+static void load(struct vcpu *v, uint32_t count)
+{
+    parts_left = count - 1;
+    vm_set_state(v->vm, VM_LOADING);
+    vcpu_request(v, VCPU_REQ_LOAD);
+}
+
+static uint32_t ring_at;
+
+static void ring_urgent(void)
+{
+    if (parts == ring_at) {
+        vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
+    }
+}
+
+/* The interrupts that come during a part are served behind it, and so is whom they wake. */
+static void a_load_is_one_part_late(void **state)
+{
+    (void)state;
+    start(urgent);
+    assert_ptr_equal(next(), urgent);
+    vcpu_wait(urgent);
+    load(hog, 100);
+    ring_at = 7;
+    fake.on_poll = ring_urgent;
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(parts, 7);
+    assert_true(wants(hog));
+
+    /* It is not asked for again: it goes on when it may. */
+    run(50 * SLICE);
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(parts, 7);
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, false);
+    vcpu_wait(urgent);
+    ring_at = 99;
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(parts, 99);
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, false);
+    vcpu_wait(urgent);
+    start(other);
+    assert_ptr_equal(next(), other);
+    assert_int_equal(parts, 100);
+    assert_int_equal(loads, 1);
+    assert_false(wants(hog));
+    assert_int_equal(hog->deferred, 0);
+    assert_int_equal(left, 0);
+}
+
+/* With an equal it takes turns as a guest would, each for a slice. */
+static void a_load_has_slices(void **state)
+{
+    (void)state;
+    start(other);
+    assert_ptr_equal(next(), other);
+    part_ticks = SLICE / 4;
+    load(hog, 10);
+    run(SLICE / 2);
+    assert_ptr_equal(next(), other);
+    assert_int_equal(parts, 0);
+    for (uint32_t turn = 1; turn <= 2; turn++) {
+        run(SLICE);
+        assert_ptr_equal(next(), other);
+        assert_int_equal(parts, 4 * turn);
+    }
+    assert_false(other->steal.withheld);
+    run(SLICE);
+    assert_ptr_equal(next(), other);
+    assert_int_equal(loads, 1);
+    run(SLICE);
+    assert_ptr_equal(next(), other);
+    assert_true(rq_total(&hog->sched, SCHED_RUNNING, atomic_load(&fake.now)) == 10 * part_ticks);
+}
+
+/* A budget bounds it. */
+static void a_load_has_a_budget(void **state)
+{
+    (void)state;
+    start(hog);
+    assert_ptr_equal(next(), hog);
+    part_ticks = BUDGET / 10;
+    load(poor, 15);
+    assert_ptr_equal(next(), hog);
+    assert_int_equal(parts, 10);
+    run(PERIOD - BUDGET);
+    assert_ptr_equal(next(), hog);
+    assert_int_equal(parts, 15);
+    assert_int_equal(loads, 1);
+}
+
+/* The hart waits: all else is done. */
+static void start_other(struct hart *hart)
+{
+    (void)hart;
+    fake.on_wait = NULL;
+    start(other);
+}
+
+/* Two at once on one hart, and a more urgent one: all come to their end, and the hart rests. */
+static void two_loads(void **state)
+{
+    (void)state;
+    part_ticks = SLICE / 2;
+    load(hog, 1);
+    load(poor, 1);
+    load(urgent, 8);
+    fake.on_wait = start_other;
+    assert_ptr_equal(next(), other);
+    assert_int_equal(loads, 3);
+    assert_int_equal(parts, 3 + 7);
+    assert_int_equal(fake_hart(0)->waits, 1);
+}
+
+static void stop_now(struct vcpu *v)
+{
+    vm_set_state(v->vm, VM_STOPPING);
+    vcpu_request(v, VCPU_REQ_STOP);
+}
+
+static void stop_hog(void)
+{
+    if (parts == 3 && left == 0) {
+        stop_now(hog);
+    }
+}
+
+/* The stop of a VM ends its load, be it its turn or not, and gives its share back once. */
+static void a_stop_ends_a_load(void **state)
+{
+    (void)state;
+    /* In its turn. */
+    load(hog, 100);
+    fake.on_poll = stop_hog;
+    fake.on_wait = start_other;
+    assert_ptr_equal(next(), other);
+    assert_int_equal(parts, 3);
+    assert_int_equal(left, 1);
+    assert_int_equal(hog->deferred, 0);
+    assert_false(wants(hog));
+
+    /* When it has begun, and others have the hart. */
+    fake.on_poll = ring_urgent;
+    ring_at = 5;
+    start(urgent);
+    assert_ptr_equal(next(), urgent);
+    vcpu_wait(urgent);
+    vcpu_wait(other);
+    load(hog, 100);
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(parts, 5);
+    stop_now(hog);
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(left, 2);
+    assert_int_equal(hog->deferred, 0);
+    assert_false(wants(hog));
+
+    /* Before it has begun, its turn being far; then at once again. */
+    load(hog, 100);
+    assert_ptr_equal(next(), urgent);
+    stop_now(hog);
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(left, 3);
+    load(hog, 100);
+    stop_now(hog);
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(left, 4);
+
+    /* A stop that is seen when the VM is loaded again is not for now. */
+    vcpu_request(hog, VCPU_REQ_STOP);
+    load(hog, 2);
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, false);
+    vcpu_wait(urgent);
+    vcpu_stop_self(other);
+    fake.on_wait = start_other;
+    assert_ptr_equal(next(), other);
+    assert_int_equal(left, 5); /* the one that stopped itself */
+    assert_int_equal(loads, 1);
+    assert_int_equal(parts, 5 + 2);
+}
+
 static void paused_while_it_runs(void **state)
 {
     (void)state;
@@ -445,6 +645,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_else, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_budget_is_a_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(not_by_turn, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_load_is_one_part_late, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_load_has_slices, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_load_has_a_budget, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_loads, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_stop_ends_a_load, set_up, tear_down),
         cmocka_unit_test_setup_teardown(paused_while_it_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_suspend_gives_the_hart_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_turns_are_stolen, set_up, tear_down),
