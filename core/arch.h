@@ -182,9 +182,9 @@ void arch_vcpu_load(struct vcpu *vcpu);
 void arch_vcpu_put(struct vcpu *vcpu);
 
 /*
- * Own hart, a shared one, vCPU just put: it waits. From now on until it is loaded, an interrupt that
- * its guest has enabled, of its timer or in its file, makes a request to it (VCPU_REQ_IRQ). Those of
- * its lines do so anyway.
+ * Own hart, a shared one, vCPU just put: it waits. From now on until it is loaded, an interrupt
+ * that its guest has enabled, of its timer or in its file, makes a request to it (VCPU_REQ_IRQ).
+ * Those of its lines do so anyway.
  */
 void arch_vcpu_watch(struct vcpu *vcpu);
 

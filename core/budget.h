@@ -36,8 +36,8 @@ struct budget {
 };
 
 /*
- * total is brought below period, and both below the limits above; a period of 0 is no budget. All of
- * it can be used at once.
+ * total is brought below period, and both below the limits above; a period of 0 is no budget. All
+ * of it can be used at once.
  */
 void budget_init(struct budget *b, uint64_t total, uint64_t period, uint64_t least);
 

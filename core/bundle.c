@@ -6,8 +6,8 @@
  *
  * Cost: crc32 about 5 instructions a byte (eight tables, made at boot: 8 KiB of the arena instead
  * of text), sha256 about 60. So a part of either is about 100,000 instructions, a tenth of a
- * millisecond at 1 GHz: as long may another hart wait for the image's lock, and another vCPU of this
- * hart for its turn.
+ * millisecond at 1 GHz: as long may another hart wait for the image's lock, and another vCPU of
+ * this hart for its turn.
  */
 #include "core/bundle.h"
 

@@ -61,7 +61,8 @@ struct image *bundle_find(struct bundle *b, const char *name);
  * An image without a hash node, or with an unknown algorithm, is an error. *why names the fault.
  *
  * bundle_verify_part() does a bounded part of that; ERR_BUSY: call again. Who else needs the image
- * meanwhile goes on where the first one is, so nobody has to come back for another's sake. Any hart.
+ * meanwhile goes on where the first one is, so nobody has to come back for another's sake. Any
+ * hart.
  */
 enum err bundle_verify_part(struct bundle *b, struct image *image, const char **why) MUST_CHECK;
 enum err bundle_verify(struct bundle *b, struct image *image, const char **why) MUST_CHECK;

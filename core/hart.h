@@ -15,8 +15,8 @@
  * HS-mode, and ends the guest entry or the wait at once. The fast trap path never changes mode: a
  * kick for it is pending when the guest goes on.
  *
- * A hart of one vCPU looks at that one's requests in (f). One with a run queue does not know whom to
- * look at: there (a) is hart_post_vcpu(), which puts the vCPU on the list `posted` and then sets
+ * A hart of one vCPU looks at that one's requests in (f). One with a run queue does not know whom
+ * to look at: there (a) is hart_post_vcpu(), which puts the vCPU on the list `posted` and then sets
  * HART_WORK_VCPUS. A vCPU is on the list once, by its flag `posted`:
  *
  *   poster:  or into requests, then swap(v->posted, 1); the one who swaps out 0 pushes v
@@ -79,8 +79,8 @@ static inline bool hart_has_queue(const struct hart *hart)
 void hart_post(struct hart *hart, uint32_t work);
 
 /*
- * Step (a) for a vCPU of a hart with a run queue, after its requests: hart_kick() has to follow. Any hart, any
- * lock.
+ * Step (a) for a vCPU of a hart with a run queue, after its requests: hart_kick() has to follow.
+ * Any hart, any lock.
  */
 void hart_post_vcpu(struct hart *hart, struct vcpu *v);
 

@@ -9,8 +9,8 @@
  *
  * That share of the load is its VCPU_REQ_LOAD, in requests or deferred of vCPU 0: it is there once
  * and is taken back once. Whatever ends a load early makes the VM STOPPING and posts a stop to vCPU
- * 0, whose hart gives the load up when it sees that one, in no turn of its own. A VM is loaded again
- * only when it is down, so the request that is found with a stop is of the life that stops.
+ * 0, whose hart gives the load up when it sees that one, in no turn of its own. A VM is loaded
+ * again only when it is down, so the request that is found with a stop is of the life that stops.
  */
 #include "core/lifecycle.h"
 

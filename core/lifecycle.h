@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A VM's life: OFF -> LOADING -> RUNNING -> STOPPING -> OFF or CRASHED, and round again; from
- * RUNNING to PAUSED or SUSPENDED and back (core/pause.c). Loading, zeroing and silencing run on
- * the VM's own harts, a load in parts and by turns with who shares the hart. Any hart may ask; the calls take the VM's lock.
+ * RUNNING to PAUSED or SUSPENDED and back (core/pause.c). Loading, zeroing and silencing run on the
+ * VM's own harts, a load in parts and by turns with who shares the hart. Any hart may ask; the
+ * calls take the VM's lock.
  */
 #ifndef CORE_LIFECYCLE_H
 #define CORE_LIFECYCLE_H

@@ -6,8 +6,8 @@
  * the kernel at a multiple of 2 MiB [Linux, RISC-V boot requirements].
  *
  * Loads of several VMs run side by side, on harts of their own or by turns on one, part by part.
- * Nothing is held from one part to the next but what struct load says. Only the buffer in which FDTs
- * are written is shared, under its lock.
+ * Nothing is held from one part to the next but what struct load says. Only the buffer in which
+ * FDTs are written is shared, under its lock.
  *
  * A part is as much as an urgent vCPU of the same hart may have to wait for: a part of a hash
  * (core/bundle.c), PART_SHARED bytes written, about as long at 1 GB/s, or one FDT generated, the
@@ -223,8 +223,8 @@ static enum err place(const struct vm *vm, struct load *load, const char **why)
 
 /*
  * Writes what lies at load->done of a region, up to where something else begins: a piece, or the
- * zeroes between them. Parts end at multiples of their size: wide stores stay aligned. ERR_BUSY: the
- * region goes on.
+ * zeroes between them. Parts end at multiples of their size: wide stores stay aligned. ERR_BUSY:
+ * the region goes on.
  */
 static enum err fill(const struct vm *vm, const struct mem_config *mem, struct load *load)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The arena, handed out from its start. What is below `rest` belongs to whoever asked; nothing comes
- * back. A large alignment leaves a gap (a stage 2's root: 16 KiB): the largest one is kept, and what
- * is small goes there first. The boot hart's until the other harts start; constant after that.
+ * The arena, handed out from its start. What is below `rest` belongs to whoever asked; nothing
+ * comes back. A large alignment leaves a gap (a stage 2's root: 16 KiB): the largest one is kept,
+ * and what is small goes there first. The boot hart's until the other harts start; constant after
+ * that.
  */
 #include "core/pagepool.h"
 

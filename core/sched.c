@@ -6,8 +6,8 @@
  * On a hart that several vCPUs share, or that has a budget to keep, core/runqueue.h says whose turn
  * it is. A vCPU is in the run queue from when it is posted (what it is asked may let it run) until
  * vcpu_prepare() says, in its turn, that it cannot. It stays on the hart, loaded, until another one
- * has its turn, so that its interrupts end the hart's wait as they do where it is alone. The load of
- * its VM is of its turn too, and has parts: after each the hart's work is done and the queue is
+ * has its turn, so that its interrupts end the hart's wait as they do where it is alone. The load
+ * of its VM is of its turn too, and has parts: after each the hart's work is done and the queue is
  * asked again.
  */
 #include "core/sched.h"

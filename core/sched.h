@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a hart does next. A hart that one vCPU has for itself runs that; where several share one, the
- * run queue says whose turn it is.
+ * What a hart does next. A hart that one vCPU has for itself runs that; where several share one,
+ * the run queue says whose turn it is.
  */
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H

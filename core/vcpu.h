@@ -156,7 +156,7 @@ void vcpu_fence(struct vm *vm, uint64_t targets, const struct fence *fence);
  */
 bool vcpu_prepare(struct vcpu *v);
 
-/* ---- of who shares its hart; own hart, called by sched.c ---------------------------------------- */
+/* ---- of who shares its hart; own hart, called by sched.c ------------------------------------- */
 
 /*
  * It has been posted: handles the requests that do not wait for its turn, whatever its priority and

@@ -163,7 +163,7 @@ void rv_features_agree(struct hart *const *harts, uint32_t count);
  */
 void rv_handle_irqs(struct rv_hart *hart);
 
-/* vcpu_irq.c. Own hart: interrupts have come to these of the files that are watched (bit g: file g). */
+/* vcpu_irq.c, own hart: interrupts have come to these of the watched files (bit g: file g). */
 void rv_watched_files(struct rv_hart *hart, uint64_t files);
 
 /*

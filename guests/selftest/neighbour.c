@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The neighbour: fills its RAM, FP and vector registers with a pattern, has counters count,
- * checks them for ever, and that its debug trigger alone is hit, watches the time pass, and tells once a second that all is as
- * it was. It echoes messages and doorbells on every channel that it has, answers in shared regions,
- * and obeys power events with a last verdict. With the bootarg rest-ms it sleeps so long after each
- * look, or until an interrupt: for machines with many of it; with beat-ms it gives heartbeats, each
- * good for so long, until it has told beats-of times that all is well; with steal=1 it tells its
- * steal time, too; with vary=1 it writes fcsr anew at each look; with delegate=1 its misaligned
- * accesses are its own (FWFT). STOP of a suspend puts it to sleep; with sleep=deaf it does not, with
- * sleep=veto it says that it cannot, with wake-ms it wakes so long after by its timer, with alarm-ms
- * by its RTC's alarm, once.
+ * The neighbour: fills its RAM, FP and vector registers with a pattern, has counters count, checks
+ * them for ever, and that its debug trigger alone is hit, watches the time pass, and tells once a
+ * second that all is as it was. It echoes messages and doorbells on every channel that it has,
+ * answers in shared regions, and obeys power events with a last verdict. With the bootarg rest-ms
+ * it sleeps so long after each look, or until an interrupt: for machines with many of it; with
+ * beat-ms it gives heartbeats, each good for so long, until it has told beats-of times that all is
+ * well; with steal=1 it tells its steal time, too; with vary=1 it writes fcsr anew at each look;
+ * with delegate=1 its misaligned accesses are its own (FWFT). STOP of a suspend puts it to sleep;
+ * with sleep=deaf it does not, with sleep=veto it says that it cannot, with wake-ms it wakes so
+ * long after by its timer, with alarm-ms by its RTC's alarm, once.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
