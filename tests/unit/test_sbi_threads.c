@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: sbi/sbi.c sbi/hartmask.c sbi/ext_base.c sbi/ext_time.c sbi/ext_ipi.c sbi/ext_rfence.c
  *       sbi/ext_hsm.c sbi/ext_srst.c sbi/ext_susp.c sbi/ext_dbcn.c sbi/legacy.c core/vcpu.c
- *       core/runqueue.c core/budget.c core/hart.c core/sched.c core/timer.c core/memmap.c core/guest_copy.c
+ *       core/runqueue.c core/budget.c core/hart.c core/sched.c core/timer.c
+ *       core/memmap.c core/guest_copy.c
  *       tests/unit/fake_arch.c tests/unit/fake_core.c tests/unit/sbi_env.c sbi/ext_sse.c
  *       sbi/ext_fwft.c core/sse.c sbi/ext_pmu.c core/pmu.c sbi/ext_sta.c sbi/ext_dbtr.c
  *       core/steal.c */
