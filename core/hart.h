@@ -29,6 +29,7 @@
 #define CORE_HART_H
 
 #include "core/spinlock.h"
+#include "core/tally.h"
 #include "core/timer.h"
 
 #include <stdatomic.h>
@@ -62,11 +63,12 @@ struct hart {
     struct vcpu *vcpus; /* all that run here, by hart_next; fixed at boot */
 
     /* NULL: there is one vCPU at most, and none of this is used. Fixed at boot. */
-    struct runqueue *rq;              /* own hart */
-    struct timer slice;               /* own hart: when rq has to be looked at again */
-    struct vcpu *_Atomic posted;      /* by posted_next: they have requests; pushed by anyone */
+    struct runqueue *rq;         /* own hart */
+    struct timer slice;          /* own hart: when rq has to be looked at again */
+    struct vcpu *_Atomic posted; /* by posted_next: they have requests; pushed by anyone */
 
     struct timer_queue timers;
+    struct tally idle; /* own hart: in wait() of sched.c, or stopped to sleep; read by any */
 };
 
 /* Do several vCPUs share it? Constant after boot. */

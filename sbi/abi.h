@@ -304,6 +304,10 @@
 /* The calling VM lives, and will say so again in time. */
 #define CURIA_VMM_HEARTBEAT 8 /* (microseconds; 0: watch no more) -> microseconds granted */
 
+/* What has run: of a vCPU, (vm, vcpu, buffer lo, buffer hi, bytes) -> bytes written */
+#define CURIA_VMM_VCPU 9
+#define CURIA_VMM_HART 10 /* of a hart: (index, buffer lo, buffer hi, bytes) -> bytes written */
+
 #define CURIA_VMM_FORCE 1 /* flag of STOP and RESTART: do not ask the guest */
 
 #define CURIA_VM_OFF       0
@@ -323,6 +327,24 @@
 #define CURIA_STOP_CRASH    5 /* it could not go on, or said so (SRST, system failure) */
 #define CURIA_STOP_LOAD     6 /* its images could not be loaded */
 #define CURIA_STOP_WATCHDOG 7 /* it gave no heartbeat in time */
+
+/* Bits of flags. */
+#define CURIA_VCPU_SHARED 1 /* its hart has other vCPUs, too */
+#define CURIA_VCPU_HARD   2 /* out of its budget it does not run; else behind the others */
+#define CURIA_HART_SHARED 1
+
+/* Why a guest was left: indices of exits. */
+#define CURIA_EXIT_ECALL_FAST 0 /* an SBI call that cannot block */
+#define CURIA_EXIT_ECALL      1 /* another one */
+#define CURIA_EXIT_MMIO       2 /* an emulated device */
+#define CURIA_EXIT_PAGE_FAULT 3 /* an access to what is not the VM's */
+#define CURIA_EXIT_INSN       4 /* an emulated instruction */
+#define CURIA_EXIT_WFI        5
+#define CURIA_EXIT_IRQ_TIMER  6 /* the machine's interrupts: Curia's timer */
+#define CURIA_EXIT_IRQ_IPI    7
+#define CURIA_EXIT_IRQ_EXT    8
+#define CURIA_EXIT_OTHER      9
+#define CURIA_EXIT_CAUSES     10
 
 #ifndef __ASSEMBLER__
 
@@ -361,6 +383,36 @@ struct curia_vm_info {
     uint64_t fault_pc;  /* of the last crash */
     uint64_t fault_cause;
     uint64_t fault_addr;
+};
+
+/* Times are since the boot, and never begin anew; docs/abi.md says what is counted. */
+struct curia_vcpu_info {
+    uint32_t size; /* of this structure, as Curia knows it */
+    uint32_t vm;
+    uint32_t index;
+    uint32_t state; /* SBI_HSM_STATE_* */
+    uint64_t hart;  /* the machine's hart id */
+    uint32_t flags; /* CURIA_VCPU_* */
+    uint32_t priority;
+    uint64_t slice_us;
+    uint64_t budget_us; /* 0: none */
+    uint64_t period_us;
+    uint64_t time_ns; /* now */
+    uint64_t run_ns;
+    uint64_t ready_ns;
+    uint64_t throttled_ns;
+    uint64_t switches;
+    uint64_t exits[CURIA_EXIT_CAUSES];
+};
+
+struct curia_hart_info {
+    uint32_t size; /* of this structure, as Curia knows it */
+    uint32_t index;
+    uint64_t hart;    /* the machine's hart id */
+    uint32_t flags;   /* CURIA_HART_* */
+    uint32_t vcpus;   /* that run on it */
+    uint64_t time_ns; /* since the boot */
+    uint64_t idle_ns; /* of that: it waited */
 };
 
 struct curia_audit_record {
