@@ -24,7 +24,7 @@ static const struct {
     {"stage1", test_stage1},   {"traps", test_traps}, {"user", test_user},
     {"csrs", test_csrs},       {"peers", test_peers}, {"privileges", test_privileges},
     {"events", test_events},   {"pmu", test_pmu},     {"isa", test_isa},
-    {"vectors", test_vectors}, {"key", test_key},
+    {"vectors", test_vectors}, {"usage", test_usage}, {"key", test_key},
 };
 
 static void test_all(void)

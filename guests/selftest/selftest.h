@@ -31,6 +31,7 @@ void test_vectors(void);
 void test_peers(void);
 void test_privileges(void);
 void test_events(void);
+void test_usage(void);
 
 /* Other roles than the test's, by the bootarg "mode". */
 _Noreturn void role_neighbour(void);
