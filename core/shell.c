@@ -151,10 +151,11 @@ static void stat_hart(struct hart *hart)
 {
     uint64_t of;
     uint64_t idle = usage_idle(hart, &of);
-    char text[24];
+    char text[2][24];
 
-    say("hart %llu: idle %u%% of %s", (unsigned long long)hart->id,
-        (unsigned int)(of >= 100 ? idle / (of / 100) : 0), seconds(of, text));
+    say("hart %llu: idle %u%%, %s of %s", (unsigned long long)hart->id,
+        (unsigned int)(of >= 100 ? idle / (of / 100) : 0), seconds(idle, text[0]),
+        seconds(of, text[1]));
 }
 
 /* Only what is worth a look: ends that have been used, losses that have happened. */
