@@ -29,6 +29,7 @@
 #define CORE_HART_H
 
 #include "core/spinlock.h"
+#include "core/tally.h"
 #include "core/timer.h"
 
 #include <stdatomic.h>
@@ -67,6 +68,7 @@ struct hart {
     struct vcpu *_Atomic posted; /* by posted_next: they have requests; pushed by anyone */
 
     struct timer_queue timers;
+    struct tally idle; /* own hart: in wait() of sched.c, or stopped to sleep; read by any */
 };
 
 /* Do several vCPUs share it, or has its one a budget? Constant after boot. */

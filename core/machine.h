@@ -38,6 +38,13 @@ struct machine {
 
 extern struct machine machine;
 
+static inline uint64_t ticks_to_ns(uint64_t ticks)
+{
+    uint64_t hz = machine.timebase_hz;
+
+    return ticks / hz * 1000000000u + ticks % hz * 1000000000u / hz;
+}
+
 /*
  * Finds the interrupt controller and the device models and enters them above. Boot hart; board and
  * harts exist, devices can be mapped; before the other harts start and before machine_build().

@@ -144,10 +144,13 @@ static void wait_remove(struct runqueue *rq, const struct sched_entity *e)
 static void enter(struct sched_entity *e, enum sched_state state, uint64_t from)
 {
     if (from > e->since) {
-        e->total[e->state] += from - e->since;
         e->since = from;
     }
-    e->state = (uint8_t)state;
+    if (e->state != state) {
+        tally_end(&e->time[e->state], e->since);
+        tally_begin(&e->time[state], e->since);
+        e->state = (uint8_t)state;
+    }
 }
 
 /* e, which stands nowhere, wants to run. */
@@ -222,6 +225,7 @@ void rq_entity_init(struct sched_entity *e, const struct sched_params *p)
     e->hard = p->hard;
     e->slice = (uint32_t)(p->slice < UINT32_MAX ? p->slice : UINT32_MAX);
     e->level = NO_LIST;
+    tally_begin(&e->time[SCHED_BLOCKED], 0);
     budget_init(&e->budget, p->budget, p->period, p->least);
 }
 
@@ -274,7 +278,7 @@ struct sched_entity *rq_pick(struct runqueue *rq, uint64_t now)
     enter(e, SCHED_RUNNING, now);
     if (rq->last != e) {
         rq->last = e;
-        e->switches++;
+        atomic_fetch_add_explicit(&e->switches, 1, memory_order_relaxed);
     }
     return e;
 }
@@ -302,7 +306,6 @@ uint64_t rq_next(const struct runqueue *rq)
 
 uint64_t rq_total(const struct sched_entity *e, enum sched_state state, uint64_t now)
 {
-    uint64_t total = e->total[state];
-
-    return e->state == state && now > e->since ? total + (now - e->since) : total;
+    return tally_at(atomic_load_explicit(&e->time[state].word, memory_order_relaxed),
+                    now > e->since ? now : e->since);
 }

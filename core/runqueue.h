@@ -22,6 +22,7 @@
 #define CORE_RUNQUEUE_H
 
 #include "core/budget.h"
+#include "core/tally.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,8 +53,8 @@ struct sched_entity {
     struct sched_entity *next, *prev; /* in its list, a ring */
     struct sched_entity *later;       /* in runqueue.waiting */
     uint64_t since;                   /* the state is accounted for until then */
-    uint64_t total[SCHED_STATES];     /* ticks, until then */
-    uint64_t switches;                /* times it was picked after another one ran */
+    struct tally time[SCHED_STATES];  /* in each state; read by any hart */
+    _Atomic uint64_t switches;        /* times it was picked after another one ran; likewise */
     uint32_t slice, slice_left;
     uint8_t priority;
     uint8_t level; /* of the list it stands in; SCHED_LEVELS: in none */

@@ -145,10 +145,12 @@ static void hart_work(struct hart *hart)
     uint32_t work = atomic_exchange_explicit(&hart->work, 0, memory_order_acquire);
 
     if ((work & HART_WORK_COMMIT) != 0) {
+        tally_begin(&hart->idle, arch_now());
         power_commit_hart();
+        tally_end(&hart->idle, arch_now());
     }
     if ((work & HART_WORK_TIMER) != 0) {
-        timer_run(hart);
+        timer_run_anew(hart); /* the interrupt may have been early, and took the comparator's */
     }
     if ((work & HART_WORK_CONSOLE) != 0) {
         console_work();
@@ -183,7 +185,9 @@ static bool leave_hyp(struct hart *hart, enum hart_mode mode)
 static void wait(struct hart *hart)
 {
     if (leave_hyp(hart, HART_IDLE)) {
+        tally_begin(&hart->idle, arch_now());
         arch_hart_wait(hart);
+        tally_end(&hart->idle, arch_now());
         atomic_store_explicit(&hart->mode, HART_HYP, memory_order_relaxed);
         if (hart_has_queue(hart)) {
             waited(hart);

@@ -13,6 +13,7 @@
 #include "core/machine.h"
 #include "core/pagepool.h"
 #include "core/power_ctl.h"
+#include "core/usage.h"
 #include "core/vm.h"
 
 #include <stdarg.h>
@@ -125,6 +126,38 @@ static void stat_vcpu(const struct vm *vm, uint32_t index)
         (unsigned long long)v->hart->id, text[0] != '\0' ? text : " no exits");
 }
 
+static const char *seconds(uint64_t ticks, char text[24])
+{
+    uint64_t tenths = ticks_to_us(ticks) / 100000;
+
+    (void)snprintf(text, 24, "%llu.%u s", (unsigned long long)(tenths / 10),
+                   (unsigned int)(tenths % 10));
+    return text;
+}
+
+/* Of one that has to take turns. */
+static void stat_turns(const struct vm *vm, uint32_t index)
+{
+    struct usage u;
+    char run[24], ready[24], throttled[24];
+
+    usage_of(vm->vcpus[index], &u);
+    say("%-12s vCPU %u ran %s, was ready %s, throttled %s; switches %llu", vm->config->name,
+        (unsigned int)index, seconds(u.run, run), seconds(u.ready, ready),
+        seconds(u.throttled, throttled), (unsigned long long)u.switches);
+}
+
+static void stat_hart(struct hart *hart)
+{
+    uint64_t of;
+    uint64_t idle = usage_idle(hart, &of);
+    char text[2][24];
+
+    say("hart %llu: idle %u%%, %s of %s", (unsigned long long)hart->id,
+        (unsigned int)(of >= 100 ? idle / (of / 100) : 0), seconds(idle, text[0]),
+        seconds(of, text[1]));
+}
+
 /* Only what is worth a look: ends that have been used, losses that have happened. */
 static void stat_end(const struct vm *vm, uint32_t index)
 {
@@ -150,6 +183,9 @@ static void stat_vm(struct vm *vm)
 
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         stat_vcpu(vm, i);
+        if (hart_has_queue(vm->vcpus[i]->hart)) {
+            stat_turns(vm, i);
+        }
     }
     for (uint32_t i = 0; i < ipc_end_count(vm); i++) {
         stat_end(vm, i);
@@ -166,6 +202,9 @@ static void cmd_stat(void)
 {
     for (uint32_t i = 0; i < machine.vm_count; i++) {
         stat_vm(machine.vms[i]);
+    }
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        stat_hart(machine.harts[i]);
     }
     say("arena used: %u KiB", (unsigned int)(pool_used() / KIB));
 }
@@ -265,7 +304,7 @@ static void cmd_audit(void)
 static void cmd_help(void)
 {
     say("vms                       the VMs and their states");
-    say("stat                      exits by cause, channels, losses, memory");
+    say("stat                      exits, turns on shared harts, channels, losses, idle time");
     say("start NAME                start a VM");
     say("pause|resume NAME         keep a VM out of its guest for a while");
     say("stop|restart NAME [force] ask the VM to go down; with force do not ask");

@@ -22,8 +22,6 @@ struct told {
 
 _Static_assert(offsetof(struct told, stolen) == 8 && sizeof(struct told) == 24, "as in the table");
 
-#define NS_PER_S 1000000000u
-
 /* RAM of a VM stays where it is: what was checked once can be written ever after. */
 static void put_sequence(struct vcpu *v)
 {
@@ -38,10 +36,8 @@ static void put_sequence(struct vcpu *v)
  */
 static void put(struct vcpu *v, bool preempted)
 {
-    uint64_t hz = machine.timebase_hz;
-    uint64_t ticks = v->steal.ticks;
     const struct stolen stolen = {
-        .ns = ticks / hz * NS_PER_S + ticks % hz * NS_PER_S / hz,
+        .ns = ticks_to_ns(v->steal.ticks),
         .preempted = preempted,
     };
 

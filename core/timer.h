@@ -40,12 +40,12 @@ void timer_arm(struct timer *t, struct hart *hart, uint64_t deadline, timer_fn f
 /* Disarms t; fn may still be running or about to on the other hart: fn must bear a stale call. */
 void timer_cancel(struct timer *t);
 
-/* Own hart: runs what is due and programs the comparator for the next. Called by sched.c. */
+/* Own hart: runs what is due and programs the comparator for the next. */
 void timer_run(struct hart *hart);
 
 /*
  * Own hart, no lock held: the same after the port has lost what the comparator held, and set it to
- * never (arch_hart_sleep(), arch_machine_sleep()).
+ * never (at its interrupt, in arch_hart_sleep(), arch_machine_sleep()).
  */
 void timer_run_anew(struct hart *hart);
 

@@ -248,11 +248,9 @@
 #define CURIA_IPC_RING_MAX    1048576
 
 #define CURIA_MAILBOX_MAGIC 0x4D425831 /* "MBX1": written by the owner before it registers */
-
 /* Bits of peer_state. */
 #define CURIA_PEER_UP      1 /* the peer has a mailbox: messages and doorbells reach it */
 #define CURIA_PEER_RUNNING 2 /* the peer's VM runs */
-
 /* Bits of events, or-ed by Curia, taken by the owner with amoswap. */
 #define CURIA_MAILBOX_EV_MESSAGE 1 /* head moved */
 #define CURIA_MAILBOX_EV_ROOM    2 /* after a refused send: the peer's ring has room again */
@@ -289,7 +287,6 @@
 #define CURIA_PWR_KIND_SUSPEND    3
 
 #define CURIA_PWR_FLAG_EMERGENCY 1
-
 /* A packed event: bits 7:0 type, 15:8 kind, 31:16 reason, 63:32 txn. */
 #define CURIA_PWR_EV_PREPARE  1 /* answer ACK, then READY, VETO or POSTPONE */
 #define CURIA_PWR_EV_STOP     2 /* stop now: SRST (reset: SRST reset does, too); suspend: SUSP */
@@ -302,7 +299,6 @@
 #define CURIA_PWR_EVENT_KIND(e)   (((e) >> 8) & 0xff)
 #define CURIA_PWR_EVENT_REASON(e) (((e) >> 16) & 0xffff)
 #define CURIA_PWR_EVENT_TXN(e)    ((e) >> 32)
-
 /* The reason of RESUME: who woke the machine, and whether it had not been asleep yet. */
 #define CURIA_PWR_WAKE_BY(reason)    ((reason)&0xff) /* a VM's number, or one of these: */
 #define CURIA_PWR_WAKE_CONSOLE       0xfd            /* a key at the machine's terminal */
@@ -313,13 +309,11 @@
 #define CURIA_PWR_ANSWER_READY    1
 #define CURIA_PWR_ANSWER_VETO     2 /* after STOP of a suspend: cannot sleep, call it off */
 #define CURIA_PWR_ANSWER_POSTPONE 3 /* argument: microseconds wanted */
-
 /* Packed state: bits 7:0 state of the machine, 15:8 kind, 23:16 state of this VM, 63:32 txn. */
 #define CURIA_PWR_STATUS_STATE(s) ((s)&0xff)
 #define CURIA_PWR_STATUS_KIND(s)  (((s) >> 8) & 0xff)
 #define CURIA_PWR_STATUS_VM(s)    (((s) >> 16) & 0xff)
 #define CURIA_PWR_STATUS_TXN(s)   ((s) >> 32)
-
 /* VMM. VMs are numbered as in the manifest. */
 #define CURIA_VMM_SELF    0 /* () -> own number */
 #define CURIA_VMM_COUNT   1 /* () -> number of VMs */
@@ -329,9 +323,11 @@
 #define CURIA_VMM_RESTART 5 /* (vm, flags) */
 #define CURIA_VMM_PAUSE   6 /* (vm) */
 #define CURIA_VMM_RESUME  7 /* (vm) */
-
 /* The calling VM lives, and will say so again in time. */
 #define CURIA_VMM_HEARTBEAT 8 /* (microseconds; 0: watch no more) -> microseconds granted */
+/* What has run: of a vCPU, (vm, vcpu, buffer lo, buffer hi, bytes) -> bytes written */
+#define CURIA_VMM_VCPU 9
+#define CURIA_VMM_HART 10 /* of a hart: (index, buffer lo, buffer hi, bytes) -> bytes written */
 
 #define CURIA_VMM_FORCE 1 /* flag of STOP and RESTART: do not ask the guest */
 
@@ -342,7 +338,6 @@
 #define CURIA_VM_SUSPENDED 4
 #define CURIA_VM_STOPPING  5
 #define CURIA_VM_CRASHED   6
-
 /* Why a VM last stopped. */
 #define CURIA_STOP_NONE     0 /* it never did */
 #define CURIA_STOP_SHUTDOWN 1 /* by itself: SRST shutdown, or its last hart stopped */
@@ -352,6 +347,23 @@
 #define CURIA_STOP_CRASH    5 /* it could not go on, or said so (SRST, system failure) */
 #define CURIA_STOP_LOAD     6 /* its images could not be loaded */
 #define CURIA_STOP_WATCHDOG 7 /* it gave no heartbeat in time */
+/* Bits of flags. */
+#define CURIA_VCPU_SHARED 1 /* its hart has other vCPUs, too */
+#define CURIA_VCPU_HARD   2 /* out of its budget it does not run; else behind the others */
+#define CURIA_HART_SHARED 1
+
+/* Why a guest was left: indices of exits. */
+#define CURIA_EXIT_ECALL_FAST 0 /* an SBI call that cannot block */
+#define CURIA_EXIT_ECALL      1 /* another one */
+#define CURIA_EXIT_MMIO       2 /* an emulated device */
+#define CURIA_EXIT_PAGE_FAULT 3 /* an access to what is not the VM's */
+#define CURIA_EXIT_INSN       4 /* an emulated instruction */
+#define CURIA_EXIT_WFI        5
+#define CURIA_EXIT_IRQ_TIMER  6 /* the machine's interrupts: Curia's timer */
+#define CURIA_EXIT_IRQ_IPI    7
+#define CURIA_EXIT_IRQ_EXT    8
+#define CURIA_EXIT_OTHER      9
+#define CURIA_EXIT_CAUSES     10
 
 #ifndef __ASSEMBLER__
 
@@ -390,6 +402,36 @@ struct curia_vm_info {
     uint64_t fault_pc;  /* of the last crash */
     uint64_t fault_cause;
     uint64_t fault_addr;
+};
+
+/* Times are since the boot, and never begin anew; docs/abi.md says what is counted. */
+struct curia_vcpu_info {
+    uint32_t size; /* of this structure, as Curia knows it */
+    uint32_t vm;
+    uint32_t index;
+    uint32_t state; /* SBI_HSM_STATE_* */
+    uint64_t hart;  /* the machine's hart id */
+    uint32_t flags; /* CURIA_VCPU_* */
+    uint32_t priority;
+    uint64_t slice_us;
+    uint64_t budget_us; /* 0: none */
+    uint64_t period_us;
+    uint64_t time_ns; /* now */
+    uint64_t run_ns;
+    uint64_t ready_ns;
+    uint64_t throttled_ns;
+    uint64_t switches;
+    uint64_t exits[CURIA_EXIT_CAUSES];
+};
+
+struct curia_hart_info {
+    uint32_t size; /* of this structure, as Curia knows it */
+    uint32_t index;
+    uint64_t hart;    /* the machine's hart id */
+    uint32_t flags;   /* CURIA_HART_* */
+    uint32_t vcpus;   /* that run on it */
+    uint64_t time_ns; /* since the boot */
+    uint64_t idle_ns; /* of that: it waited */
 };
 
 struct curia_audit_record {

@@ -32,20 +32,7 @@ static struct sbi_ret status(const struct vcpu *v, uint64_t hartid)
 {
     const struct vcpu *target = vm_vcpu(v->vm, hartid);
 
-    if (target == NULL) {
-        return sbi_err(SBI_ERR_INVALID_PARAM);
-    }
-    switch ((enum vcpu_state)atomic_load_explicit(&target->state, memory_order_acquire)) {
-    case VCPU_STOPPED:
-        return sbi_ok(SBI_HSM_STATE_STOPPED);
-    case VCPU_START_PENDING:
-        return sbi_ok(SBI_HSM_STATE_START_PENDING);
-    case VCPU_STARTED:
-        return sbi_ok(SBI_HSM_STATE_STARTED);
-    case VCPU_SUSPENDED:
-        return sbi_ok(SBI_HSM_STATE_SUSPENDED);
-    }
-    return sbi_err(SBI_ERR_FAILED);
+    return target != NULL ? sbi_ok(sbi_hsm_state(target)) : sbi_err(SBI_ERR_INVALID_PARAM);
 }
 
 static struct sbi_ret suspend(struct vcpu *v, uint32_t type, uint64_t addr, uint64_t opaque)

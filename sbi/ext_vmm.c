@@ -7,6 +7,7 @@
 #include "core/machine.h"
 #include "core/memmap.h"
 #include "core/timer.h"
+#include "core/usage.h"
 #include "core/vm.h"
 #include "sbi/sbi.h"
 
@@ -23,6 +24,15 @@ _Static_assert((int)STOP_NONE == CURIA_STOP_NONE && (int)STOP_SHUTDOWN == CURIA_
                    (int)STOP_FORCED == CURIA_STOP_FORCED && (int)STOP_CRASH == CURIA_STOP_CRASH &&
                    (int)STOP_LOAD == CURIA_STOP_LOAD && (int)STOP_WATCHDOG == CURIA_STOP_WATCHDOG,
                "why a VM stopped");
+_Static_assert((int)EXIT_ECALL_FAST == CURIA_EXIT_ECALL_FAST &&
+                   (int)EXIT_ECALL == CURIA_EXIT_ECALL && (int)EXIT_MMIO == CURIA_EXIT_MMIO &&
+                   (int)EXIT_PAGE_FAULT == CURIA_EXIT_PAGE_FAULT &&
+                   (int)EXIT_INSN == CURIA_EXIT_INSN && (int)EXIT_WFI == CURIA_EXIT_WFI &&
+                   (int)EXIT_IRQ_TIMER == CURIA_EXIT_IRQ_TIMER &&
+                   (int)EXIT_IRQ_IPI == CURIA_EXIT_IRQ_IPI &&
+                   (int)EXIT_IRQ_EXT == CURIA_EXIT_IRQ_EXT && (int)EXIT_OTHER == CURIA_EXIT_OTHER &&
+                   (int)EXIT_CAUSES == CURIA_EXIT_CAUSES,
+               "why a guest was left");
 _Static_assert(sizeof(((struct curia_vm_info *)0)->name) == MANIFEST_NAME_MAX + 1, "a VM's name");
 
 /* The VM that index names, if caller may do to it what needs one of privileges. */
@@ -36,6 +46,27 @@ static enum err target_of(const struct vm *caller, uint64_t index, uint32_t priv
     return *out == caller || (caller->config->privileges & privileges) != 0 ? ERR_OK : ERR_DENIED;
 }
 
+/*
+ * Writes the first bytes of what is told, all of it at most, to where at says: {low, high, bytes}.
+ * e: what is wrong already.
+ */
+static struct sbi_ret tell(const struct vm *caller, enum err e, const uint64_t at[3],
+                           const void *what, uint64_t size)
+{
+    uint64_t bytes = at[2] < size ? at[2] : size;
+
+    if (e == ERR_OK && bytes == 0) {
+        e = ERR_INVALID;
+    }
+    if (e == ERR_OK && (at[1] != 0 || !memmap_is_ram(&caller->map, gpa(at[0]), bytes))) {
+        e = ERR_FAULT;
+    }
+    if (e == ERR_OK) {
+        e = guest_write(caller, gpa(at[0]), what, bytes);
+    }
+    return e == ERR_OK ? sbi_ok(bytes) : sbi_from(e);
+}
+
 static uint64_t memory_of(const struct vm *vm)
 {
     uint64_t bytes = 0;
@@ -46,13 +77,18 @@ static uint64_t memory_of(const struct vm *vm)
     return bytes;
 }
 
+static uint64_t exits_by(const struct vcpu *v, uint32_t cause)
+{
+    return __atomic_load_n(&v->exits[cause], __ATOMIC_RELAXED);
+}
+
 static uint64_t exits_of(const struct vm *vm)
 {
     uint64_t exits = 0;
 
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         for (uint32_t cause = 0; cause < EXIT_CAUSES; cause++) {
-            exits += __atomic_load_n(&vm->vcpus[i]->exits[cause], __ATOMIC_RELAXED);
+            exits += exits_by(vm->vcpus[i], cause);
         }
     }
     return exits;
@@ -87,21 +123,91 @@ static void describe(struct vm *vm, struct curia_vm_info *info)
 static struct sbi_ret info(const struct vm *caller, const uint64_t a[6])
 {
     struct curia_vm_info answer;
-    uint64_t bytes = a[3] < sizeof(answer) ? a[3] : sizeof(answer);
     struct vm *target;
     enum err e = target_of(caller, a[0], PRIV_INFO | PRIV_MANAGE, &target);
 
-    if (e == ERR_OK && bytes == 0) {
-        e = ERR_INVALID;
-    }
-    if (e == ERR_OK && (a[2] != 0 || !memmap_is_ram(&caller->map, gpa(a[1]), bytes))) {
-        e = ERR_FAULT;
-    }
     if (e == ERR_OK) {
         describe(target, &answer);
-        e = guest_write(caller, gpa(a[1]), &answer, bytes);
     }
-    return e == ERR_OK ? sbi_ok(bytes) : sbi_from(e);
+    return tell(caller, e, &a[1], &answer, sizeof(answer));
+}
+
+static void describe_vcpu(struct vcpu *v, struct curia_vcpu_info *info)
+{
+    const struct sched_entity *s = &v->sched;
+    struct usage usage;
+    uint64_t now;
+
+    usage_of(v, &usage);
+    (void)usage_idle(v->hart, &now);
+    *info = (struct curia_vcpu_info){
+        .size = sizeof(*info),
+        .vm = v->vm->index,
+        .index = v->index,
+        .state = sbi_hsm_state(v),
+        .hart = v->hart->id,
+        .flags =
+            (hart_has_queue(v->hart) ? CURIA_VCPU_SHARED : 0u) | (s->hard ? CURIA_VCPU_HARD : 0u),
+        .priority = s->priority,
+        .slice_us = ticks_to_us(s->slice),
+        .budget_us = ticks_to_us(s->budget.total),
+        .period_us = ticks_to_us(s->budget.period),
+        .time_ns = ticks_to_ns(now),
+        .run_ns = ticks_to_ns(usage.run),
+        .ready_ns = ticks_to_ns(usage.ready),
+        .throttled_ns = ticks_to_ns(usage.throttled),
+        .switches = usage.switches,
+    };
+    for (uint32_t cause = 0; cause < EXIT_CAUSES; cause++) {
+        info->exits[cause] = exits_by(v, cause);
+    }
+}
+
+static struct sbi_ret vcpu(const struct vm *caller, const uint64_t a[6])
+{
+    struct curia_vcpu_info answer;
+    struct vm *target;
+    enum err e = target_of(caller, a[0], PRIV_INFO | PRIV_MANAGE, &target);
+
+    if (e == ERR_OK && a[1] >= target->vcpu_count) {
+        e = ERR_NOT_FOUND;
+    }
+    if (e == ERR_OK) {
+        describe_vcpu(target->vcpus[a[1]], &answer);
+    }
+    return tell(caller, e, &a[2], &answer, sizeof(answer));
+}
+
+static void describe_hart(struct hart *hart, struct curia_hart_info *info)
+{
+    uint64_t now;
+
+    *info = (struct curia_hart_info){
+        .size = sizeof(*info),
+        .index = hart->index,
+        .hart = hart->id,
+        .flags = hart_has_queue(hart) ? CURIA_HART_SHARED : 0u,
+        .idle_ns = ticks_to_ns(usage_idle(hart, &now)),
+    };
+    info->time_ns = ticks_to_ns(now);
+    for (const struct vcpu *v = hart->vcpus; v != NULL; v = v->hart_next) {
+        info->vcpus++;
+    }
+}
+
+static struct sbi_ret hart(const struct vm *caller, const uint64_t a[6])
+{
+    struct curia_hart_info answer;
+    enum err e = ERR_OK;
+
+    if (a[0] >= machine.hart_count) {
+        e = ERR_NOT_FOUND;
+    } else if ((caller->config->privileges & (PRIV_INFO | PRIV_MANAGE)) == 0) {
+        e = ERR_DENIED;
+    } else {
+        describe_hart(machine.harts[a[0]], &answer);
+    }
+    return tell(caller, e, &a[1], &answer, sizeof(answer));
 }
 
 static struct sbi_ret start(const struct vm *caller, uint64_t index)
@@ -180,6 +286,10 @@ static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
         return hold(v->vm, a[0], false);
     case CURIA_VMM_HEARTBEAT:
         return heartbeat(v->vm, a[0]);
+    case CURIA_VMM_VCPU:
+        return vcpu(v->vm, a);
+    case CURIA_VMM_HART:
+        return hart(v->vm, a);
     default:
         return sbi_err(SBI_ERR_NOT_SUPPORTED);
     }

@@ -86,6 +86,22 @@ bool sbi_rfence_fast(struct vcpu *v, uint64_t a[8]);
 /* IPC's part: NOTIFY. */
 bool sbi_ipc_fast(struct vcpu *v, uint64_t a[8]);
 
+/* The vCPU's state by its number in SBI. */
+static inline uint32_t sbi_hsm_state(const struct vcpu *v)
+{
+    switch ((enum vcpu_state)atomic_load_explicit(&v->state, memory_order_acquire)) {
+    case VCPU_STOPPED:
+        break;
+    case VCPU_START_PENDING:
+        return SBI_HSM_STATE_START_PENDING;
+    case VCPU_STARTED:
+        return SBI_HSM_STATE_STARTED;
+    case VCPU_SUSPENDED:
+        return SBI_HSM_STATE_SUSPENDED;
+    }
+    return SBI_HSM_STATE_STOPPED;
+}
+
 /* Can a guest run from addr with translation off? (Instructions start at even addresses.) */
 bool sbi_runs_from(const struct vm *vm, uint64_t addr);
 

@@ -55,6 +55,18 @@ struct curia_ctl_vm_info {
     struct curia_vm_info info; /* out */
 };
 
+struct curia_ctl_vcpu_info {
+    __u32 vm;                    /* in */
+    __u32 vcpu;                  /* in */
+    struct curia_vcpu_info info; /* out */
+};
+
+struct curia_ctl_hart_info {
+    __u32 index; /* in: from 0; EINVAL behind the last */
+    __u32 reserved;
+    struct curia_hart_info info; /* out */
+};
+
 #define CURIA_CTL_OP_START   0
 #define CURIA_CTL_OP_STOP    1
 #define CURIA_CTL_OP_RESTART 2
@@ -104,5 +116,8 @@ struct curia_ctl_audit {
 #define CURIA_CTL_IGNORE  _IOW(CURIA_IOC, 0x17, __u32)
 #define CURIA_CTL_IGNORED _IOR(CURIA_IOC, 0x18, __u32)
 #define CURIA_CTL_WAKE    _IOR(CURIA_IOC, 0x19, struct curia_ctl_wake)
+/* What has run. */
+#define CURIA_CTL_VCPU_INFO _IOWR(CURIA_IOC, 0x1a, struct curia_ctl_vcpu_info)
+#define CURIA_CTL_HART_INFO _IOWR(CURIA_IOC, 0x1b, struct curia_ctl_hart_info)
 
 #endif

@@ -127,7 +127,8 @@ static bool is_left_out(uint64_t eid, uint64_t fid, const uint64_t a[6])
         return fid == SBI_DBCN_WRITE_BYTE ||
                (fid == SBI_DBCN_WRITE && a[0] > 1 && a[0] < (1u << 24));
     case CURIA_EXT_VMM:
-        return fid == CURIA_VMM_HEARTBEAT || (fid >= CURIA_VMM_STOP && a[0] == own_vm);
+        return fid == CURIA_VMM_HEARTBEAT ||
+               (fid >= CURIA_VMM_STOP && fid <= CURIA_VMM_RESUME && a[0] == own_vm);
     default:
         return false;
     }

@@ -25,7 +25,7 @@ static const struct {
     {"csrs", test_csrs},         {"peers", test_peers}, {"privileges", test_privileges},
     {"events", test_events},     {"pmu", test_pmu},     {"isa", test_isa},
     {"vectors", test_vectors},   {"key", test_key},     {"triggers", test_triggers},
-    {"features", test_features},
+    {"features", test_features}, {"usage", test_usage},
 };
 
 static void test_all(void)

@@ -33,6 +33,7 @@ void test_privileges(void);
 void test_events(void);
 void test_triggers(void);
 void test_features(void);
+void test_usage(void);
 
 /* Other roles than the test's, by the bootarg "mode". */
 _Noreturn void role_neighbour(void);

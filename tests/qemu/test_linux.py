@@ -34,6 +34,32 @@ def wrong(m, command, status, why):
     assert got == status and any(why in line for line in lines), (command, got, lines)
 
 
+def top(m, told):
+    """`curiactl top`: where each vCPU has its hart to itself, its run and the hart's idle time are all there is; one
+    that is paused does not run. On a terminal it is drawn until a key ends it."""
+    lines = m.shell("curiactl pause adas; curiactl top -n 2 -d 1 | cat; curiactl resume adas", vm="control")[1]
+    told.show(lines)
+    assert all(len(line) <= 80 for line in lines), lines
+    half = lines[lines.index(""):]
+    idle = {int(h): float(i) for h, i in re.findall(r" (\d+) +([\d.]+)%", half[1])}
+    rows = [re.match(r"(\S+) +(\d+) +(\d+) +- +([\d.]+) +- +- +- +(\d+)$", line) for line in half[3:]]
+    assert half[2].split() == "VM VCPU HART PRIO %RUN %READY %THROT SWITCH/S EXITS/S".split() and None not in rows
+    assert sorted((r[1], int(r[2]), int(r[3])) for r in rows) == \
+        [("adas", 0, 3), ("cockpit", 0, 1), ("cockpit", 1, 2), ("control", 0, 0)], half
+    assert set(idle) == {0, 1, 2, 3} and all(abs(float(r[4]) + idle[int(r[3])] - 100) <= 1 for r in rows), half
+    assert [float(r[4]) for r in rows] == sorted((float(r[4]) for r in rows), reverse=True), half
+    assert rows[-1][1] == "adas" and idle[3] >= 95 and idle[0] <= 5 and int(rows[-1][5]) <= 2, half
+    assert int(next(r for r in rows if r[1] == "control")[5]) > 0, half
+    assert "(2 more, which this VM has no privilege to see)" in \
+        m.shell("curiactl top -n 1 -d 1 | cat", vm="cockpit")[1]
+    mark = m.mark()
+    m.type("curiactl top -d 1", vm="control")
+    m.expect("^adas +0 +3 ", vm="control", since=mark)
+    m.send("q")
+    m.prompt("control")
+    told.step("curiactl top")
+
+
 def sleep(m, told, vm):
     """Suspend to idle. The kernel's messages of errors stay off the console; the one that tells of
     the suspend is let through."""
@@ -126,6 +152,8 @@ def test_linux(irqchip, probe_bundle):
                 ("curiactl watch ctl", 1, "ctl: that is no channel"),
                 ("curiactl send chat ''", 2, "wants a channel and a text"),
                 ("curiactl bell chat 0", 2, "0 rings nothing"),
+                ("curiactl top -d 0", 2, "0 is too few"),
+                ("curiactl top -n", 2, "COUNT is not a number"),
                 ("curiactl send ../mem x", 2, "no such name"),
                 ("curiactl ping cockpit", 1, "no channel 'ping' leads from this VM to 'cockpit'"),
                 ("rmmod curia && curiactl list", 1, "curia.ko is not loaded"),
@@ -133,6 +161,8 @@ def test_linux(irqchip, probe_bundle):
             wrong(m, command, status, why)
         told.step("wrong arguments, and no module")
 
+        if irqchip == "aia":
+            top(m, told)
         late_reader(m, told)
         if irqchip == "plic": # on AIA, Linux sleeps in the demo's story
             suspends(m, told)

@@ -20,6 +20,36 @@ def test_siblings(irqchip, cpu):
         (NO_SSTC if cpu else set()), cpu=cpu)
 
 
+def told(m):
+    """`stat` in the hypervisor's shell: seconds that each vCPU ran and was ready, that the hart was idle, of how
+    many."""
+    rows = m.curia("stat")
+    turns = [re.match(r"(\S+) +vCPU (\d+) ran ([\d.]+) s, was ready ([\d.]+) s, throttled 0.0 s; switches (\d+)$",
+                      row) for row in rows]
+    turns = {(t[1], int(t[2])): (float(t[3]), float(t[4]), int(t[5])) for t in turns if t}
+    harts = [h for h in (re.match(r"hart 0: idle \d+%, ([\d.]+) s of ([\d.]+) s$", row) for row in rows) if h]
+    assert set(turns) == {("hostile", 0), ("hostile", 1), ("left", 0), ("right", 0)} and len(harts) == 1, rows
+    return turns, float(harts[0][1]), float(harts[0][2])
+
+
+def all_is_told(m):
+    """From when the neighbours are there until much was tried: all of the hart's time was somebody's, or idle. The
+    three that never wait had the same of it, and were ready otherwise."""
+    m.until(lambda: all(m.find("^neighbour: ready", vm=name) for name in ("left", "right")), "neighbours",
+            READY_SECONDS)
+    (before, idle, since), at = told(m), m.now()
+    m.until(lambda: m.find("^hostile: words: tried", vm="hostile"), "words tried", READY_SECONDS)
+    (after, now_idle, until), now = told(m), m.now()
+    ran, ready, switches = ({vcpu: after[vcpu][i] - before[vcpu][i] for vcpu in after} for i in range(3))
+    wall = until - since
+    assert abs(wall - (now - at)) <= 0.1 * (now - at) + 1, (wall, now - at)
+    assert abs(sum(ran.values()) + now_idle - idle - wall) <= 0.05 * wall + 0.5, (ran, idle, now_idle, wall)
+    for vcpu in ("hostile", 0), ("left", 0), ("right", 0):
+        assert abs(ran[vcpu] - wall / 3) <= 0.1 * wall + 0.3 and switches[vcpu] > 0, (vcpu, ran, switches, wall)
+        assert abs(ran[vcpu] + ready[vcpu] - wall) <= 0.05 * wall + 0.4, (vcpu, ran, ready, wall)
+    assert ran["hostile", 1] <= 0.1 * wall, (ran, wall)
+
+
 @pytest.mark.parametrize("irqchip,cpu", (("aia", "max"), ("plic", None)))
 def test_hostile(irqchip, cpu):
     """One that attacks, with both its vCPUs, and two neighbours, all on one hart; with vectors, too."""
@@ -28,6 +58,7 @@ def test_hostile(irqchip, cpu):
                   (PLATFORM / "hostile.dts").read_text())
     with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=1, memory="256M", cpu=cpu,
                  vms=("hostile", "left", "right")) as m:
+        all_is_told(m)
         attacked(m)
 
 

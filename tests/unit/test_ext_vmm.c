@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: sbi/ext_vmm.c core/memmap.c core/guest_copy.c tests/unit/fake_arch.c
- *       tests/unit/fake_core.c */
+/* LINK: sbi/ext_vmm.c core/usage.c core/budget.c core/memmap.c core/guest_copy.c
+ *       tests/unit/fake_arch.c tests/unit/fake_core.c */
 /* VMM as guests call it: rights, states, what INFO tells. Lifecycle and sbi_from() are faked. */
 #include "tests/unit/ext_rig.h"
 #include "tests/unit/fake_arch.h"
@@ -133,7 +133,7 @@ static void test_numbers(void **state)
     (void)state;
     expect(SBI_SUCCESS, TARGET, call(TARGET, CURIA_VMM_SELF, 9, 9, 9, 9));
     expect(SBI_SUCCESS, VMS, call(PLAIN, CURIA_VMM_COUNT, 9, 9, 9, 9));
-    expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, 9, 0, 0, 0, 0));
+    expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, CURIA_VMM_HART + 1, 0, 0, 0, 0));
     expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, UP, 0, 0, 0, 0));
 }
 
@@ -191,6 +191,153 @@ static void test_info(void **state)
     expect(FROM(ERR_FAULT), 0, call(PLAIN, CURIA_VMM_INFO, PLAIN, RAM + BYTES - 1, 0, size));
     expect(FROM(ERR_FAULT), 0, call(PLAIN, CURIA_VMM_INFO, PLAIN, UINT64_MAX - 3, 0, size));
     expect(FROM(ERR_FAULT), 0, call(TARGET, CURIA_VMM_INFO, TARGET, 0xb0000000, 0, size));
+}
+
+#define US(n) ((uint64_t)(n) * (FAKE_TIMEBASE_HZ / 1000000))
+
+/* With a buffer that only four arguments leave room for. */
+static struct sbi_ret vcpu_call(uint32_t by, uint64_t vm, uint64_t index, uint64_t lo, uint64_t hi,
+                                uint64_t bytes)
+{
+    const uint64_t a[6] = {vm, index, lo, hi, bytes, ~0ull};
+
+    return sbi_ext_vmm.handle(vms[by]->vcpus[0], CURIA_VMM_VCPU, a);
+}
+
+/* One that takes turns: what the run queue has counted, the stretch that goes on included. */
+static void test_vcpu(void **state)
+{
+    struct curia_vcpu_info *info = fake_gpa(vms[VIEWER], RAM + 8, sizeof(*info));
+    struct vcpu *v = vms[TARGET]->vcpus[0];
+    static struct runqueue rq;
+    uint64_t size = sizeof(*info);
+
+    (void)state;
+    assert_int_equal(size, 176); /* docs/abi.md */
+    machine.boot_ticks = US(1000);
+    atomic_store(&fake.now, US(1100));
+    v->hart->rq = &rq;
+    v->sched.priority = 20;
+    v->sched.hard = true;
+    v->sched.slice = (uint32_t)US(10000);
+    budget_init(&v->sched.budget, US(2000), US(8000), 1);
+    tally_begin(&v->sched.time[SCHED_READY], US(1020));
+    tally_end(&v->sched.time[SCHED_READY], US(1030));
+    tally_begin(&v->sched.time[SCHED_THROTTLED], US(1030));
+    tally_end(&v->sched.time[SCHED_THROTTLED], US(1033));
+    tally_begin(&v->sched.time[SCHED_RUNNING], US(1033));
+    v->sched.switches = 4;
+    for (uint32_t c = 0; c < EXIT_CAUSES; c++) {
+        v->exits[c] = 100 + c;
+    }
+
+    expect(SBI_SUCCESS, size, vcpu_call(VIEWER, TARGET, 0, RAM + 8, 0, UINT64_MAX));
+    assert_int_equal(info->size, size);
+    assert_int_equal(info->vm, TARGET);
+    assert_int_equal(info->index, 0);
+    assert_int_equal(info->state, SBI_HSM_STATE_STARTED);
+    assert_int_equal(info->hart, fake_hart_id(TARGET));
+    assert_int_equal(info->flags, CURIA_VCPU_SHARED | CURIA_VCPU_HARD);
+    assert_int_equal(info->priority, 20);
+    assert_int_equal(info->slice_us, 10000);
+    assert_int_equal(info->budget_us, 2000);
+    assert_int_equal(info->period_us, 8000);
+    assert_int_equal(info->time_ns, 100000);
+    assert_int_equal(info->run_ns, 67000);
+    assert_int_equal(info->ready_ns, 10000);
+    assert_int_equal(info->throttled_ns, 3000);
+    assert_int_equal(info->switches, 4);
+    for (uint32_t c = 0; c < EXIT_CAUSES; c++) {
+        assert_int_equal(info->exits[c], 100 + c);
+    }
+    assert_int_equal(*((uint8_t *)info + size), 0xa5);
+
+    /* Others of its states; a part of it. */
+    fake_vcpu_state(v, VCPU_SUSPENDED);
+    expect(SBI_SUCCESS, 16, vcpu_call(VIEWER, TARGET, 0, RAM + 8, 0, 16));
+    assert_int_equal(info->state, SBI_HSM_STATE_SUSPENDED);
+    fake_vcpu_state(v, VCPU_START_PENDING);
+    expect(SBI_SUCCESS, size, vcpu_call(VIEWER, TARGET, 0, RAM + 8, 0, size));
+    assert_int_equal(info->state, SBI_HSM_STATE_START_PENDING);
+    fake_vcpu_state(v, VCPU_STOPPED);
+    expect(SBI_SUCCESS, size, vcpu_call(MANAGER, TARGET, 0, RAM + 8, 0, size));
+    expect(SBI_SUCCESS, size, vcpu_call(TARGET, TARGET, 0, RAM + BYTES - size, 0, UINT64_MAX));
+
+    expect(FROM(ERR_NOT_FOUND), 0, vcpu_call(MANAGER, VMS, 0, RAM, 0, size));
+    expect(FROM(ERR_NOT_FOUND), 0, vcpu_call(PLAIN, UP, 0, RAM, 0, size));
+    expect(FROM(ERR_DENIED), 0, vcpu_call(PLAIN, TARGET, 1, RAM, 1, 0));
+    expect(FROM(ERR_NOT_FOUND), 0, vcpu_call(PLAIN, PLAIN, 1, RAM, 1, 0));
+    expect(FROM(ERR_NOT_FOUND), 0, vcpu_call(PLAIN, PLAIN, UP, RAM, 0, size));
+    expect(FROM(ERR_INVALID), 0, vcpu_call(PLAIN, PLAIN, 0, RAM, 1, 0));
+    expect(FROM(ERR_FAULT), 0, vcpu_call(PLAIN, PLAIN, 0, RAM, 1, size));
+    expect(FROM(ERR_FAULT), 0, vcpu_call(PLAIN, PLAIN, 0, RAM + BYTES - 1, 0, size));
+    expect(FROM(ERR_FAULT), 0, vcpu_call(TARGET, TARGET, 0, 0xb0000000, 0, size));
+}
+
+/* One that takes no turns runs while its hart does not wait. */
+static void test_vcpu_alone(void **state)
+{
+    struct curia_vcpu_info *info = fake_gpa(vms[PLAIN], RAM, sizeof(*info));
+    struct hart *hart = vms[PLAIN]->vcpus[0]->hart;
+
+    (void)state;
+    machine.boot_ticks = US(1000);
+    atomic_store(&fake.now, US(1100));
+    tally_begin(&hart->idle, US(1050));
+    tally_end(&hart->idle, US(1060));
+    expect(SBI_SUCCESS, sizeof(*info), vcpu_call(PLAIN, PLAIN, 0, RAM, 0, sizeof(*info)));
+    assert_int_equal(info->flags, 0);
+    assert_int_equal(info->run_ns, 90000);
+    assert_int_equal(info->ready_ns + info->throttled_ns + info->switches + info->budget_us, 0);
+
+    /* While it waits: no more, and no less. */
+    tally_begin(&hart->idle, US(1100));
+    atomic_store(&fake.now, US(1200));
+    expect(SBI_SUCCESS, sizeof(*info), vcpu_call(PLAIN, PLAIN, 0, RAM, 0, sizeof(*info)));
+    assert_int_equal(info->run_ns, 90000);
+    assert_int_equal(info->time_ns, 200000);
+}
+
+static void test_hart(void **state)
+{
+    struct curia_hart_info *info = fake_gpa(vms[VIEWER], RAM, sizeof(*info));
+    struct hart *hart = machine.harts[1];
+    static struct runqueue rq;
+    uint64_t size = sizeof(*info);
+
+    (void)state;
+    assert_int_equal(size, 40); /* docs/abi.md */
+    machine.boot_ticks = US(1000);
+    atomic_store(&fake.now, US(1100));
+    hart->rq = &rq;
+    hart->vcpus = vms[VIEWER]->vcpus[0];
+    hart->vcpus->hart_next = vms[TARGET]->vcpus[0];
+    tally_begin(&hart->idle, US(1040));
+    expect(SBI_SUCCESS, size, call(VIEWER, CURIA_VMM_HART, 1, RAM, 0, UINT64_MAX));
+    assert_int_equal(info->size, size);
+    assert_int_equal(info->index, 1);
+    assert_int_equal(info->hart, fake_hart_id(1));
+    assert_int_equal(info->flags, CURIA_HART_SHARED);
+    assert_int_equal(info->vcpus, 2);
+    assert_int_equal(info->time_ns, 100000);
+    assert_int_equal(info->idle_ns, 60000);
+    assert_int_equal(*((uint8_t *)info + size), 0xa5);
+
+    expect(SBI_SUCCESS, size, call(MANAGER, CURIA_VMM_HART, 0, RAM, 0, size));
+    info = fake_gpa(vms[MANAGER], RAM, size);
+    assert_true(info->flags == 0 && info->vcpus == 0 && info->idle_ns == 0);
+
+    /* A clock that is behind that of the hart. */
+    tally_begin(&machine.harts[0]->idle, US(1101));
+    expect(SBI_SUCCESS, size, call(MANAGER, CURIA_VMM_HART, 0, RAM, 0, size));
+    assert_int_equal(info->idle_ns, 0);
+
+    expect(FROM(ERR_NOT_FOUND), 0, call(MANAGER, CURIA_VMM_HART, VMS, RAM, 0, size));
+    expect(FROM(ERR_NOT_FOUND), 0, call(PLAIN, CURIA_VMM_HART, UP, RAM, 0, size));
+    expect(FROM(ERR_DENIED), 0, call(PLAIN, CURIA_VMM_HART, 0, RAM, 1, 0));
+    expect(FROM(ERR_INVALID), 0, call(VIEWER, CURIA_VMM_HART, 0, RAM, 1, 0));
+    expect(FROM(ERR_FAULT), 0, call(VIEWER, CURIA_VMM_HART, 0, RAM, 1, size));
+    expect(FROM(ERR_FAULT), 0, call(VIEWER, CURIA_VMM_HART, 0, RAM + BYTES - 1, 0, size));
 }
 
 /* A name as long as the manifest allows, and one that the checks let through by mistake. */
@@ -299,6 +446,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_info, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_vcpu, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_vcpu_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_name_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rights, setup, teardown),
         cmocka_unit_test_setup_teardown(test_start, setup, teardown),

@@ -33,24 +33,41 @@ static long get_count(void __user *arg)
     return copy_to_user(arg, &out, sizeof(out)) != 0 ? -EFAULT : 0;
 }
 
-static long get_vm_info(struct curia_ctl_vm_info __user *arg)
+/* What is asked for begins with two words: which VM or hart; which vCPU, where fid wants one. */
+static long get_info(int fid, const u32 __user *which, void __user *info, size_t bytes)
 {
     struct curia_ret r;
+    u32 word[2];
     long bad;
-    u32 vm;
 
-    if (get_user(vm, &arg->vm) != 0) {
+    if (copy_from_user(word, which, sizeof(word)) != 0) {
         return -EFAULT;
     }
     mutex_lock(&ctl.lock);
-    memset(ctl.page, 0, sizeof(arg->info));
-    r = curia_vmm(CURIA_VMM_INFO, vm, virt_to_phys(ctl.page), 0, sizeof(arg->info));
+    memset(ctl.page, 0, bytes);
+    r = fid == CURIA_VMM_VCPU ? curia_vmm_vcpu(word[0], word[1], virt_to_phys(ctl.page), bytes)
+                              : curia_vmm(fid, word[0], virt_to_phys(ctl.page), 0, bytes);
     bad = curia_errno(r.error);
-    if (bad == 0 && copy_to_user(&arg->info, ctl.page, sizeof(arg->info)) != 0) {
+    if (bad == 0 && copy_to_user(info, ctl.page, bytes) != 0) {
         bad = -EFAULT;
     }
     mutex_unlock(&ctl.lock);
     return bad;
+}
+
+static long get_vm_info(struct curia_ctl_vm_info __user *arg)
+{
+    return get_info(CURIA_VMM_INFO, &arg->vm, &arg->info, sizeof(arg->info));
+}
+
+static long get_vcpu_info(struct curia_ctl_vcpu_info __user *arg)
+{
+    return get_info(CURIA_VMM_VCPU, &arg->vm, &arg->info, sizeof(arg->info));
+}
+
+static long get_hart_info(struct curia_ctl_hart_info __user *arg)
+{
+    return get_info(CURIA_VMM_HART, &arg->index, &arg->info, sizeof(arg->info));
 }
 
 static long vm_op(const void __user *arg)
@@ -170,6 +187,10 @@ static long ctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
         return get_count(user);
     case CURIA_CTL_VM_INFO:
         return get_vm_info(user);
+    case CURIA_CTL_VCPU_INFO:
+        return get_vcpu_info(user);
+    case CURIA_CTL_HART_INFO:
+        return get_hart_info(user);
     case CURIA_CTL_VM_OP:
         return vm_op(user);
     case CURIA_CTL_REQUEST:

@@ -27,6 +27,7 @@ int ctl(void);
 int ctl_call(unsigned long request, void *arg);
 
 /* vms.c */
+uint32_t count_vms(void);
 uint32_t find_vm(const char *name);
 /* False: there is no such VM, or this one may not see it. */
 bool vm_info(uint32_t vm, struct curia_vm_info *info);
@@ -34,6 +35,9 @@ int cmd_list(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_name(int argc, char **argv);
 int cmd_vm_op(int argc, char **argv); /* start, stop, restart */
+
+/* top.c */
+int cmd_top(int argc, char **argv);
 
 /* power.c */
 int cmd_poweroff(int argc, char **argv); /* reboot, suspend */

@@ -15,6 +15,14 @@ static void get_count(struct curia_ctl_count *count)
     }
 }
 
+uint32_t count_vms(void)
+{
+    struct curia_ctl_count count;
+
+    get_count(&count);
+    return count.count;
+}
+
 bool vm_info(uint32_t vm, struct curia_vm_info *info)
 {
     struct curia_ctl_vm_info arg = {.vm = vm};
