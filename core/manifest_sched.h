@@ -17,7 +17,7 @@
  */
 #define SCHED_SWITCH_NS    UINT64_C(20000)  /* from one vCPU to another */
 #define SCHED_REPLENISH_NS UINT64_C(5000)   /* a budget's end, and its return: timer and queue */
-#define SCHED_SECTION_NS   UINT64_C(100000) /* longest without a look at who should run */
+#define SCHED_SECTION_NS   UINT64_C(250000) /* longest without a look at who should run */
 #define SCHED_RESERVE_PPM  UINT64_C(20000)  /* host interrupts, kicks and timers of others */
 
 #define SCHED_CAPACITY_PPM (1000000u - SCHED_RESERVE_PPM)

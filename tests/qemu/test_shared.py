@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from curia_qemu import Machine
+from curia_qemu import BUILD, Machine
 from lives import arena, row_of
 from small import PLATFORM, READY_SECONDS, bundle, manifest, power_off, vm
 from test_isolation import attacked
@@ -24,11 +24,11 @@ def told(m):
     """`stat` in the hypervisor's shell: seconds that each vCPU ran and was ready, that the hart was idle, of how
     many."""
     rows = m.curia("stat")
-    turns = [re.match(r"(\S+) +vCPU (\d+) ran ([\d.]+) s, was ready ([\d.]+) s, throttled 0.0 s; switches (\d+)$",
+    turns = [re.match(r"(\S+) +vCPU (\d+) ran ([\d.]+) s, was ready ([\d.]+) s, throttled [\d.]+ s; switches (\d+)$",
                       row) for row in rows]
     turns = {(t[1], int(t[2])): (float(t[3]), float(t[4]), int(t[5])) for t in turns if t}
     harts = [h for h in (re.match(r"hart 0: idle \d+%, ([\d.]+) s of ([\d.]+) s$", row) for row in rows) if h]
-    assert set(turns) == {("hostile", 0), ("hostile", 1), ("left", 0), ("right", 0)} and len(harts) == 1, rows
+    assert len(harts) == 1, rows
     return turns, float(harts[0][1]), float(harts[0][2])
 
 
@@ -38,6 +38,7 @@ def all_is_told(m):
     m.until(lambda: all(m.find("^neighbour: ready", vm=name) for name in ("left", "right")), "neighbours",
             READY_SECONDS)
     (before, idle, since), at = told(m), m.now()
+    assert set(before) == {("hostile", 0), ("hostile", 1), ("left", 0), ("right", 0)}
     m.until(lambda: m.find("^hostile: words: tried", vm="hostile"), "words tried", READY_SECONDS)
     (after, now_idle, until), now = told(m), m.now()
     ran, ready, switches = ({vcpu: after[vcpu][i] - before[vcpu][i] for vcpu in after} for i in range(3))
@@ -89,3 +90,44 @@ def test_loads():
             assert used in (None, arena(m))
             used = arena(m)
         power_off(m, (*others, "large"))
+
+
+def test_budgets():
+    """Each has what it was promised, and no more: by Curia's account, and by what it has done with it. Time is
+    counted in instructions (QEMU's -icount), so that no other program of this machine has a part in it."""
+    share = {"small": 20, "middle": 30, "large": 40}
+    text = manifest(*(vm(name, [0], more=f"budget-us = <{100 * n}>; period-us = <10000>; budget-hard;")
+                      for name, n in share.items()))
+    with Machine("shared-budgets", bundle=bundle("shared-budgets", text), irqchip="aia", harts=1, memory="256M",
+                 extra=["-icount", "shift=3"], vms=tuple(share)) as m:
+        for name in share:
+            m.expect("^neighbour ok", vm=name, seconds=READY_SECONDS)
+        before, idle, since = told(m)
+        after, now_idle, until = before, idle, since
+        while until < since + 4:
+            m.idle(0.2)
+            after, now_idle, until = told(m)
+        for name, n in share.items():
+            ran = after[name, 0][0] - before[name, 0][0]
+            assert abs(100 * ran / (until - since) - n) < 1, (name, ran, until - since)
+        assert abs(100 * (now_idle - idle) / (until - since) - 10) < 3
+        power_off(m, tuple(share))
+        rounds = {name: int(m.find(r"^neighbour: verdict ok, (\d+) rounds", vm=name).match[1]) for name in share}
+        for name, n in share.items():
+            assert abs(rounds[name] / rounds["large"] - n / share["large"]) < 0.06, rounds
+
+
+def test_jitter():
+    """The real-time guest's task, at 1000 Hz, on a hart with two that never wait: its latest release is within what
+    docs/scheduling.md allows Curia. One instruction is one nanosecond here."""
+    adas = vm("adas", [0], memory=0x2000000, more="priority = <30>; budget-us = <500>; period-us = <1000>;")
+    hogs = ("left", "right")
+    text = manifest(adas.replace('kernel = "selftest"', 'kernel = "rtos"'), *(vm(name, [0]) for name in hogs))
+    with Machine("shared-jitter", bundle=bundle("shared-jitter", text, rtos=BUILD / "guests" / "rtos.bin"),
+                 irqchip="aia", harts=1, memory="256M", extra=["-icount", "shift=0"], vms=("adas", *hogs)) as m:
+        for name in hogs:
+            m.expect("^neighbour ok", vm=name, seconds=READY_SECONDS)
+        power_off(m, hogs)
+        told_at_end = m.find(r"^adas: power: stop after (\d+) releases, jitter min/avg/max (\d+)/(\d+)/(\d+) ns", vm="adas")
+        releases, _, _, latest = map(int, told_at_end.match.groups())
+        assert releases > 500 and latest <= 120_000, told_at_end.text
