@@ -314,7 +314,8 @@ static uint32_t take_requests(struct vcpu *v)
 bool vcpu_attend(struct vcpu *v)
 {
     v->deferred = take_requests(v) & ~(VCPU_REQ_STOP | VCPU_REQ_FENCE);
-    if (hold(v) || (state_of(v) == VCPU_STOPPED && v->deferred == 0)) {
+    /* To one that is stopped nothing else means anything: a START comes after its state. */
+    if (hold(v) || (state_of(v) == VCPU_STOPPED && (v->deferred & VCPU_REQ_LOAD) == 0)) {
         return false;
     }
     if (!vcpu_loaded(v) && state_of(v) == VCPU_STARTED) {

@@ -528,6 +528,13 @@ static void a_suspend_gives_the_hart_away(void **state)
     assert_ptr_equal(next(), hog);
     assert_false(fake_vcpu(urgent)->watched);
     assert_int_equal(left, 1);
+
+    /* One that is stopped takes the hart from nobody, whatever siblings send it. */
+    vcpu_request(urgent, VCPU_REQ_SSE | VCPU_REQ_IRQ);
+    assert_ptr_equal(next(), hog);
+    assert_int_equal(fake_vcpu(hog)->loads, 2);
+    start(urgent);
+    assert_ptr_equal(next(), urgent);
 }
 
 static void ring(struct hart *hart)
