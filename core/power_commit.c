@@ -321,7 +321,7 @@ static void sleep_machine(struct hart *self)
     if (refused) {
         power_ctl_sleep_refused();
     }
-    timer_run_anew(self);
+    timer_run(self);
 }
 
 static void sleep_hart(struct hart *self)
@@ -329,7 +329,7 @@ static void sleep_hart(struct hart *self)
     (void)atomic_fetch_add(&end.away, 1);
     if (atomic_load(&end.asleep) && !has_wakeup(self)) {
         arch_hart_sleep();
-        timer_run_anew(self);
+        timer_run(self);
     }
     (void)atomic_fetch_sub(&end.away, 1);
 }

@@ -150,7 +150,7 @@ static void hart_work(struct hart *hart)
         tally_end(&hart->idle, arch_now());
     }
     if ((work & HART_WORK_TIMER) != 0) {
-        timer_run_anew(hart); /* the interrupt may have been early, and took the comparator's */
+        timer_run(hart);
     }
     if ((work & HART_WORK_CONSOLE) != 0) {
         console_work();

@@ -115,6 +115,8 @@ void timer_run(struct hart *hart)
         spin_lock(&q->lock);
         t = q->head;
         if (t == NULL || t->deadline > arch_now()) {
+            /* Not known: the interrupt that led here, also an early one, has set it to never. */
+            q->programmed = 0;
             program(q);
             spin_unlock(&q->lock);
             return;
@@ -125,12 +127,4 @@ void timer_run(struct hart *hart)
 
         fn(t);
     }
-}
-
-void timer_run_anew(struct hart *hart)
-{
-    spin_lock(&hart->timers.lock);
-    hart->timers.programmed = UINT64_MAX;
-    spin_unlock(&hart->timers.lock);
-    timer_run(hart);
 }

@@ -26,7 +26,7 @@ struct timer {
 struct timer_queue {
     struct spinlock lock;
     struct timer *head GUARDED_BY(lock);
-    uint64_t programmed GUARDED_BY(lock); /* what the hart's comparator holds */
+    uint64_t programmed GUARDED_BY(lock); /* what the hart's comparator holds; 0: unknown */
 };
 
 void timer_queue_init(struct timer_queue *q);
@@ -40,14 +40,12 @@ void timer_arm(struct timer *t, struct hart *hart, uint64_t deadline, timer_fn f
 /* Disarms t; fn may still be running or about to on the other hart: fn must bear a stale call. */
 void timer_cancel(struct timer *t);
 
-/* Own hart: runs what is due and programs the comparator for the next. */
-void timer_run(struct hart *hart);
-
 /*
- * Own hart, no lock held: the same after the port has lost what the comparator held, and set it to
- * never (at its interrupt, in arch_hart_sleep(), arch_machine_sleep()).
+ * Own hart: runs what is due and programs the comparator for the next, whatever it held. Called by
+ * sched.c, and after the port has lost it (at its interrupt, in arch_hart_sleep(), in
+ * arch_machine_sleep()).
  */
-void timer_run_anew(struct hart *hart);
+void timer_run(struct hart *hart);
 
 /*
  * Ticks are rounded up, microseconds down: what is armed for a time finds, when it fires, that this

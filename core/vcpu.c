@@ -182,7 +182,7 @@ static bool wake(struct vcpu *v, bool asked)
  * wait, and one that is pending already asks the power coordinator. The answer is a request to
  * this vCPU, now or later, after the VM's state: VCPU_REQ_WAKE, which ends up in wake(). Until
  * then it is off the hart, or its interrupt would end every wait; it asks again whenever the hart
- * has work.
+ * has work (a shared one: work for it).
  */
 static void doze(struct vcpu *v)
 {
@@ -314,7 +314,8 @@ static uint32_t take_requests(struct vcpu *v)
 bool vcpu_attend(struct vcpu *v)
 {
     v->deferred = take_requests(v) & ~(VCPU_REQ_STOP | VCPU_REQ_FENCE);
-    if (hold(v) || (state_of(v) == VCPU_STOPPED && v->deferred == 0)) {
+    /* To one that is stopped nothing else means anything: a START comes after its state. */
+    if (hold(v) || (state_of(v) == VCPU_STOPPED && (v->deferred & VCPU_REQ_LOAD) == 0)) {
         return false;
     }
     if (!vcpu_loaded(v) && state_of(v) == VCPU_STARTED) {
@@ -326,12 +327,13 @@ bool vcpu_attend(struct vcpu *v)
 void vcpu_put_off(struct vcpu *v, bool wants)
 {
     bool was = vcpu_loaded(v);
+    bool rests = !wants || v->waits || state_of(v) != VCPU_STARTED;
 
-    if (was && wants) {
+    if (was && !rests) {
         steal_begin(v);
     }
     unload(v);
-    if (was && !wants) {
+    if (was && rests) {
         arch_vcpu_watch(v);
     }
 }

@@ -165,8 +165,9 @@ bool vcpu_prepare(struct vcpu *v);
 bool vcpu_attend(struct vcpu *v);
 
 /*
- * Off the hart. wants: it would go on (preempted, or its budget is used up), and so it is stolen
- * from; else it waits, and what ends that makes a request.
+ * Off the hart. wants: it stays in the run queue (preempted, or its budget is used up). One that
+ * would go on is stolen from; of one that rests, for all that is known, what ends that makes a
+ * request, and it is stolen from then on.
  */
 void vcpu_put_off(struct vcpu *v, bool wants);
 

@@ -271,6 +271,18 @@ void arch_vcpu_resume(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
 
 /* ---- load and put --------------------------------------------------------------------------- */
 
+/*
+ * A reservation outlives traps: one of whoever ran here before, which this hart's own stores need
+ * not end, would let this guest's SC succeed on what has changed since its LR. An SC to any other
+ * word ends it [Unpriv, "Zalrsc"].
+ */
+static void end_reservation(void)
+{
+    uint32_t scratch;
+
+    __asm__ volatile("sc.w zero, zero, %0" : "=A"(scratch)::"memory");
+}
+
 void arch_vcpu_load(struct vcpu *vcpu)
 {
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
@@ -282,6 +294,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
     restore_registers(v);
     rv_tlb_flush(rv_vm_of(vcpu->vm), v->last_hart != hart || rv_vmids_shared());
     __asm__ volatile("fence.i" : : : "memory");
+    end_reservation();
     rv_dbtr_load(vcpu);
     v->hart = hart;
     v->last_hart = hart;

@@ -131,3 +131,34 @@ def test_jitter():
         told_at_end = m.find(r"^adas: power: stop after (\d+) releases, jitter min/avg/max (\d+)/(\d+)/(\d+) ns", vm="adas")
         releases, _, _, latest = map(int, told_at_end.match.groups())
         assert releases > 500 and latest <= 120_000, told_at_end.text
+
+
+@pytest.mark.parametrize("irqchip,cpu", (("aia", None), ("plic", "rv64,sstc=false")))
+def test_throttled(irqchip, cpu):
+    """A hard budget, a soft one and none on one hart: each goes on, is paused and restarted, throttled or not."""
+    names = ("left", "right", "rest")
+    hard = "priority = <20>; budget-us = <2000>; period-us = <10000>; budget-hard;"
+    text = manifest(vm("left", [0], more=hard),     # always at work: it is throttled nearly always
+                    vm("right", [0], args="rest-ms=20",
+                       more="priority = <10>; budget-us = <4000>; period-us = <20000>;"),
+                    vm("rest", [0, 0], args="rest-ms=20", more="priority = <1>;"))
+    machine = f"shared-{irqchip}-throttled"
+    with Machine(machine, bundle=bundle(machine, text), irqchip=irqchip, harts=1, memory="256M", cpu=cpu,
+                 vms=names) as m:
+        def all_go_on(since):
+            for each in names:
+                m.expect("^neighbour ok", vm=each, since=since, seconds=READY_SECONDS)
+
+        for name in names:
+            m.expect("^neighbour: ready", vm=name, seconds=READY_SECONDS)
+        all_go_on(m.mark())
+        for name in ("left", "rest"):
+            assert m.curia(f"pause {name}") == [f"pause {name}: under way"]
+            assert row_of(m, name)[0] == "paused"
+            assert m.curia(f"resume {name}") == [f"resume {name}: under way"]
+            mark = m.mark()
+            assert m.curia(f"restart {name} force") == [f"restart {name}: under way"]
+            m.expect(rf"{name}: stopped \(asked\)", vm="curia", since=mark)
+            m.expect("^neighbour: ready", vm=name, since=mark, seconds=READY_SECONDS)
+            all_go_on(m.mark())
+        power_off(m, names)

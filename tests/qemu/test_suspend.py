@@ -82,6 +82,17 @@ def test_order(irqchip):
         power_off(m, VMS, txn_of=None)
 
 
+@pytest.mark.parametrize("irqchip,cpu", (("aia", None), ("plic", "rv64,sstc=false")))
+def test_one_hart(irqchip, cpu):
+    """All on one hart: the timer of one that is not on it when the machine sleeps wakes all."""
+    name = f"suspend-shared-{irqchip}"
+    text = re.sub("harts = <[^>]*>", lambda m: re.sub(r"\d", "0", m[0]), chain(mid=f"wake-ms={WAKE_MS}"))
+    with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=1, memory="256M", cpu=cpu, vms=VMS) as m:
+        boot(m)
+        assert sleeps_and_wakes(m, 1, "mid", "0x1") >= WAKE_MS / 1000
+        power_off(m, VMS, txn_of=None)
+
+
 @pytest.mark.parametrize("irqchip", ("aia", "plic"))
 def test_key(irqchip):
     """A key at the terminal wakes, and goes where keys go; nobody runs before."""

@@ -555,6 +555,64 @@ static void a_suspend_gives_the_hart_away(void **state)
     assert_ptr_equal(next(), hog);
     assert_false(fake_vcpu(urgent)->watched);
     assert_int_equal(left, 1);
+
+    /* One that is stopped takes the hart from nobody, whatever siblings send it. */
+    vcpu_request(urgent, VCPU_REQ_SSE | VCPU_REQ_IRQ);
+    assert_ptr_equal(next(), hog);
+    assert_int_equal(fake_vcpu(hog)->loads, 2);
+    start(urgent);
+    assert_ptr_equal(next(), urgent);
+}
+
+static void ring(struct hart *hart)
+{
+    (void)hart;
+    fake.on_wait = NULL;
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
+}
+
+/* The hart's wait ends for another one: of the one that stays in its own nothing is stolen. */
+static void expect_rest(void)
+{
+    assert_false(hog->steal.withheld);
+    fake.on_wait = ring;
+    assert_ptr_equal(next(), urgent);
+    assert_false(hog->steal.withheld);
+    assert_true(fake_vcpu(hog)->watched);
+    run(SLICE);
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, false);
+    vcpu_wait(urgent);
+}
+
+static void a_rest_is_not_stolen(void **state)
+{
+    (void)state;
+    start(hog);
+    assert_ptr_equal(next(), hog);
+    assert_int_equal(steal_tell(hog, gpa(RAM)), ERR_OK);
+    start(urgent);
+    assert_ptr_equal(next(), urgent);
+    vcpu_wait(urgent);
+    assert_ptr_equal(next(), hog);
+    hog->steal.ticks = 0;
+
+    vcpu_wait(hog);
+    expect_rest();
+    expect_rest();
+    vcpu_irq_set(hog, VCPU_IRQ_EXT, true);
+    assert_ptr_equal(next(), hog);
+    vcpu_irq_set(hog, VCPU_IRQ_EXT, false);
+    vcpu_suspend_self(hog, false, gpa(0), 0);
+    expect_rest();
+
+    /* What it waits for ends it, and from then on it is. */
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
+    assert_ptr_equal(next(), urgent);
+    vcpu_request(hog, VCPU_REQ_WAKE);
+    vcpu_wait(urgent);
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, false);
+    assert_ptr_equal(next(), hog);
+    assert_true(hog->steal.ticks == 0);
 }
 
 /* From when it could go on until its turn. */
@@ -799,6 +857,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stop_ends_a_load, set_up, tear_down),
         cmocka_unit_test_setup_teardown(paused_while_it_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_suspend_gives_the_hart_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_rest_is_not_stolen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_turns_are_stolen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_time_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(alone_it_has_the_rest, set_up, tear_down),
