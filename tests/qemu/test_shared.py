@@ -12,7 +12,7 @@ from test_isolation import attacked
 from test_selftest import ALONE, NO_AIA, NO_PEER, NO_SSTC, run
 
 
-@pytest.mark.parametrize("irqchip,cpu", (("aia", None), ("plic", "rv64,sstc=false"), ("aplic", None)))
+@pytest.mark.parametrize("irqchip,cpu", (("aia", None), ("plic", "rv64,sstc=false")))
 def test_siblings(irqchip, cpu):
     """All vCPUs of a VM on one hart."""
     text = manifest(vm("selftest", [0, 0], "test", 0x1000000, "reboot=1", ALONE))
@@ -51,7 +51,7 @@ def all_is_told(m):
     assert ran["hostile", 1] <= 0.1 * wall, (ran, wall)
 
 
-@pytest.mark.parametrize("irqchip,cpu", (("aia", "max"), ("plic", None)))
+@pytest.mark.parametrize("irqchip,cpu", (("aia", "max"),))
 def test_hostile(irqchip, cpu):
     """One that attacks, with both its vCPUs, and two neighbours, all on one hart; with vectors, too."""
     name = f"shared-{irqchip}-hostile"
@@ -95,7 +95,7 @@ def test_loads():
 def test_budgets():
     """Each has what it was promised, and no more: by Curia's account, and by what it has done with it. Time is
     counted in instructions (QEMU's -icount), so that no other program of this machine has a part in it."""
-    share = {"small": 20, "middle": 30, "large": 40}
+    share = {"small": 20, "middle": 30, "large": 36}
     text = manifest(*(vm(name, [0], more=f"budget-us = <{100 * n}>; period-us = <10000>; budget-hard;")
                       for name, n in share.items()))
     with Machine("shared-budgets", bundle=bundle("shared-budgets", text), irqchip="aia", harts=1, memory="256M",
@@ -110,7 +110,7 @@ def test_budgets():
         for name, n in share.items():
             ran = after[name, 0][0] - before[name, 0][0]
             assert abs(100 * ran / (until - since) - n) < 1, (name, ran, until - since)
-        assert abs(100 * (now_idle - idle) / (until - since) - 10) < 3
+        assert abs(100 * (now_idle - idle) / (until - since) - (100 - sum(share.values()))) < 3
         power_off(m, tuple(share))
         rounds = {name: int(m.find(r"^neighbour: verdict ok, (\d+) rounds", vm=name).match[1]) for name in share}
         for name, n in share.items():
@@ -128,9 +128,8 @@ def test_jitter():
         for name in hogs:
             m.expect("^neighbour ok", vm=name, seconds=READY_SECONDS)
         power_off(m, hogs)
-        told_at_end = m.find(r"^adas: power: stop after (\d+) releases, jitter min/avg/max (\d+)/(\d+)/(\d+) ns", vm="adas")
-        releases, _, _, latest = map(int, told_at_end.match.groups())
-        assert releases > 500 and latest <= 120_000, told_at_end.text
+        end = m.find(r"^adas: power: stop after (\d+) releases, jitter min/avg/max \d+/\d+/(\d+) ns", vm="adas")
+        assert int(end.match[1]) > 500 and int(end.match[2]) <= 120_000, end.text
 
 
 @pytest.mark.parametrize("irqchip,cpu", (("aia", None), ("plic", "rv64,sstc=false")))
