@@ -161,3 +161,15 @@ def test_throttled(irqchip, cpu):
             m.expect("^neighbour: ready", vm=name, since=mark, seconds=READY_SECONDS)
             all_go_on(m.mark())
         power_off(m, names)
+
+
+def test_sixteen_vms():
+    """Eight VMs on each of two harts that have five interrupt files: the last three of each have a PLIC."""
+    names = [f"vm{i:02}" for i in range(16)]
+    text = manifest(*(vm(name, [i % 2], memory=0x400000, args="rest-ms=100") for i, name in enumerate(names)))
+    with Machine("shared-sixteen", bundle=bundle("shared-sixteen", text), irqchip="aia", harts=2, memory="256M",
+                 vms=names) as m:
+        for name in names:
+            m.expect("^neighbour ok", vm=name, seconds=READY_SECONDS)
+        assert [bool(m.find(f"{name}: .*PLIC", vm="curia")) for name in names] == [i >= 10 for i in range(16)]
+        power_off(m, names)
