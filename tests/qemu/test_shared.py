@@ -14,8 +14,8 @@ from test_selftest import ALONE, NO_AIA, NO_PEER, NO_SSTC, run
 
 @pytest.mark.parametrize("irqchip,cpu", (("aia", None), ("plic", "rv64,sstc=false"), ("aplic", None)))
 def test_siblings(irqchip, cpu):
-    """All vCPUs of a VM on one hart."""
-    text = manifest(vm("selftest", [0, 0], "test", 0x1000000, "reboot=1", ALONE))
+    """All vCPUs of a VM on one hart; short slices, as they wait for each other in loops."""
+    text = manifest(vm("selftest", [0, 0], "test", 0x1000000, "reboot=1", f"{ALONE} time-slice-us = <1000>;"))
     run(f"shared-{irqchip}-siblings", irqchip, 1, text, NO_PEER | (NO_AIA if irqchip != "aia" else set()) |
         (NO_SSTC if cpu else set()), cpu=cpu)
 
