@@ -24,8 +24,8 @@ def test_siblings(irqchip, cpu):
 def test_hostile(irqchip, cpu):
     """One that attacks, with both its vCPUs, and two neighbours, all on one hart; with vectors, too."""
     name = f"shared-{irqchip}-hostile"
-    text = re.sub(r"harts = <[^>]*>", lambda m: "harts = <0 0>" if " 1" in m[0] else "harts = <0>",
-                  (PLATFORM / "hostile.dts").read_text())
+    text = re.sub(r"harts = <[^>]*>", lambda m: "harts = <0 0>" if " 1" in m[0] else
+                  "harts = <0>; time-slice-us = <1000>", (PLATFORM / "hostile.dts").read_text())
     with Machine(name, bundle=bundle(name, text), irqchip=irqchip, harts=1, memory="256M", cpu=cpu,
                  vms=("hostile", "left", "right")) as m:
         attacked(m)
