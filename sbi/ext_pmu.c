@@ -11,7 +11,7 @@
 #define FW_COUNTERS   ((1ull << PMU_COUNTERS) - 1)
 #define FW_INFO       (1ull << 63 | 63u << 12) /* firmware; 64 bits wide */
 #define EVENT_BITS    20
-#define EVENT_ENTRIES 256u /* told of in a call, as the firmware may be asked twice for each */
+#define EVENT_ENTRIES 64u /* told of in a call, as the firmware may be asked twice for each */
 
 /* The highest flags of a call by its FID; the two of START exclude each other. */
 static const uint8_t flags_max[] = {

@@ -308,6 +308,9 @@ static void load(struct vcpu *v)
  * by the platform.
  *
  * loaded: the vCPU stays on the hart, so that what its guest has enabled is pending there, too.
+ *
+ * A kick that came after the hart had begun to look at its work would end the sleep at once. It is
+ * dropped, here and by rv_imsic_save(): the work is looked at afterwards in any case.
  */
 static int64_t hart_sleep(bool loaded, uint64_t wake_at, uint64_t a1, uint64_t eid, uint64_t fid)
 {
@@ -326,6 +329,7 @@ static int64_t hart_sleep(bool loaded, uint64_t wake_at, uint64_t a1, uint64_t e
         csr_write(CSR_HGEIE, own_file());
     }
     arch_hart_timer(wake_at);
+    csr_clear(CSR_SIP, SIP_SSIP);
     error = rv_sleep(0, a1, (uint64_t)hart, eid, fid);
 
     init_csrs();

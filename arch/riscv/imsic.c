@@ -202,7 +202,7 @@ void rv_imsic_save(struct rv_imsic_files *files, const struct vcpu *vcpu)
     if (!rv_imsic_present()) {
         return;
     }
-    csr_write(CSR_SISELECT, ISELECT_EIP0);
+    (void)rv_imsic_take(ID_KICK);
     files->own_eip = csr_read(CSR_SIREG);
     if (!select_file(vcpu)) {
         return;

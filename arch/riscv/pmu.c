@@ -131,14 +131,26 @@ static void drop(struct rv_vcpu *v, uint64_t i)
     csr_write(CSR_HCOUNTEREN, COUNTERS_GUEST | v->csrs.counters);
 }
 
-/* The firmware sets up one of the mask; false: it has none for the event, or answers another. */
+static struct fw_ret fw_config(uint64_t mask, uint64_t flags, uint64_t event, uint64_t data)
+{
+    return fw_call5(SBI_EXT_PMU, SBI_PMU_CONFIG_MATCHING, counters.first, mask, flags, event, data);
+}
+
+/*
+ * The firmware sets up one of the mask; false: it has none for the event, or answers another. That
+ * is cycle or instret, which all guests read: it is told again to count in every mode.
+ */
 static bool find(uint64_t mask, uint64_t flags, uint64_t event, uint64_t data, uint64_t *i)
 {
-    struct fw_ret r =
-        fw_call5(SBI_EXT_PMU, SBI_PMU_CONFIG_MATCHING, counters.first, mask, flags, event, data);
+    struct fw_ret r = fw_config(mask, flags, event, data);
+    bool found;
 
     *i = r.value - counters.first;
-    return r.error == SBI_SUCCESS && *i < counters.count && (mask >> *i & 1) != 0;
+    found = *i < counters.count && (mask >> *i & 1) != 0;
+    if (r.error == SBI_SUCCESS && !found) {
+        (void)fw_config(mask, 0, event, data);
+    }
+    return r.error == SBI_SUCCESS && found;
 }
 
 /* Those in the set as they were when they were put. One that this hart has not is lost. */

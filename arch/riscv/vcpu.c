@@ -303,12 +303,34 @@ void arch_vcpu_load(struct vcpu *vcpu)
 
 /*
  * Has the guest written registers of this field of sstatus since they were last moved? HS level's
- * word would do, which tells of every write [Priv, H "vsstatus"]; but QEMU 10 sets the guest's own
- * alone when it writes fcsr, vcsr or vstart.
+ * word tells of every write, whatever the guest does to its own [Priv, H "vsstatus"]; but not on
+ * QEMU 10 of one to fcsr, vcsr or vstart, which are therefore always saved.
  */
 static bool is_dirty(const struct rv_vcpu *v, uint64_t field)
 {
-    return ((v->trap.sstatus | v->csrs.vsstatus) & field) == field;
+    return (v->trap.sstatus & field) == field;
+}
+
+/* Hart -> memory. */
+static void save_registers(struct rv_vcpu *v)
+{
+    csr_set(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    if (rv_features.d) {
+        v->fp.fcsr = csr_read(CSR_FCSR);
+    }
+    if (v->vec != NULL) {
+        v->vec->vcsr = csr_read(CSR_VCSR);
+        v->vec->vstart = csr_read(CSR_VSTART);
+    }
+    csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+    if (rv_features.d && is_dirty(v, SSTATUS_FS)) {
+        rv_fp_save(&v->fp);
+        v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_FS) | SSTATUS_FS_CLEAN;
+    }
+    if (v->vec != NULL && is_dirty(v, SSTATUS_VS)) {
+        rv_vec_save(v->vec);
+        v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_VS) | SSTATUS_VS_CLEAN;
+    }
 }
 
 /*
@@ -324,14 +346,7 @@ void arch_vcpu_put(struct vcpu *vcpu)
     rv_dbtr_put();
     rv_pmu_put(v);
     read_csrs(&v->csrs);
-    if (rv_features.d && is_dirty(v, SSTATUS_FS)) {
-        rv_fp_save(&v->fp);
-        v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_FS) | SSTATUS_FS_CLEAN;
-    }
-    if (v->vec != NULL && is_dirty(v, SSTATUS_VS)) {
-        rv_vec_save(v->vec);
-        v->trap.sstatus = (v->trap.sstatus & ~SSTATUS_VS) | SSTATUS_VS_CLEAN;
-    }
+    save_registers(v);
     csr_write(CSR_VSIE, 0);
     csr_write(CSR_HVIP, 0);
     csr_write(CSR_VSIP, 0);

@@ -110,8 +110,9 @@ static void watched_due(struct timer *t)
 }
 
 /*
- * hgeie's interrupt is a level, and a deadline that has passed fires at once: what came since the
- * guest's last instruction is not lost. Without Sstc the timer is armed anyway, for its line.
+ * hgeie's interrupt is a level, a deadline that has passed fires at once, and an overflow that was
+ * found on the way off the hart (rv_pmu_put()) is in vsip: what came since the guest's last
+ * instruction is not lost. Without Sstc the timer is armed anyway, for its line.
  */
 void arch_vcpu_watch(struct vcpu *vcpu)
 {
@@ -124,6 +125,9 @@ void arch_vcpu_watch(struct vcpu *vcpu)
     if (v->vgein != 0 && (c->vsie & SIE_SEIE) != 0) {
         v->hart->watched |= 1ull << v->vgein;
         csr_set(CSR_HGEIE, 1ull << v->vgein);
+    }
+    if ((c->vsip & c->vsie) != 0) {
+        vcpu_request(vcpu, VCPU_REQ_IRQ);
     }
 }
 

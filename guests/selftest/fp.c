@@ -49,9 +49,10 @@ bool fp_is_full(void)
     return memcmp(seen, full.f, sizeof(seen)) == 0 && csr_read(CSR_FCSR) == full.fcsr;
 }
 
-/* The rounding mode, and what is accrued. */
+/* The rounding mode, and what is accrued; and note taken of it. */
 void fp_vary(void)
 {
     full.fcsr = ((full.fcsr >> 5) + 1) % 5 << 5 | ((full.fcsr + 1) & 0x1f);
     csr_write(CSR_FCSR, full.fcsr);
+    is_clean();
 }

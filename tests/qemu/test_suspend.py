@@ -151,7 +151,7 @@ def test_deaf():
 # ---- the firmware's sleep -----------------------------------------------------------------------
 
 
-def suspend_fdt(name, irqchip, cpu):
+def suspend_fdt(name, irqchip, cpu=None):
     """OpenSBI's test of SUSP is there where its configuration in the FDT says so: five seconds, then a WFI. A
     configuration that names no harts lets none boot."""
     dtb = host_fdt(name, irqchip, 4, "256M", cpu)

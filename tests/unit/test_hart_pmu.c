@@ -96,7 +96,7 @@ static struct fw_ret answer(int64_t error, uint64_t value)
     return (struct fw_ret){error, value};
 }
 
-static struct fw_ret fw_config(uint64_t base, uint64_t set, uint64_t flags, uint64_t event,
+static struct fw_ret do_config(uint64_t base, uint64_t set, uint64_t flags, uint64_t event,
                                uint64_t data)
 {
     uint64_t found = event == 1 ? 0 : NUM;
@@ -148,7 +148,7 @@ struct fw_ret fw_call5(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uin
         return a0 == 1 ? answer(SBI_ERR_INVALID_PARAM, 0)
                        : answer(SBI_SUCCESS, a0 < FIRST + HPMS ? CSR_CYCLE + a0 : BIT(63));
     case SBI_PMU_CONFIG_MATCHING:
-        return fw_config(a0, a1, a2, a3, a4);
+        return do_config(a0, a1, a2, a3, a4);
     default:
         assert_true(fid == SBI_PMU_COUNTER_START || fid == SBI_PMU_COUNTER_STOP);
         for (uint64_t i = a0; a1 != 0; i++, a1 >>= 1) {
@@ -283,7 +283,10 @@ static void configured(void **state)
     assert_false(counter(0)->configured);
     now->broken = true;
     assert_int_equal(arch_pmu_config(&v->core, 1, 0, 1, 0, &i), ERR_NOT_SUPPORTED);
+    assert_int_equal(now->c[0].flags, 0); /* cycle is everybody's, and runs on */
+    now->c[0].flags = 1;
     assert_false(arch_pmu_can_count(1, 1, 0));
+    assert_int_equal(now->c[0].flags, 0);
     assert_int_equal(now->hcounteren, 7 | BIT(8) | BIT(7));
     now->broken = false;
 
