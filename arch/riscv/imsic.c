@@ -202,7 +202,8 @@ void rv_imsic_save(struct rv_imsic_files *files, const struct vcpu *vcpu)
     if (!rv_imsic_present()) {
         return;
     }
-    (void)rv_imsic_take(ID_KICK);
+    csr_write(CSR_SISELECT, ISELECT_EIP0);
+    csr_clear(CSR_SIREG, 1ull << ID_KICK);
     files->own_eip = csr_read(CSR_SIREG);
     if (!select_file(vcpu)) {
         return;
