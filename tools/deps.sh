@@ -24,15 +24,16 @@ readonly keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 readonly qemu_minimum=10.0
 
 # Raised when a component is unpacked in another way than before, so that old trees are made anew.
-declare -rA recipe=([linux]=1 [busybox]=1 [dtc]=1 [bearssl]=1)
+declare -rA recipe=([linux]=1 [busybox]=1 [opensbi]=1 [dtc]=1 [bearssl]=1)
 # A file of each component; a component whose file is gone is not there.
 declare -rA witness=(
 	[linux]=guest/Image
 	[busybox]=guest/busybox
+	[opensbi]=guest/fw_dynamic.bin
 	[dtc]=src/dtc/libfdt/fdt.c
 	[bearssl]=src/bearssl/src/hash/sha2small.c
 )
-readonly components=(dtc bearssl busybox linux)
+readonly components=(dtc bearssl busybox opensbi linux)
 
 say() { printf 'deps: %s\n' "$*"; }
 warn() { printf 'deps: %s\n' "$*" >&2; }
@@ -86,6 +87,7 @@ component_id() {
 		case $1 in
 		linux) rows guest linux-image-riscv64 && rows headers ;;
 		busybox) rows guest busybox-static ;;
+		opensbi) rows guest opensbi ;;
 		dtc) rows source device-tree-compiler ;;
 		bearssl) rows source bearssl ;;
 		esac
@@ -318,6 +320,16 @@ make_busybox() {
 	unpack_packages "$deps/new" "busybox-static:riscv64=$done_version"
 	mkdir -p "$deps/guest"
 	find "$deps/new" -type f -name busybox -path '*/bin/*' -exec mv {} "$deps/guest/busybox" \;
+	rm -rf "$deps/new"
+}
+
+make_opensbi() {
+	local minimum
+	read -r _ minimum _ < <(rows guest opensbi)
+	done_version=$(root_candidate opensbi "$minimum")
+	unpack_packages "$deps/new" "opensbi=$done_version"
+	mkdir -p "$deps/guest"
+	mv "$deps/new/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin" "$deps/guest/"
 	rm -rf "$deps/new"
 }
 
