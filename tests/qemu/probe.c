@@ -99,7 +99,11 @@ static void gather(const char *label)
     check(readv(fd, two, 2) == -1 && errno == EAGAIN, "and no other one");
 }
 
-/* As perf record does. Without overflow interrupts, the kernel refuses a sample period. */
+/*
+ * As perf record does. Without overflow interrupts, the kernel refuses a sample period. It lets go
+ * of its processor now and then: with SBI's snapshots, Linux 6.12 names a wrong base when it starts
+ * the counters again after an overflow, and so they stand still until it has the processor anew.
+ */
 static void sample(const char *ms)
 {
     struct perf_event_attr attr = {
@@ -119,6 +123,11 @@ static void sample(const char *ms)
         return;
     }
     while (clock() < end) {
+        clock_t rest = clock() + CLOCKS_PER_SEC / 200;
+
+        while (clock() < rest) {
+        }
+        (void)usleep(1000);
     }
     first = (const void *)((const char *)page + page->data_offset);
     check(page->data_head >= 8 * sizeof(*first), "and again and again");
