@@ -228,6 +228,7 @@ def watchdogs(seconds):
         m.shell("curiactl ignore on", vm="cockpit")
         m.prompt("control")
         m.shell("watchdog -t 1 -T 6 /dev/watchdog; sleep 2; killall -KILL watchdog", vm="control")
+        m.prompt("control")
         mark = m.mark()
         m.type("poweroff", vm="control")
         demo.machine_off(m, told)
