@@ -313,25 +313,20 @@ make_dtc() { unpack_source "$deps/src/dtc" device-tree-compiler; }
 
 make_bearssl() { unpack_source "$deps/src/bearssl" bearssl; }
 
-make_busybox() {
+# unpack_file PACKAGE PATTERN -- the one file needed of a guest's package, into build/deps/guest
+unpack_file() {
 	local minimum
-	read -r _ minimum _ < <(rows guest busybox-static)
-	done_version=$(root_candidate busybox-static:riscv64 "$minimum")
-	unpack_packages "$deps/new" "busybox-static:riscv64=$done_version"
+	read -r _ minimum _ < <(rows guest "${1%:*}")
+	done_version=$(root_candidate "$1" "$minimum")
+	unpack_packages "$deps/new" "$1=$done_version"
 	mkdir -p "$deps/guest"
-	find "$deps/new" -type f -name busybox -path '*/bin/*' -exec mv {} "$deps/guest/busybox" \;
+	find "$deps/new" -type f -path "$2" -exec mv {} "$deps/guest/" \;
 	rm -rf "$deps/new"
 }
 
-make_opensbi() {
-	local minimum
-	read -r _ minimum _ < <(rows guest opensbi)
-	done_version=$(root_candidate opensbi "$minimum")
-	unpack_packages "$deps/new" "opensbi=$done_version"
-	mkdir -p "$deps/guest"
-	mv "$deps/new/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin" "$deps/guest/"
-	rm -rf "$deps/new"
-}
+make_busybox() { unpack_file busybox-static:riscv64 '*/bin/busybox'; }
+
+make_opensbi() { unpack_file opensbi '*/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin'; }
 
 # The guests' kernel, its modules, and headers of exactly that kernel.
 make_linux() {
