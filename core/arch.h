@@ -309,6 +309,7 @@ uint64_t arch_pmu_read(uint64_t i);
 
 /* Bit i: counter i has overflowed since it was started. 0 if guests get no interrupt by that. */
 uint64_t arch_pmu_overflows(void);
+
 /* ---- the hart's debug triggers --------------------------------------------------------------- */
 
 /*

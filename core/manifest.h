@@ -19,9 +19,8 @@
 
 #define MANIFEST_VMS          64u /* a limit of masks, not of storage */
 #define MANIFEST_VCPUS        64u
-#define MANIFEST_HART_VCPUS   SCHED_PER_HART
 #define MANIFEST_NAME_MAX     31u
-#define MANIFEST_PRIORITY_MAX 31u
+#define MANIFEST_PRIORITY_MAX (SCHED_PRIORITIES - 1u)
 
 enum irqchip_kind {
     IRQCHIP_BEST,

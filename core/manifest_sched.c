@@ -178,10 +178,10 @@ static void check_count(struct manifest_reader *r, const struct sched_seat *seat
     for (; manifest_seat_find(r->m, hart, &s) && !is_same(&s, seat); s.vcpu++) {
         count++;
     }
-    if (count == MANIFEST_HART_VCPUS) {
+    if (count == SCHED_PER_HART) {
         manifest_fault(r, r->m->vms[seat->vm].node, "harts",
                        "vCPU %u is one too many on hart %" PRIu64 ": there may be %u", seat->vcpu,
-                       hart, MANIFEST_HART_VCPUS);
+                       hart, SCHED_PER_HART);
     }
 }
 

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 /*
- * What Curia itself takes of a hart: the one place that says so. Upper bounds that were set, not
- * measured, for harts of 1 GHz and caches that are cold: docs/scheduling.md tells what each covers.
+ * What Curia itself takes of a hart: the one place that says so. Upper bounds for harts of 1 GHz,
+ * set but for the section, which was measured: docs/scheduling.md tells what each covers.
  */
 #define SCHED_SWITCH_NS    UINT64_C(20000)  /* from one vCPU to another */
 #define SCHED_REPLENISH_NS UINT64_C(5000)   /* a budget's end, and its return: timer and queue */

@@ -57,6 +57,7 @@ void *pool_alloc(size_t size, size_t align)
 void pool_trim(const void *end)
 {
     struct span *last = (uintptr_t)end <= pool.gap.end ? &pool.gap : &pool.rest;
+
     last->next = (uintptr_t)end;
 }
 

@@ -260,6 +260,7 @@ static void on_suspended(struct power *p, uint32_t vm)
 {
     struct power_node *n = &p->nodes[vm];
     bool wanted = p->kind == POWER_SUSPEND || p->emergency;
+
     if (n->state == POWER_VM_FORCED && n->asleep && p->kind == POWER_SUSPEND) {
         power_enter(p, vm, POWER_VM_SUSPENDED, AUDIT_SUSPENDED);
     }

@@ -84,9 +84,7 @@ static struct vcpu *pick(struct hart *hart)
     return v;
 }
 
-/*
- * The hart's vCPU, waiting, may have been given an interrupt. Its turn will tell.
- */
+/* The hart's vCPU, waiting, may have been given an interrupt. Its turn will tell. */
 static void waited(struct hart *hart)
 {
     if (vcpu_loaded(hart->vcpu)) {

@@ -80,8 +80,7 @@ struct vcpu {
     gpa_t start_pc;
     uint64_t start_opaque;
 
-    /* Own hart, until the next start: FWFT's features that are on, or locked; bit i for number i.
-     */
+    /* Own hart, until the next start: FWFT's features that are on, or locked; bit i: number i. */
     uint8_t features, features_locked;
     struct sse_vcpu sse;
 

@@ -55,18 +55,15 @@ static int64_t check(uint64_t tdata1, uint64_t tdata3, bool last)
 
 static int64_t set_shmem(struct vcpu *v, const uint64_t a[6])
 {
-    bool off = (a[0] & a[1]) == UINT64_MAX;
-    uint64_t size = arch_dbtr_triggers() * sizeof(struct entry);
+    bool on;
+    int64_t error =
+        sbi_shmem(v, a, arch_dbtr_triggers() * sizeof(struct entry), sizeof(uint64_t), &on);
 
-    if (a[2] != 0 || (!off && !is_aligned(a[0], sizeof(uint64_t)))) {
-        return SBI_ERR_INVALID_PARAM;
+    if (error == SBI_SUCCESS) {
+        v->dbtr.shmem = gpa(a[0]);
+        v->dbtr.has_shmem = on;
     }
-    if (!off && (a[1] != 0 || !memmap_is_ram(&v->vm->map, gpa(a[0]), size))) {
-        return SBI_ERR_INVALID_ADDRESS;
-    }
-    v->dbtr.shmem = gpa(a[0]);
-    v->dbtr.has_shmem = !off;
-    return SBI_SUCCESS;
+    return error;
 }
 
 static int64_t tell(struct vcpu *v, uint64_t base, uint64_t count)
@@ -135,7 +132,6 @@ static int64_t set(struct vcpu *v, uint64_t count, bool update, uint64_t *failin
     struct entry entries[DBTR_TRIGGERS];
     int64_t error = SBI_SUCCESS;
     uint64_t k;
-    enum err e;
 
     if (count >= arch_dbtr_triggers()) {
         return SBI_ERR_BAD_RANGE;
@@ -155,14 +151,13 @@ static int64_t set(struct vcpu *v, uint64_t count, bool update, uint64_t *failin
     if (error != SBI_SUCCESS) {
         *failing = k - 1;
         v->dbtr = before;
-        e = arch_dbtr_sync(v);
-        (void)e;
+        (void)!arch_dbtr_sync(v);
         return error;
     }
     for (k = 0; k < count && !update; k++) {
-        e = guest_write(v->vm, gpa_add(before.shmem, k * sizeof(entries[0])), &entries[k].word,
-                        sizeof(entries[k].word));
-        (void)e; /* the memory was checked when it was set, and maps are constant */
+        /* The memory was checked when it was set, and maps are constant. */
+        (void)!guest_write(v->vm, gpa_add(before.shmem, k * sizeof(entries[0])), &entries[k].word,
+                           sizeof(entries[k].word));
     }
     return SBI_SUCCESS;
 }

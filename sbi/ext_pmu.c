@@ -201,17 +201,14 @@ static int64_t stop(struct vcpu *v, uint64_t set, const uint64_t a[6])
 
 static int64_t set_snapshot(struct vcpu *v, const uint64_t a[6])
 {
-    bool off = (a[0] & a[1]) == UINT64_MAX;
+    bool on;
+    int64_t error = sbi_shmem(v, a, PAGE_SIZE, PAGE_SIZE, &on);
 
-    if (a[2] != 0 || (!off && !is_aligned(a[0], PAGE_SIZE))) {
-        return SBI_ERR_INVALID_PARAM;
+    if (error == SBI_SUCCESS) {
+        v->pmu.snapshot = gpa(a[0]);
+        v->pmu.has_snapshot = on;
     }
-    if (!off && (a[1] != 0 || !memmap_is_ram(&v->vm->map, gpa(a[0]), PAGE_SIZE))) {
-        return SBI_ERR_INVALID_ADDRESS;
-    }
-    v->pmu.snapshot = gpa(a[0]);
-    v->pmu.has_snapshot = !off;
-    return SBI_SUCCESS;
+    return error;
 }
 
 /*

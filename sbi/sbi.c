@@ -52,6 +52,19 @@ struct sbi_ret sbi_from(enum err e)
     return sbi_err(SBI_ERR_FAILED);
 }
 
+int64_t sbi_shmem(const struct vcpu *v, const uint64_t a[6], uint64_t size, uint64_t align,
+                  bool *on)
+{
+    *on = (a[0] & a[1]) != UINT64_MAX;
+    if (a[2] != 0 || (*on && !is_aligned(a[0], align))) {
+        return SBI_ERR_INVALID_PARAM;
+    }
+    if (*on && (a[1] != 0 || !memmap_is_ram(&v->vm->map, gpa(a[0]), size))) {
+        return SBI_ERR_INVALID_ADDRESS;
+    }
+    return SBI_SUCCESS;
+}
+
 static const struct sbi_ext *find(const struct vcpu *v, uint64_t eid)
 {
     for (size_t i = 0; i < ARRAY_SIZE(extensions); i++) {

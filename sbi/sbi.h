@@ -102,6 +102,14 @@ static inline uint32_t sbi_hsm_state(const struct vcpu *v)
     return SBI_HSM_STATE_STOPPED;
 }
 
+/*
+ * The arguments {low, high, flags} of a call that sets the caller's shared memory: size bytes of
+ * its VM's RAM, aligned; or all ones, and *on is false: none from now on. Flags are 0. The call's
+ * error. [SBI 3.0 §3.2]
+ */
+int64_t sbi_shmem(const struct vcpu *v, const uint64_t a[6], uint64_t size, uint64_t align,
+                  bool *on);
+
 /* Can a guest run from addr with translation off? (Instructions start at even addresses.) */
 bool sbi_runs_from(const struct vm *vm, uint64_t addr);
 

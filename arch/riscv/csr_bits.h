@@ -31,7 +31,6 @@
 #define CSR_VCSR         0x00f
 #define CSR_SSP          0x011
 #define CSR_SEED         0x015
-#define CSR_SSP          0x011 /* Zicfiss */
 #define CSR_JVT          0x017
 #define CSR_CYCLE        0xc00
 #define CSR_TIME         0xc01
@@ -234,8 +233,7 @@
 #define HVIP_VSSIP    RV_BIT(2)
 #define HVIP_VSTIP    RV_BIT(6)
 #define HVIP_VSEIP    RV_BIT(10)
-#define HVIP_LCOFIP   RV_BIT(13)    /* Shlcofideleg, or hvien */
-#define HVIP_MASK     RV_U64(0x444) /* reads of hvip may show more: mask them */
+#define HVIP_LCOFIP   RV_BIT(13) /* Shlcofideleg, or hvien */
 #define HIP_VSSIP     RV_BIT(2)
 #define HIP_VSTIP     RV_BIT(6)
 #define HIP_VSEIP     RV_BIT(10)

@@ -23,9 +23,7 @@ static inline void rv_dbtr_put(void)
 static inline void rv_dbtr_load(struct vcpu *v)
 {
     if (v->dbtr.mapped != 0) {
-        enum err e = arch_dbtr_sync(v);
-
-        (void)e;
+        (void)!arch_dbtr_sync(v);
     }
 }
 

@@ -107,6 +107,7 @@ struct rv_features {
 
     /* By the firmware: debug triggers that a guest may have, 0 to DBTR_TRIGGERS. */
     uint32_t triggers;
+
     /* By the firmware of all harts: bits RV_FEATURE(). */
     uint8_t fw_features; /* switched per vCPU */
     uint8_t fw_at_start; /* what the boot hart came with */

@@ -44,21 +44,19 @@ enum offer {
     X(zicbom, CBOM) X(zicbop, HART) X(zicboz, CBOZ) X(ziccamoa, HART) X(ziccif, HART)              \
     X(zicclsm, HART) X(ziccrse, HART) X(zicfiss, SSE) X(zicntr, HART) X(zicond, HART)              \
     X(zicsr, ALWAYS) X(zifencei, ALWAYS) X(zihintntl, HART) X(zihintpause, HART) X(zimop, HART)    \
-    X(zmmul, HART)                                                                                 \
-    X(za64rs, HART) X(zaamo, HART) X(zabha, HART) X(zacas, HART) X(zama16b, HART) X(zalrsc, HART)  \
-    X(zawrs, HART) X(zfa, FP) X(zfbfmin, FP) X(zfh, FP) X(zfhmin, FP) X(zca, HART) X(zcb, HART)    \
-    X(zcd, FP) X(zcmop, HART) X(zba, HART) X(zbb, HART) X(zbc, HART) X(zbkb, HART) X(zbkc, HART)   \
-    X(zbkx, HART) X(zbs, HART) X(zkn, HART) X(zknd, HART) X(zkne, HART) X(zknh, HART) X(zks, HART) \
-    X(zksed, HART) X(zksh, HART) X(zkt, HART) X(ztso, HART)
+    X(zmmul, HART) X(za64rs, HART) X(zaamo, HART) X(zabha, HART) X(zacas, HART) X(zama16b, HART)   \
+    X(zalrsc, HART) X(zawrs, HART) X(zfa, FP) X(zfbfmin, FP) X(zfh, FP) X(zfhmin, FP) X(zca, HART) \
+    X(zcb, HART) X(zcd, FP) X(zcmop, HART) X(zba, HART) X(zbb, HART) X(zbc, HART) X(zbkb, HART)    \
+    X(zbkc, HART) X(zbkx, HART) X(zbs, HART) X(zkn, HART) X(zknd, HART) X(zkne, HART)              \
+    X(zknh, HART) X(zks, HART) X(zksed, HART) X(zksh, HART) X(zkt, HART) X(ztso, HART)
 #define SECOND(X)                                                                                  \
     X(zvbb, V) X(zvbc, V) X(zve32f, VF) X(zve32x, V) X(zve64f, VF) X(zve64d, VF) X(zve64x, V)      \
     X(zvfbfmin, VF) X(zvfbfwma, VF) X(zvfh, VF) X(zvfhmin, VF) X(zvkb, V) X(zvkg, V) X(zvkn, V)    \
     X(zvknc, V) X(zvkned, V) X(zvkng, V) X(zvknha, V) X(zvknhb, V) X(zvks, V) X(zvksc, V)          \
     X(zvksed, V) X(zvksg, V) X(zvksh, V) X(zvkt, V) X(zvl32b, V) X(zvl64b, V) X(zvl128b, V)        \
     X(zvl256b, V) X(zvl512b, V) X(zvl1024b, V) X(sdtrig, DBTR) X(ssaia, IMSIC) X(sscofpmf, LCOFI)  \
-    X(ssdbltrp, DTE)                                                                               \
-    X(ssnpm, SENVCFG) X(sstc, SSTC) X(supm, SENVCFG) X(svade, ADE) X(svadu, ADUE)                  \
-    X(svinval, HART) X(svnapot, HART) X(svpbmt, PBMT) X(svvptc, HART)
+    X(ssdbltrp, DTE) X(ssnpm, SENVCFG) X(sstc, SSTC) X(supm, SENVCFG) X(svade, ADE)                \
+    X(svadu, ADUE) X(svinval, HART) X(svnapot, HART) X(svpbmt, PBMT) X(svvptc, HART)
 /* clang-format on */
 
 #define NAME(name, when)  #name,

@@ -104,7 +104,7 @@ void rv_pmu_overflow(void)
 
     if (rv_features.lcofi_hvien != 0) {
         csr_clear(CSR_SIP, SIP_LCOFIP);
-        if (v != NULL && v->core.loaded && v->csrs.counters != 0) {
+        if (v != NULL && vcpu_loaded(&v->core) && v->csrs.counters != 0) {
             csr_set(CSR_HVIP, HVIP_LCOFIP);
         }
     }

@@ -107,6 +107,9 @@ struct rv_vm {
 /* Own hart: brings it to vcpu->features, loaded or being loaded. */
 void rv_vcpu_features(const struct vcpu *vcpu);
 
+/* vcpu_irq.c, own hart: it is being loaded, arch_vcpu_watch() is over. */
+void rv_vcpu_unwatch(struct rv_vcpu *v);
+
 /* Is a trap of its guest a double trap if SDT is set? (henvcfg.DTE) */
 static inline bool rv_vcpu_double_trap(const struct vcpu *vcpu)
 {
@@ -117,9 +120,6 @@ static inline struct rv_vcpu *rv_vcpu_of(const struct vcpu *v)
 {
     return container_of(v, struct rv_vcpu, core);
 }
-
-/* vcpu_irq.c, own hart: it is loaded, arch_vcpu_watch() is over. */
-void rv_vcpu_unwatch(struct rv_vcpu *v);
 
 static inline struct rv_vm *rv_vm_of(const struct vm *vm)
 {

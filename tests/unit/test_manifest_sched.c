@@ -167,16 +167,16 @@ static void as_many_as_a_hart_takes(void **state)
     struct manifest m;
 
     (void)state;
-    for (uint32_t count = MANIFEST_HART_VCPUS - 1; count <= MANIFEST_HART_VCPUS + 1; count++) {
+    for (uint32_t count = SCHED_PER_HART - 1; count <= SCHED_PER_HART + 1; count++) {
         size_t at = (size_t)snprintf(source, sizeof(source), HEAD VM("b", "harts = <2 1>;"));
 
         for (uint32_t v = 1; v < count; v++) {
             at += (size_t)snprintf(source + at, sizeof(source) - at, VM("v%u", "harts = <1>;"), v);
         }
         snprintf(source + at, sizeof(source) - at, VM("c", "harts = <3 1>;") TAIL);
-        if (count < MANIFEST_HART_VCPUS) {
+        if (count < SCHED_PER_HART) {
             must_take(source, NULL, &m);
-        } else if (count == MANIFEST_HART_VCPUS) {
+        } else if (count == SCHED_PER_HART) {
             must_refuse(source, "/c|harts|vCPU 1 is one too many on hart 1: there may be 16");
         } else { /* once, where it is */
             must_refuse(source, "/v16|harts|vCPU 0 is one too many on hart 1: there may be 16");
@@ -441,7 +441,7 @@ static void the_largest_numbers(void **state)
     size_t at = (size_t)snprintf(source, sizeof(source), HEAD);
 
     (void)state;
-    for (uint32_t v = 0; v < MANIFEST_HART_VCPUS; v++) {
+    for (uint32_t v = 0; v < SCHED_PER_HART; v++) {
         at += (size_t)snprintf(source + at, sizeof(source) - at,
                                VM("v%u", "harts = <4294967295>; budget-us = <4000000>;"
                                          "period-us = <4000000>; time-slice-us = <100>;"),

@@ -24,8 +24,7 @@
 
 static int setup(void **state)
 {
-    (void)state;
-    env_init();
+    (void)env_setup(state);
     fake_vcpu_state(env_vcpu(1), VCPU_STARTED);
     return 0;
 }
@@ -34,13 +33,6 @@ static int setup_with_hart(void **state)
 {
     (void)setup(state);
     fake.pmu.count = FAKE_COUNTERS;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    env_end();
     return 0;
 }
 
@@ -648,8 +640,8 @@ static void event_info_errors(void **state)
 
 int main(void)
 {
-#define TEST(f)      cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define WITH_HART(f) cmocka_unit_test_setup_teardown(f, setup_with_hart, teardown)
+#define TEST(f)      cmocka_unit_test_setup_teardown(f, setup, env_teardown)
+#define WITH_HART(f) cmocka_unit_test_setup_teardown(f, setup_with_hart, env_teardown)
     static const struct CMUnitTest tests[] = {
         TEST(counters_without_sscofpmf),
         WITH_HART(counters_of_the_hart),
