@@ -361,10 +361,13 @@ class Machine:
         return self._status is None
 
     def failure(self, text):
-        """A Failure with what was said last and the path of the log."""
-        tail = "".join(f"    {line.vm or '-':8} | {line.text}\n" for line in self.lines[-12:])
+        """A Failure with what was said last, by Curia too, and the path of the log."""
+        first = len(self.lines) - 12
+        shown = [line for line in self.lines[:max(first, 0)] if line.vm == CURIA][-6:]
+        shown += self.lines[-12:]
+        tail = "".join(f"    {line.at:7.1f} s  {line.vm or '-':8} | {line.text}\n" for line in shown)
         vm, unfinished = self._screen.now()
-        tail += f"    {vm or '-':8} | {unfinished}\n" if unfinished else ""
+        tail += f"               {vm or '-':8} | {unfinished}\n" if unfinished else ""
         return Failure(f"{self.name}: {text}\n  after {self.now():.1f} s; the last lines:\n{tail}"
                        f"  log: {self.log.relative_to(TOP)}")
 
