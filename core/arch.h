@@ -163,6 +163,13 @@ struct vcpu *arch_vcpu_create(struct vm *vm, uint32_t index, struct hart *hart);
 enum err arch_vcpu_msi_page(struct vcpu *vcpu, hpa_t *page) MUST_CHECK;
 
 /*
+ * Gives the vCPU an interrupt file in memory instead, which is in its hart while the vCPU is, where
+ * the hart has one to spare. It has no page: MSIs reach it by arch_vcpu_msi() only. ERR_NO_MEMORY.
+ * At boot only.
+ */
+enum err arch_vcpu_file(struct vcpu *vcpu) MUST_CHECK;
+
+/*
  * Sets every register, CSR and interrupt-file bit that the guest can see to its reset value; the
  * vCPU will start at pc in supervisor mode, translation off, interrupts off, a0 = its hart id as
  * the guest knows it, a1 = opaque. SOFT in irq_lines is for the life to come and stays. Own hart

@@ -233,6 +233,7 @@ enum err board_read(struct board *board, const void *fdt, const char **why)
     }
     board->stdout_dev = path != NULL ? stdout_find(board, path) : NULL;
     board->guest_files = guest_files(board);
+    board->imsic = board_find(board, "riscv,imsics", NULL) != NULL;
     return ERR_OK;
 }
 

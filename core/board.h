@@ -61,6 +61,7 @@ struct board {
     uint32_t device_count;
     struct board_device *devices;
     uint32_t guest_files; /* IMSIC guest files a hart, at most; core/init.c knows what there is */
+    bool imsic;           /* has it an IMSIC? likewise */
     struct ram ram;       /* memory nodes less reserved-memory and /memreserve/ */
     struct board_reg bundle; /* /chosen linux,initrd-start .. end; size 0: none */
     const char *bootargs;    /* /chosen bootargs or NULL */

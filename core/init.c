@@ -54,6 +54,7 @@ static void read_bundle(void)
         boot_fail("the bundle's manifest: %s", why);
     }
     machine.board.guest_files = machine.irqchip.guest_files;
+    machine.board.imsic = machine.irqchip.guest_ids != 0;
     if (manifest_read(&machine.manifest, image->data, image->size, &machine.board, image_exists,
                       NULL, report, NULL) != ERR_OK) {
         boot_fail("the manifest has mistakes: mend what is told above (curia-manifest check finds "

@@ -37,6 +37,7 @@ struct host_irq {
     struct hart *hart;
     void (*handler)(struct host_irq *irq);
 
+    uint32_t relay;   /* the driver's: how it is known on hart when it is for a guest; 0: not yet */
     uint32_t home;    /* the driver's, from wake_on() to wake_off(): where it goes ... */
     uint16_t wake_id; /* ... and how it is known meanwhile */
     uint8_t sleep;    /* core/power_commit.c's */
@@ -62,7 +63,9 @@ struct irqchip_ops {
     /*
      * Sends the source, as MSI eiid, straight into the interrupt file of vcpu (eiid 0 goes
      * nowhere); vcpu NULL: no more, what is pending is forgotten. Enabled and disabled as before;
-     * while disabled it becomes pending. NULL where the machine cannot.
+     * while disabled it becomes pending. To a vCPU whose file is in memory it goes by way of
+     * irq->hart, where irq->handler runs for each MSI; the first such call is made at boot.
+     * ERR_NO_MEMORY. NULL where the machine cannot.
      */
     enum err (*route_guest)(struct host_irq *irq, struct vcpu *vcpu, uint32_t eiid);
 
@@ -89,7 +92,7 @@ struct irqchip {
     uint32_t phandle;              /* its node in the host's FDT: board_irq.parent of its sources */
     uint32_t source_count;         /* highest source number */
     uint32_t guest_files;          /* IMSIC guest files a hart; 0: none */
-    uint32_t guest_ids;            /* highest interrupt identity of a guest file */
+    uint32_t guest_ids;            /* highest interrupt identity of a guest file; 0: no IMSIC */
 };
 
 #endif

@@ -9,9 +9,9 @@
  *
  * sources: of the host's interrupts, around a sleep of the machine. vcpu: its fences, or the VM's
  * software events; no other is taken with either held. irqchip: a VM's interrupt controller
- * (devices and channels raise its sources), then the machine's. Nothing is called back upwards
- * with a lower lock held: an event that has to go up (a VM has stopped) is raised after the lower
- * lock is dropped.
+ * (devices and channels raise its sources), then the machine's, or a vCPU's interrupt file. Nothing
+ * is called back upwards with a lower lock held: an event that has to go up (a VM has stopped) is
+ * raised after the lower lock is dropped.
  */
 #ifndef CORE_LOCKS_H
 #define CORE_LOCKS_H

@@ -95,7 +95,8 @@ struct vm_config {
     const char *kernel, *initrd, *fdt; /* image names in the bundle; NULL: none */
     const char *bootargs;
     enum irqchip_kind irqchip;
-    bool files_short; /* "best" became a PLIC: its harts have too few interrupt files */
+    bool files_short;      /* "best" became a PLIC: its harts have too few interrupt files */
+    uint64_t memory_files; /* bit i: vCPU i's interrupt file is in memory while it is not here */
     uint32_t vdev_count;
     struct vdev_config *vdevs;
     uint32_t passthrough_count;

@@ -222,9 +222,38 @@ static uint32_t first_short(const struct manifest *m, uint32_t v, uint32_t best_
     return i;
 }
 
+/* vCPUs that insist on a file and are on the hart of vCPU i of VM v, before that one. */
+static uint32_t files_before(const struct manifest *m, uint32_t v, uint32_t i)
+{
+    uint64_t hart = m->vms[v].harts[i];
+    uint32_t before = 0;
+
+    for (uint32_t u = 0; u <= v; u++) {
+        const struct vm_config *vm = &m->vms[u];
+
+        for (uint32_t n = 0; n < (u < v ? vm->vcpu_count : i); n++) {
+            before += vm->irqchip == IRQCHIP_AIA && vm->harts[n] == hart ? 1u : 0u;
+        }
+    }
+    return before;
+}
+
+/* Where a hart has too few files for all who insist, the last of them is for those that are left
+ * over, in turn. */
+static void place_files(const struct manifest *m, uint32_t v, uint32_t files)
+{
+    struct vm_config *vm = &m->vms[v];
+
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        if (files_wanted(m, vm->harts[i], 0) > files && files_before(m, v, i) + 1 >= files) {
+            vm->memory_files |= 1ull << i;
+        }
+    }
+}
+
 /*
- * Each vCPU with an AIA owns one of its hart's files. First those of VMs that insist, then those of
- * VMs that leave it open, in the manifest's order: one has files for all its vCPUs, or a PLIC.
+ * Files of a hart are given first to the vCPUs of VMs that insist, then to those of VMs that leave
+ * it open, in the manifest's order: one of the latter has files for all its vCPUs, or a PLIC.
  */
 static void check_files(struct manifest_reader *r)
 {
@@ -237,20 +266,11 @@ static void check_files(struct manifest_reader *r)
         if (vm->irqchip == IRQCHIP_BEST && files != 0) {
             vm->files_short = first_short(m, v, v + 1, files) < vm->vcpu_count;
             vm->irqchip = vm->files_short ? IRQCHIP_PLIC : IRQCHIP_BEST;
-        } else if (vm->irqchip == IRQCHIP_AIA && files == 0) {
+        } else if (vm->irqchip == IRQCHIP_AIA && !r->board->imsic) {
             manifest_fault(r, vm->node, "irqchip",
-                           "\"aia\", but this machine has no guest interrupt files (IMSIC): say "
-                           "\"best\" or \"plic\"");
+                           "\"aia\", but this machine has no IMSIC: say \"best\" or \"plic\"");
         } else if (vm->irqchip == IRQCHIP_AIA) {
-            uint32_t i = first_short(m, v, 0, files);
-
-            if (i < vm->vcpu_count) {
-                manifest_fault(r, vm->node, "irqchip",
-                               "hart %" PRIu64 " has %u guest interrupt files for %u vCPUs with "
-                               "\"aia\": say \"plic\" or \"best\", use another hart, or give the "
-                               "machine more (QEMU: aia-guests)",
-                               vm->harts[i], files, files_wanted(m, vm->harts[i], 0));
-            }
+            place_files(m, v, files);
         } else {
             /* "plic", or the only one that is left without files */
         }

@@ -61,9 +61,10 @@ struct irqchip_model {
     enum irqchip_kind kind; /* IRQCHIP_AIA or IRQCHIP_PLIC */
 
     /*
-     * The vCPUs must own interrupt files. Core sees to that before create(): for each vCPU
-     * arch_vcpu_msi_page(), a REGION_MSI / MAP_DEVICE page at VDEV_IMSIC_BASE + index * PAGE_SIZE,
-     * and vm->has_imsic; where a hart has no file left, IRQCHIP_BEST falls back to the PLIC.
+     * The vCPUs must have interrupt files. Core sees to that before create(): for each vCPU
+     * arch_vcpu_msi_page(), and a REGION_MSI / MAP_DEVICE page at VDEV_IMSIC_BASE + index *
+     * PAGE_SIZE, or, as the manifest's memory_files has it, arch_vcpu_file(); and vm->has_imsic.
+     * Where a hart has no file left, IRQCHIP_BEST falls back to the PLIC.
      */
     bool needs_files;
 

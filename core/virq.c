@@ -23,13 +23,18 @@ enum err virqchip_init(struct virqchip *chip, const struct virqchip_ops *ops, st
     return chip->lines != NULL ? ERR_OK : ERR_NO_MEMORY;
 }
 
-/* The host source fired, on irq->hart: so does the VM's. A level is taken back at completion. */
+/*
+ * The host source fired, on irq->hart: so does the VM's. A level is taken back at completion,
+ * unless the chip passes MSIs on, of which there is one for each time that it is due.
+ */
 static void virq_host_fired(struct host_irq *irq)
 {
     struct virq_host *host = container_of(irq, struct virq_host, irq);
     struct virqchip *chip = host->chip;
 
-    if (irq_is_level(irq->trigger)) {
+    if (chip->ops->relay != NULL) {
+        chip->ops->relay(chip, host->source);
+    } else if (irq_is_level(irq->trigger)) {
         chip->ops->set_level(chip, host->source, true);
     } else {
         chip->ops->pulse(chip, host->source);
@@ -99,4 +104,20 @@ enum err virq_claim_host(struct virqchip *chip, uint32_t source, uint32_t host_s
     host->chip = chip;
     host->source = source;
     return virq_enter(chip, source, trigger, host);
+}
+
+enum err virq_host_routes(struct virqchip *chip, uint32_t source)
+{
+    const struct irqchip_ops *ops = machine.irqchip.ops;
+    struct host_irq *irq = &chip->lines[source].host->irq;
+    enum err err = ERR_OK;
+
+    if (ops->route_guest == NULL) {
+        return ERR_NOT_SUPPORTED;
+    }
+    for (uint32_t i = 0; i < chip->vm->vcpu_count && err == ERR_OK; i++) {
+        err = ops->route_guest(irq, chip->vm->vcpus[i], 0);
+    }
+    (void)ops->route_guest(irq, NULL, 0);
+    return err;
 }

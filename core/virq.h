@@ -28,6 +28,10 @@ struct virqchip_ops {
      * lock itself if the chip delivers by MSI (it is on the doorbell's path). */
     void (*pulse)(struct virqchip *chip, uint32_t source);
 
+    /* A host source that is on its way to the VM's chip has come by Curia: it goes on. On its hart;
+     * no lock held. NULL: what comes by Curia is a wire, or an edge. */
+    void (*relay)(struct virqchip *chip, uint32_t source);
+
     /* Takes over a source just claimed (chip->lines[source] is filled): readies its host source. */
     enum err (*claim)(struct virqchip *chip, uint32_t source);
 
@@ -79,5 +83,11 @@ static inline bool virq_claimed(const struct virqchip *chip, uint32_t source)
 enum err virq_claim(struct virqchip *chip, uint32_t source, enum irq_trigger trigger) MUST_CHECK;
 enum err virq_claim_host(struct virqchip *chip, uint32_t source, uint32_t host_source,
                          enum irq_trigger trigger) MUST_CHECK;
+
+/*
+ * For claim() of chips that deliver by MSI: can the machine send the host source behind source to
+ * each of the VM's vCPUs? It goes nowhere as yet. Errors: those of route_guest().
+ */
+enum err virq_host_routes(struct virqchip *chip, uint32_t source) MUST_CHECK;
 
 #endif

@@ -98,19 +98,30 @@ static enum err add_vcpus(struct vm *vm, const char **why)
     return ERR_OK;
 }
 
+static enum err add_file(struct vm *vm, uint32_t i, const char **why)
+{
+    struct region r = {
+        gpa(VDEV_IMSIC_BASE + (uint64_t)i * PAGE_SIZE), PAGE_SIZE, {0}, REGION_MSI, MAP_DEVICE};
+    enum err e;
+
+    if ((vm->config->memory_files >> i & 1) != 0) {
+        *why = POOL_USED_UP;
+        return arch_vcpu_file(vm->vcpus[i]);
+    }
+    e = arch_vcpu_msi_page(vm->vcpus[i], &r.hpa);
+    if (e == ERR_OK) {
+        return add_region(vm, &r, why);
+    }
+    *why = "irqchip = \"aia\": a hart that it names has no guest interrupt file left";
+    return e;
+}
+
 /* An interrupt file for every vCPU, or none for any. */
 static enum err add_files(struct vm *vm, const char **why)
 {
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        struct region r = {
-            gpa(VDEV_IMSIC_BASE + (uint64_t)i * PAGE_SIZE), PAGE_SIZE, {0}, REGION_MSI, MAP_DEVICE};
-        enum err e = arch_vcpu_msi_page(vm->vcpus[i], &r.hpa);
+        enum err e = add_file(vm, i, why);
 
-        if (e == ERR_OK) {
-            e = add_region(vm, &r, why);
-        } else {
-            *why = "irqchip = \"aia\": a hart that it names has no guest interrupt file left";
-        }
         if (e != ERR_OK) {
             return e;
         }
@@ -235,7 +246,7 @@ enum err vm_build(uint32_t index, const char **why)
 
     e = memmap_init(&vm->map, region_bound(index));
     if (e == ERR_OK) {
-        e = mmio_bus_init(&vm->bus, c->vdev_count + 1);
+        e = mmio_bus_init(&vm->bus, c->vdev_count + 2);
     }
     if (e != ERR_OK) {
         return e;

@@ -59,7 +59,7 @@ struct vm {
     struct mmio_bus bus;
     struct virqchip *irqchip;
     struct vdev *vdevs; /* core/vdev.h: its device models, a list; made at boot */
-    bool has_imsic;     /* each vCPU owns an interrupt file */
+    bool has_imsic;     /* each vCPU has an interrupt file */
     struct console *console;
     struct ipc_vm *ipc; /* core/channel.h: its ends of channels; made by ipc_build() */
     uint32_t vcpu_count;

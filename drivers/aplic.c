@@ -160,6 +160,14 @@ static void aplic_msi_complete(struct host_irq *irq)
     aplic_retrigger(irq);
 }
 
+static enum err aplic_route_relay(struct host_irq *irq, uint32_t eiid)
+{
+    enum err err = irq->relay == 0 ? aplic.msi->attach(irq, &irq->relay) : ERR_OK;
+    uint32_t hart = aplic.msi->hart_index(irq->hart) << TARGET_HART_SHIFT;
+
+    return err == ERR_OK ? aplic_point(irq, hart | (eiid != 0 ? irq->relay : 0)) : err;
+}
+
 static enum err aplic_route_guest(struct host_irq *irq, struct vcpu *vcpu, uint32_t eiid)
 {
     uint32_t guest;
@@ -173,7 +181,7 @@ static enum err aplic_route_guest(struct host_irq *irq, struct vcpu *vcpu, uint3
     }
     guest = aplic.msi->guest_index(vcpu);
     if (guest == 0) {
-        return ERR_NOT_SUPPORTED;
+        return aplic_route_relay(irq, eiid);
     }
     return aplic_point(irq, aplic.msi->hart_index(vcpu->hart) << TARGET_HART_SHIFT |
                                 guest << TARGET_GUEST_SHIFT | eiid);

@@ -7,6 +7,7 @@
 #include "platforms/platform.h"
 
 #include "arch/riscv/imsic.h"
+#include "arch/riscv/imsic_guest.h"
 #include "core/fdt.h"
 #include "core/log.h"
 #include "core/machine.h"

@@ -52,6 +52,12 @@ IRQCHIPS = {
     "aplic": "virt,aia=aplic",
 }
 
+def machine_type(irqchip):
+    """QEMU's -M. Beside those above, aia-N: an AIA whose harts have N guest interrupt files each."""
+    files = re.fullmatch(r"aia-(\d)", irqchip)
+    return f"virt,aia=aplic-imsic,aia-guests={files[1]}" if files else IRQCHIPS[irqchip]
+
+
 BOOT_SECONDS = 180     # two Debian guests on a machine that is busy with other things
 COMMAND_SECONDS = 60
 CURIA = "curia"        # the name of the hypervisor's own lines
@@ -233,7 +239,7 @@ class Machine:
 
     name      of the log, build/log/NAME.log
     bundle    the FIT image that is handed over as initrd; None: none
-    irqchip   a key of IRQCHIPS
+    irqchip   as machine_type() has it
     harts, memory, cpu, kernel, append, extra: what QEMU is given (extra: a list of arguments)
     vms       names in the order of the manifest, which is that of the keys behind Ctrl-]
     seconds   the longest that this machine may live
@@ -261,7 +267,7 @@ class Machine:
         LOGS.mkdir(parents=True, exist_ok=True)
         self._scratch = tempfile.mkdtemp(prefix="curia-")
         qmp = f"{self._scratch}/qmp"
-        self.command = [QEMU, "-M", IRQCHIPS[irqchip], "-smp", str(harts), "-m", memory,
+        self.command = [QEMU, "-M", machine_type(irqchip), "-smp", str(harts), "-m", memory,
                         "-display", "none", "-monitor", "none", "-serial", "chardev:terminal",
                         "-chardev", "stdio,id=terminal,signal=off",
                         "-qmp", f"unix:{qmp},server=on,wait=off", "-kernel", str(kernel)]

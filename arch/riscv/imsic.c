@@ -3,17 +3,16 @@
  * The IMSIC. Identity 1 of a hart's own file is the kick; others are given to wired sources, in
  * whose name an APLIC sends them. Guest file g of a hart is the page g behind its own.
  *
- * No lock: the tables are written by the boot hart while the machine is built. An identity's
- * handler is entered before its source is enabled, which is a device access behind a fence; so
- * whoever sees the MSI sees the handler.
+ * The tables are written by the boot hart while the machine is built, and need no lock. An
+ * identity's handler is entered before its source is enabled, which is a device access behind a
+ * fence; so whoever sees the MSI sees the handler.
  */
 #include "arch/riscv/imsic.h"
 
 #include "arch/riscv/csr.h"
 #include "arch/riscv/hart.h"
-#include "arch/riscv/vcpu.h"
+#include "arch/riscv/imsic_guest.h"
 #include "core/arch.h"
-#include "core/io.h"
 #include "core/machine.h"
 #include "core/pagepool.h"
 
@@ -21,8 +20,6 @@
 
 #define ID_KICK  1u
 #define ID_COUNT 64u /* identities that Curia uses of its own files: one eie register */
-
-#define SETEIPNUM_LE 0u /* of a file's page */
 
 /* Claims in one go; more wait for the next, so a storm of MSIs does not hold the hart for ever. */
 #define CLAIMS_MAX (2u * ID_COUNT)
@@ -32,6 +29,7 @@ struct imsic_hart {
     hpa_t file;
     uint32_t index;         /* as an APLIC names the hart */
     uint32_t guests_used;   /* guest files given away */
+    uint32_t visitors;      /* own hart: the guest file of files in memory; 0: none yet */
     uint32_t ids_used;      /* identities 1 .. ids_used are given away */
     struct host_irq **irqs; /* by identity, ID_COUNT of them; NULL while none is wanted */
 };
@@ -44,13 +42,6 @@ static struct {
 bool rv_imsic_present(void)
 {
     return imsic.harts != NULL;
-}
-
-/* An MSI: whoever sees it sees what was stored before it (as arch_io_fence(), without a call). */
-static inline void send(volatile void *page, uint32_t id)
-{
-    __asm__ volatile("fence w, o" ::: "memory");
-    io_write32(page, SETEIPNUM_LE, id);
 }
 
 static struct imsic_hart *imsic_of(const struct hart *hart)
@@ -114,44 +105,12 @@ enum err rv_imsic_init(const struct rv_imsic_config *c)
     return ERR_OK;
 }
 
-/* ---- the files' registers, through the own hart's CSRs -------------------------------------- */
+/* ---- a hart's own file ----------------------------------------------------------------------- */
 
 static void own_write(uint64_t select, uint64_t value)
 {
     csr_write(CSR_SISELECT, select);
     csr_write(CSR_SIREG, value);
-}
-
-static void file_write(uint64_t select, uint64_t value)
-{
-    csr_write(CSR_VSISELECT, select);
-    csr_write(CSR_VSIREG, value);
-}
-
-/* On RV64 the even numbers hold 64 identities each. */
-static uint64_t last_register(uint32_t id_count)
-{
-    return id_count / 64u * 2u;
-}
-
-void rv_imsic_file_reset(uint32_t vgein)
-{
-    uint64_t hstatus = csr_read(CSR_HSTATUS);
-    uint64_t select;
-
-    if (vgein == 0) {
-        return;
-    }
-    csr_write(CSR_HSTATUS, (hstatus & ~HSTATUS_VGEIN) | (uint64_t)vgein << HSTATUS_VGEIN_SHIFT);
-    select = csr_read(CSR_VSISELECT);
-    file_write(ISELECT_EIDELIVERY, EIDELIVERY_OFF);
-    file_write(ISELECT_EITHRESHOLD, 0);
-    for (uint64_t n = 0; n <= last_register(machine.irqchip.guest_ids); n += 2) {
-        file_write(ISELECT_EIE0 + n, 0);
-        file_write(ISELECT_EIP0 + n, 0);
-    }
-    csr_write(CSR_VSISELECT, select);
-    csr_write(CSR_HSTATUS, hstatus);
 }
 
 /* All identities in use now or later: nobody but Curia and its APLIC reaches this page. */
@@ -169,33 +128,15 @@ void rv_imsic_hart_init(struct hart *hart)
     }
     (void)hart;
     own_write(ISELECT_EIDELIVERY, EIDELIVERY_OFF);
-    for (uint64_t n = 0; n <= last_register(imsic.id_count); n += 2) {
+    for (uint64_t n = 0; n <= rv_imsic_last_register(imsic.id_count); n += 2) {
         own_write(ISELECT_EIE0 + n, 0);
         own_write(ISELECT_EIP0 + n, 0);
     }
-    for (uint32_t g = 1; g <= machine.irqchip.guest_files; g++) {
-        rv_imsic_file_reset(g);
-    }
+    rv_imsic_guest_clear();
     own_on();
 }
 
 /* ---- sleep ----------------------------------------------------------------------------------- */
-
-/* The guest file that vsiselect and vsireg reach from here on; false: there is none. */
-static bool select_file(const struct vcpu *vcpu)
-{
-    uint32_t vgein = vcpu != NULL ? rv_vcpu_of(vcpu)->vgein : 0;
-
-    csr_clear(CSR_HSTATUS, HSTATUS_VGEIN);
-    csr_set(CSR_HSTATUS, (uint64_t)vgein << HSTATUS_VGEIN_SHIFT);
-    return vgein != 0;
-}
-
-static uint64_t file_read(uint64_t select)
-{
-    csr_write(CSR_VSISELECT, select);
-    return csr_read(CSR_VSIREG);
-}
 
 void rv_imsic_save(struct rv_imsic_files *files, const struct vcpu *vcpu)
 {
@@ -205,15 +146,7 @@ void rv_imsic_save(struct rv_imsic_files *files, const struct vcpu *vcpu)
     csr_write(CSR_SISELECT, ISELECT_EIP0);
     csr_clear(CSR_SIREG, 1ull << ID_KICK);
     files->own_eip = csr_read(CSR_SIREG);
-    if (!select_file(vcpu)) {
-        return;
-    }
-    files->delivery = file_read(ISELECT_EIDELIVERY);
-    files->threshold = file_read(ISELECT_EITHRESHOLD);
-    for (uint64_t n = 0; n <= last_register(machine.irqchip.guest_ids); n += 2) {
-        files->eie[n / 2] = file_read(ISELECT_EIE0 + n);
-        files->eip[n / 2] = file_read(ISELECT_EIP0 + n);
-    }
+    rv_imsic_guest_save(&files->guest, vcpu);
 }
 
 void rv_imsic_restore(const struct rv_imsic_files *files, const struct vcpu *vcpu)
@@ -224,16 +157,7 @@ void rv_imsic_restore(const struct rv_imsic_files *files, const struct vcpu *vcp
     own_on();
     csr_write(CSR_SISELECT, ISELECT_EIP0);
     csr_set(CSR_SIREG, files->own_eip);
-    if (!select_file(vcpu)) {
-        return;
-    }
-    for (uint64_t n = 0; n <= last_register(machine.irqchip.guest_ids); n += 2) {
-        file_write(ISELECT_EIE0 + n, files->eie[n / 2]);
-        csr_write(CSR_VSISELECT, ISELECT_EIP0 + n);
-        csr_set(CSR_VSIREG, files->eip[n / 2]);
-    }
-    file_write(ISELECT_EITHRESHOLD, files->threshold);
-    file_write(ISELECT_EIDELIVERY, files->delivery);
+    rv_imsic_guest_restore(&files->guest, vcpu);
 }
 
 void rv_imsic_handle(struct hart *hart)
@@ -254,7 +178,7 @@ void rv_imsic_handle(struct hart *hart)
 
 void rv_imsic_kick(const struct hart *hart)
 {
-    send(imsic_of(hart)->regs, ID_KICK);
+    rv_imsic_send(imsic_of(hart)->regs, ID_KICK);
 }
 
 enum err rv_imsic_attach(struct host_irq *irq, uint32_t *eiid)
@@ -296,32 +220,29 @@ uint32_t rv_imsic_hart_index(const struct hart *hart)
     return imsic_of(hart)->index;
 }
 
-uint32_t rv_imsic_guest_index(const struct vcpu *vcpu)
+/* ---- guest files ----------------------------------------------------------------------------- */
+
+struct rv_imsic_page rv_imsic_page(const struct hart *hart, uint32_t g)
 {
-    return rv_vcpu_of(vcpu)->vgein;
+    const struct imsic_hart *h = imsic_of(hart);
+    uint64_t offset = (uint64_t)g * PAGE_SIZE;
+
+    return (struct rv_imsic_page){h->regs + offset, hpa_add(h->file, offset)};
 }
 
-/* ---- the port ------------------------------------------------------------------------------- */
-
-enum err arch_vcpu_msi_page(struct vcpu *vcpu, hpa_t *page)
+uint32_t rv_imsic_give(const struct hart *hart)
 {
-    struct rv_vcpu *v = rv_vcpu_of(vcpu);
-    struct imsic_hart *h = rv_imsic_present() ? imsic_of(vcpu->hart) : NULL;
+    struct imsic_hart *h = imsic_of(hart);
 
-    if (v->vgein == 0) {
-        if (h == NULL || h->guests_used >= machine.irqchip.guest_files) {
-            return ERR_NO_MEMORY;
-        }
-        v->vgein = ++h->guests_used;
-        v->msi_page = hpa_add(h->file, (uint64_t)v->vgein * PAGE_SIZE);
-        v->msi_regs = h->regs + (uint64_t)v->vgein * PAGE_SIZE;
+    return h->guests_used < machine.irqchip.guest_files ? ++h->guests_used : 0;
+}
+
+uint32_t rv_imsic_visitors(const struct hart *hart)
+{
+    struct imsic_hart *h = imsic_of(hart);
+
+    if (h->visitors == 0) {
+        h->visitors = rv_imsic_give(hart);
     }
-    *page = v->msi_page;
-    return ERR_OK;
-}
-
-/* An identity that the file does not have is ignored by it [AIA 3.5]. */
-void arch_vcpu_msi(struct vcpu *vcpu, uint32_t eiid)
-{
-    send(rv_vcpu_of(vcpu)->msi_regs, eiid);
+    return h->visitors;
 }

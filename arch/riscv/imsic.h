@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The IMSIC [AIA ch. 3]: each hart's own supervisor file, by which Curia's harts kick each other
- * and wired interrupts reach them as MSIs, and the guest files that its vCPUs own. Also implements
- * arch_vcpu_msi_page() and arch_vcpu_msi() of core/arch.h.
+ * and wired interrupts reach them as MSIs; and which guest files there are (imsic_guest.h has what
+ * vCPUs do with them).
  *
  * "Own hart": only for the hart that calls; the file's registers are reached through its CSRs.
  */
 #ifndef ARCH_RISCV_IMSIC_H
 #define ARCH_RISCV_IMSIC_H
 
+#include "arch/riscv/imsic_file.h"
 #include "core/addr.h"
 #include "core/err.h"
+#include "core/io.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,18 +56,10 @@ void rv_imsic_kick(const struct hart *hart);
  */
 void rv_imsic_handle(struct hart *hart);
 
-/*
- * Own hart: clears guest file vgein: nothing pending, nothing enabled, delivery off, threshold 0.
- * vgein 0: nothing. Keeps hstatus and vsiselect.
- */
-void rv_imsic_file_reset(uint32_t vgein);
-
-#define RV_IMSIC_WORDS 32u /* 64 identities each: as many as a file can have */
-
 /* What a hart's own file and its vCPU's hold while the hart is off. */
 struct rv_imsic_files {
     uint64_t own_eip;
-    uint64_t delivery, threshold, eie[RV_IMSIC_WORDS], eip[RV_IMSIC_WORDS];
+    struct rv_imsic_file guest;
 };
 
 /*
@@ -93,7 +87,35 @@ bool rv_imsic_take(uint32_t eiid);
 /* The index by which an APLIC's MSIs name this hart [AIA 4.9.1]. */
 uint32_t rv_imsic_hart_index(const struct hart *hart);
 
-/* The vCPU's guest file number on its hart; 0: it has none. */
-uint32_t rv_imsic_guest_index(const struct vcpu *vcpu);
+/* ---- for imsic_guest.c ----------------------------------------------------------------------- */
+
+/* The page of guest file g of hart, mapped for Curia, and where it is. */
+struct rv_imsic_page {
+    volatile void *regs;
+    hpa_t hpa;
+};
+struct rv_imsic_page rv_imsic_page(const struct hart *hart, uint32_t g);
+
+/* A guest file of hart that was nobody's; 0: none is left. At boot. */
+uint32_t rv_imsic_give(const struct hart *hart);
+
+/* Own hart: its guest file for those whose file is in memory otherwise; 0: it has none for them. */
+uint32_t rv_imsic_visitors(const struct hart *hart);
+
+/* On RV64 the even numbers of eie and eip hold 64 identities each: the last of these. */
+static inline uint64_t rv_imsic_last_register(uint32_t id_count)
+{
+    return id_count / 64u * 2u;
+}
+
+/* An MSI: whoever sees it sees what was stored before it (as arch_io_fence(), without a call). */
+#define IMSIC_SETEIPNUM_LE 0u /* of a file's page */
+#ifdef __riscv
+static inline void rv_imsic_send(volatile void *page, uint32_t id)
+{
+    __asm__ volatile("fence w, o" ::: "memory");
+    io_write32(page, IMSIC_SETEIPNUM_LE, id);
+}
+#endif
 
 #endif

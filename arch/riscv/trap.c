@@ -8,6 +8,7 @@
 
 #include "arch/riscv/csr.h"
 #include "arch/riscv/guest_mem.h"
+#include "arch/riscv/imsic_guest.h"
 #include "arch/riscv/insn.h"
 #include "arch/riscv/pmu.h"
 #include "arch/riscv/tlb.h"
@@ -119,7 +120,7 @@ static bool is_iprio(const struct rv_vcpu *v, uint32_t csr)
 {
     uint64_t select;
 
-    if (csr != CSR_SIREG || v->vgein == 0) {
+    if (csr != CSR_SIREG || !v->core.vm->has_imsic) {
         return false;
     }
     select = csr_read(CSR_VSISELECT);
@@ -163,6 +164,10 @@ static void exit_insn(struct rv_vcpu *v)
             }
             return;
         case RV_VIRT_CSR:
+            if (rv_imsic_csr(v, &sys)) {
+                rv_skip(v, bytes);
+                return;
+            }
             if (read_for_guest(v, sys.csr, &value)) {
                 if (sys.rd != 0) {
                     v->frame.x[sys.rd] = value;

@@ -12,7 +12,7 @@
 #include "arch/riscv/fp.h"
 #include "arch/riscv/fw_sbi.h"
 #include "arch/riscv/hart.h"
-#include "arch/riscv/imsic.h"
+#include "arch/riscv/imsic_guest.h"
 #include "arch/riscv/isa.h"
 #include "arch/riscv/pmu.h"
 #include "arch/riscv/tlb.h"
@@ -78,7 +78,7 @@ static uint64_t hstateen0_for(const struct rv_vcpu *v)
 {
     uint64_t bits = HSTATEEN0_ENVCFG;
 
-    if (v->vgein != 0) {
+    if (v->core.vm->has_imsic) {
         bits |= HSTATEEN0_IMSIC | HSTATEEN0_AIA | HSTATEEN0_CSRIND;
     }
     return bits & rv_features.hstateen0_bits;
@@ -249,7 +249,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
     timer_cancel(&v->timer);
     /* The external line is the interrupt controller's; IPIs are told apart by vcpu_start(). */
     atomic_fetch_and_explicit(&vcpu->irq_lines, ~(1u << VCPU_IRQ_TIMER), memory_order_relaxed);
-    rv_imsic_file_reset(v->vgein);
+    rv_imsic_reset(v);
     set_entry(v, pc, opaque);
     if (vcpu_loaded(vcpu)) {
         write_csrs(v);
@@ -290,6 +290,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
 
     rv_vcpu_unwatch(v);
     rv_pmu_load(v);
+    rv_imsic_load(v);
     write_csrs(v);
     restore_registers(v);
     rv_tlb_flush(rv_vm_of(vcpu->vm), v->last_hart != hart || rv_vmids_shared());
@@ -346,6 +347,7 @@ void arch_vcpu_put(struct vcpu *vcpu)
     rv_dbtr_put();
     rv_pmu_put(v);
     read_csrs(&v->csrs);
+    rv_imsic_put(v);
     save_registers(v);
     csr_write(CSR_VSIE, 0);
     csr_write(CSR_HVIP, 0);

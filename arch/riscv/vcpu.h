@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct rv_hart;
+struct rv_imsic_memory;
 struct rv_vec;
 
 /* The guest's integer registers. */
@@ -88,10 +89,10 @@ struct rv_vcpu {
     struct rv_hart *last_hart;    /* where it was last loaded */
     _Atomic uint32_t fences_done; /* rv_vm.fences as carried out for it; written by its own hart */
 
-    /* The interrupt file, owned by imsic.c; fixed at boot. */
-    uint32_t vgein;          /* number of the hart's guest file; 0: none */
-    hpa_t msi_page;          /* the file's page */
-    volatile void *msi_regs; /* the same, mapped for the hypervisor */
+    /* The interrupt file, owned by imsic_guest.c; fixed at boot but for a vgein with file. */
+    struct rv_imsic_memory *file; /* NULL: it is in the hart for good, or there is none */
+    uint32_t vgein;               /* number of the hart's guest file; 0: none, or not now */
+    volatile void *msi_regs;      /* the file's page, for the hypervisor; NULL: with file */
 
     struct rv_counter counters[RV_HPM_READABLE]; /* by arch_pmu_*'s number */
     uint32_t overflows;                          /* while not loaded: whose OF is set */

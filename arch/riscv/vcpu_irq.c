@@ -5,6 +5,7 @@
  */
 #include "arch/riscv/csr.h"
 #include "arch/riscv/hart.h"
+#include "arch/riscv/imsic_guest.h"
 #include "arch/riscv/vcpu.h"
 
 /* The guest's interrupt lines as hvip has them; VCPU_IRQ_SOFT is taken as an edge, see below. */
@@ -28,6 +29,9 @@ void arch_vcpu_sync_irqs(struct vcpu *vcpu)
     }
     if ((lines & LINE(VCPU_IRQ_EXT)) != 0) {
         set |= HVIP_VSEIP;
+        if (rv_vcpu_of(vcpu)->file != NULL) {
+            rv_imsic_show(true);
+        }
     }
     csr_clear(CSR_HVIP, HVIP_VSTIP | HVIP_VSEIP);
     csr_set(CSR_HVIP, set);
@@ -110,9 +114,11 @@ static void watched_due(struct timer *t)
 }
 
 /*
- * hgeie's interrupt is a level, a deadline that has passed fires at once, and an overflow that was
- * found on the way off the hart (rv_pmu_put()) is in vsip: what came since the guest's last
- * instruction is not lost. Without Sstc the timer is armed anyway, for its line.
+ * hgeie's interrupt is a level, a deadline that has passed fires at once, an overflow that was
+ * found on the way off the hart (rv_pmu_put()) is in vsip, and what was pending in a file that went
+ * to memory (rv_imsic_put()) on its line; who adds to that from then on makes the request itself.
+ * So what came since the guest's last instruction is not lost. Without Sstc the timer is armed
+ * anyway, for its line.
  */
 void arch_vcpu_watch(struct vcpu *vcpu)
 {
@@ -125,6 +131,10 @@ void arch_vcpu_watch(struct vcpu *vcpu)
     if (v->vgein != 0 && (c->vsie & SIE_SEIE) != 0) {
         v->hart->watched |= 1ull << v->vgein;
         csr_set(CSR_HGEIE, 1ull << v->vgein);
+    }
+    if (v->file != NULL && (c->vsie & SIE_SEIE) != 0 &&
+        (atomic_load_explicit(&vcpu->irq_lines, memory_order_relaxed) & LINE(VCPU_IRQ_EXT)) != 0) {
+        vcpu_request(vcpu, VCPU_REQ_IRQ);
     }
     if ((c->vsip & c->vsie) != 0) {
         vcpu_request(vcpu, VCPU_REQ_IRQ);

@@ -24,6 +24,7 @@
 #include "core/vm.h"
 #include "drivers/virtual/irqchip_fdt.h"
 #include "drivers/virtual/vaplic_word.h"
+#include "drivers/virtual/vimsic.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -380,18 +381,21 @@ static void vaplic_pulse(struct virqchip *chip, uint32_t source)
     }
 }
 
+/* A host source that is for a vCPU whose file is not in its hart: whatever its target is by now. */
+static void vaplic_relay(struct virqchip *chip, uint32_t source)
+{
+    struct vaplic *va = vaplic_of(chip);
+
+    vaplic_send(va, atomic_load_explicit(&va->words[source], memory_order_relaxed));
+}
+
 static enum err vaplic_claim(struct virqchip *chip, uint32_t source)
 {
     struct vaplic *va = vaplic_of(chip);
 
     if (chip->lines[source].host != NULL) {
-        const struct irqchip_ops *ops = machine.irqchip.ops;
-        enum err err = ERR_NOT_SUPPORTED;
+        enum err err = virq_host_routes(chip, source);
 
-        if (ops->route_guest != NULL) { /* can it be? and then nowhere */
-            err = ops->route_guest(&chip->lines[source].host->irq, chip->vm->vcpus[0], 0);
-            (void)ops->route_guest(&chip->lines[source].host->irq, NULL, 0);
-        }
         if (err != ERR_OK) {
             return err;
         }
@@ -405,6 +409,7 @@ static const struct virqchip_ops vaplic_ops = {
     .reset = vaplic_reset,
     .set_level = vaplic_set_level,
     .pulse = vaplic_pulse,
+    .relay = vaplic_relay,
     .claim = vaplic_claim,
     .fdt_node = vaplic_fdt_node,
     .fdt_interrupts = vaplic_fdt_interrupts,
@@ -434,7 +439,8 @@ struct virqchip *vaplic_create(struct vm *vm, uint32_t source_count)
     va->dev = (struct mmio_dev){gpa(VDEV_APLIC_BASE), VAPLIC_SIZE, &vaplic_mmio_ops};
     va->words = pool_alloc((source_count + 1u) * sizeof(va->words[0]), alignof(uint64_t));
     va->claimed = pool_alloc((source_count / 32u + 1u) * sizeof(uint32_t), alignof(uint32_t));
-    if (va->words == NULL || va->claimed == NULL || mmio_bus_add(&vm->bus, &va->dev) != ERR_OK) {
+    if (va->words == NULL || va->claimed == NULL || mmio_bus_add(&vm->bus, &va->dev) != ERR_OK ||
+        vimsic_create(vm) != ERR_OK) {
         return NULL;
     }
     return &va->chip;

@@ -3,7 +3,8 @@
  * The virtual APLIC under any sequence of register accesses and device events. Each operation takes
  * eight bytes of input. After each, what the rules promise of every state is checked.
  */
-/* LINK: drivers/virtual/vaplic.c drivers/virtual/irqchip_fdt.c core/virq.c core/mmio_bus.c
+/* LINK: drivers/virtual/vaplic.c drivers/virtual/vimsic.c
+ *       drivers/virtual/irqchip_fdt.c core/virq.c core/mmio_bus.c
  *       tests/unit/fake_arch.c tests/unit/fake_core.c tests/unit/fake_irqchip.c libfdt */
 #include "core/vdev.h"
 #include "core/vm.h"

@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 
-from curia_qemu import BUILD, IMAGE, IRQCHIPS, QEMU, TOP, make_bundle
+from curia_qemu import BUILD, IMAGE, QEMU, TOP, machine_type, make_bundle
 
 SELFTEST = BUILD / "guests" / "selftest.bin"
 PLATFORM = TOP / "platforms" / "qemu-virt"
@@ -54,7 +54,7 @@ def host_fdt(name, irqchip="aia", harts=4, memory="256M", cpu=None):
     """The FDT that QEMU makes for such a machine, as a file."""
     OUT.mkdir(parents=True, exist_ok=True)
     out = OUT / f"{name}.host.dtb"
-    command = [QEMU, "-M", f"{IRQCHIPS[irqchip]},dumpdtb={out}", "-smp", str(harts), "-m", memory,
+    command = [QEMU, "-M", f"{machine_type(irqchip)},dumpdtb={out}", "-smp", str(harts), "-m", memory,
                "-display", "none"] + (["-cpu", cpu] if cpu else [])
     subprocess.run(command, check=True, timeout=60, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)

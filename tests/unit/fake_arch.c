@@ -278,6 +278,14 @@ enum err arch_vcpu_msi_page(struct vcpu *vcpu, hpa_t *page)
     return ERR_OK;
 }
 
+enum err arch_vcpu_file(struct vcpu *vcpu)
+{
+    if (fake_vcpu(vcpu)->has_msi_page) {
+        fake_wrong("a second interrupt file");
+    }
+    return ERR_OK;
+}
+
 void arch_vcpu_reset(struct vcpu *vcpu, gpa_t pc, uint64_t opaque)
 {
     struct fake_vcpu *f = own(vcpu);

@@ -100,9 +100,11 @@ static uint32_t msi_hart_index(const struct hart *hart)
     return hart->index + 4u;
 }
 
+#define FILE_IN_MEMORY 7u /* vCPU of that index */
+
 static uint32_t msi_guest_index(const struct vcpu *vcpu)
 {
-    return vcpu->index + 1u;
+    return vcpu->index != FILE_IN_MEMORY ? vcpu->index + 1u : 0;
 }
 
 /* The file has two to spare. */
@@ -240,6 +242,27 @@ static void test_msi(void **state)
     assert_int_equal(regs[SOURCECFG(34) / 4u], 0);
 }
 
+/* For one whose file is not in its hart: to Curia's own, and by one identity for ever. */
+static void test_relay(void **state)
+{
+    const struct irqchip_ops *ops = machine.irqchip.ops;
+    struct host_irq irq = irq_of(33, 2);
+    struct vcpu there = {.hart = machine.harts[1], .index = 2};
+    struct vcpu away = {.hart = machine.harts[1], .index = FILE_IN_MEMORY};
+
+    (void)state;
+    assert_int_equal(ops->route_guest(&irq, &away, 0), ERR_OK);
+    assert_int_equal(regs[TARGET(33) / 4u], 6u << 18); /* nowhere, as yet */
+    assert_int_equal(irq.relay, MSI_ID);
+    assert_int_equal(ops->route_guest(&irq, &away, 0x123), ERR_OK);
+    assert_int_equal(regs[TARGET(33) / 4u], 6u << 18 | MSI_ID);
+    assert_int_equal(ops->route_guest(&irq, &there, 0x123), ERR_OK);
+    assert_int_equal(regs[TARGET(33) / 4u], 5u << 18 | 3u << 12 | 0x123u);
+    irq.relay = 99;
+    assert_int_equal(ops->route_guest(&irq, &away, 0x124), ERR_OK);
+    assert_int_equal(regs[TARGET(33) / 4u], 6u << 18 | 99u);
+}
+
 /* To another hart, and back with what has come meanwhile, which nobody has claimed. */
 static void test_direct_wakes(void **state)
 {
@@ -346,6 +369,7 @@ int main(void)
         T(test_direct, setup_direct),       T(test_msi, setup_msi),
         T(test_direct_wakes, setup_direct), T(test_msi_wakes, setup_msi),
         T(test_refuses, setup_direct),      T(test_refuses, setup_msi),
+        T(test_relay, setup_msi),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -486,7 +486,7 @@ static void a_plic_machine_has_no_files(void **state)
     free(blob);
     assert_int_equal(read_source(source, &plic_board, &m, &f, &blob), ERR_INVALID);
     assert_int_equal(f.count, 1);
-    assert_non_null(strstr(f.lines[0], "/beta|irqchip|\"aia\", but this machine has no guest"));
+    assert_non_null(strstr(f.lines[0], "/beta|irqchip|\"aia\", but this machine has no IMSIC"));
     free(blob);
     free(source);
 }

@@ -3,7 +3,8 @@
  * The virtual APLIC: each register's rules [AIA 1.0 4.5], when pending bits change [4.7], delivery,
  * host sources, FDT nodes.
  */
-/* LINK: drivers/virtual/vaplic.c drivers/virtual/irqchip_fdt.c core/virq.c core/mmio_bus.c
+/* LINK: drivers/virtual/vaplic.c drivers/virtual/vimsic.c
+ *       drivers/virtual/irqchip_fdt.c core/virq.c core/mmio_bus.c
  *       tests/unit/fake_arch.c tests/unit/fake_core.c tests/unit/fake_irqchip.c libfdt */
 #include "tests/unit/vaplic_rig.h"
 
@@ -416,6 +417,58 @@ static void test_reset_of_the_last(void **state)
     assert_int_equal(rd(SRC(SOURCES)), 0);
 }
 
+/* A host source that comes by Curia, as one for a file in memory does, goes where it is to go. */
+static void test_relay(void **state)
+{
+    struct host_irq *level = &chip->lines[HOST].host->irq;
+    struct host_irq *edge = &chip->lines[HOST_EDGE].host->irq;
+
+    (void)state;
+    arm(HOST, 6, 2, 77);
+    arm(HOST_EDGE, 4, 2, 78);
+    level->handler(level);
+    assert_int_equal(msis(2), 1);
+    assert_true(fake_msi_take(vm->vcpus[2], 77));
+    level->handler(level); /* one for each: the host's chip sends none that is not due */
+    edge->handler(edge);
+    assert_true(fake_msi_take(vm->vcpus[2], 77) && fake_msi_take(vm->vcpus[2], 78));
+    wr(TARGET(HOST), TO(1, 5)); /* one that was on its way goes to where it belongs now */
+    level->handler(level);
+    assert_int_equal(msis(1), 1);
+    wr(TARGET(HOST), TO(1, 0));
+    level->handler(level);
+    assert_int_equal(msis(0) + msis(1) + msis(2), 4);
+}
+
+/* The pages of files, as siblings write to them. */
+static void test_files(void **state)
+{
+    const struct mmio_bus *bus = &vm->bus;
+    struct vcpu *me = vm->vcpus[0];
+    uint64_t page = VDEV_IMSIC_BASE + 2ull * PAGE_SIZE, value = 1;
+
+    (void)state;
+    assert_int_equal(mmio_bus_write(bus, me, gpa(page), 4, 200), ERR_OK);
+    assert_int_equal(msis(2), 1);
+    assert_true(fake_msi_take(vm->vcpus[2], 200));
+    assert_int_equal(mmio_bus_write(bus, me, gpa(page), 4, 0), ERR_OK);
+    assert_int_equal(mmio_bus_write(bus, me, gpa(page), 4, 256), ERR_OK);
+    assert_int_equal(mmio_bus_write(bus, me, gpa(page), 4, UINT32_MAX), ERR_OK);
+    assert_int_equal(mmio_bus_write(bus, me, gpa(page + 4), 4, 200), ERR_OK);
+    assert_int_equal(mmio_bus_write(bus, me, gpa(page + 0xffc), 4, 7), ERR_OK);
+    assert_int_equal(msis(2), 1);
+    assert_int_equal(mmio_bus_read(bus, me, gpa(page), 4, &value), ERR_OK);
+    assert_int_equal(value, 0);
+    for (uint32_t width = 1; width <= 8; width *= 2) {
+        enum err want = width == 4 ? ERR_OK : ERR_FAULT;
+
+        assert_int_equal(mmio_bus_write(bus, me, gpa(page), width, 0), want);
+        assert_int_equal(mmio_bus_read(bus, me, gpa(page), width, &value), want);
+    }
+    assert_int_equal(mmio_bus_write(bus, me, gpa(page + 2), 4, 9), ERR_FAULT);
+    assert_int_equal(mmio_bus_write(bus, me, gpa(page + PAGE_SIZE), 4, 9), ERR_NOT_FOUND);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -437,6 +490,8 @@ int main(void)
         T(test_host_keeps_pending),
         T(test_bitmap_bits),
         T(test_reset_of_the_last),
+        T(test_relay),
+        T(test_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

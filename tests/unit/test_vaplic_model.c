@@ -3,7 +3,8 @@
  * The virtual APLIC against a model that states the rules one by one, under random operations; and
  * against itself on two harts: no edge is lost.
  */
-/* LINK: drivers/virtual/vaplic.c drivers/virtual/irqchip_fdt.c core/virq.c core/mmio_bus.c
+/* LINK: drivers/virtual/vaplic.c drivers/virtual/vimsic.c
+ *       drivers/virtual/irqchip_fdt.c core/virq.c core/mmio_bus.c
  *       tests/unit/fake_arch.c tests/unit/fake_core.c tests/unit/fake_irqchip.c libfdt */
 /* TSAN */
 #include "tests/unit/vaplic_rig.h"

@@ -73,12 +73,14 @@ static inline uint32_t msis(uint32_t vcpu)
     return atomic_load(&fake_vcpu(vm->vcpus[vcpu])->msi_total);
 }
 
+/* vCPU 2's interrupt file is in memory. */
 static inline int setup(void **state)
 {
     (void)state;
     fake_init(VCPUS);
     fake_irqchip_install(true);
     vm = fake_vm_add("v", VCPUS, 0, 0, 0);
+    ((struct vm_config *)(uintptr_t)vm->config)->memory_files = 1u << 2;
     assert_int_equal(mmio_bus_init(&vm->bus, 2), ERR_OK);
     chip = vaplic_create(vm, SOURCES);
     assert_non_null(chip);
