@@ -12,7 +12,7 @@ linux_ko_src := $(addprefix guests/linux/curia/,Kbuild curia.h channel.h main.c 
                   mailbox.c region.c power.c sleep.c policy.c ctl.c watchdog.c)
 linux_ctl_src := $(wildcard guests/linux/curiactl/*.c)
 linux_ctl_hdr := $(wildcard guests/linux/curiactl/*.h) guests/demo_messages.h
-linux_abi   := sbi/abi.h guests/linux/curia_uapi.h
+linux_abi   := sbi/abi.h sbi/abi_sbi.h guests/linux/curia_uapi.h
 
 .PHONY: linux
 linux: $(linux_ko) $(linux_ctl) $(LINUX_INITRD) ## the Linux guests' module, tool and initramfs

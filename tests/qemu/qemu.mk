@@ -18,7 +18,7 @@ soak: build/curia.bin $(TEST_NEEDS) ## 1000 restarts beside others, then a hosti
 test-qemu: build/curia.bin $(TEST_NEEDS) ## the tests under QEMU alone
 	@$(PYTEST) tests/qemu
 
-build/test/initrd/sbin/probe: tests/qemu/probe.c sbi/abi.h tests/qemu/qemu.mk
+build/test/initrd/sbin/probe: tests/qemu/probe.c sbi/abi.h sbi/abi_sbi.h tests/qemu/qemu.mk
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@$(LINUX_CROSS)gcc -std=gnu11 -O2 $(WARNINGS) -I. -static -s -o $@ $<
