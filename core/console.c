@@ -104,6 +104,7 @@ void console_flush(void)
             left = (console_pending(c) && !terminal_send(c)) || left;
         }
     } while (left && !panicked() && arch_now() < deadline);
+    console_keys_listen();
     if (uart != NULL && uart->flush != NULL) {
         uart->flush();
     }

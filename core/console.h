@@ -24,6 +24,8 @@ struct uart_ops {
     int (*get)(void);            /* -1: nothing there */
     void (*enable_rx_irq)(void); /* NULL: input is polled on a timer */
     struct host_irq *rx_irq;     /* likewise */
+    void (*hold_rx)(bool hold);  /* keys are left where they are, or taken again; NULL: nothing to
+                                    do for that */
     void (*flush)(void);         /* waits (bounded) until all is sent; NULL: put has sent it */
 };
 
@@ -49,8 +51,15 @@ void console_write(struct console *c, const char *data, size_t len);
 size_t console_read(struct console *c, char *data, size_t len);
 bool console_has_input(struct console *c);
 
-/* Input bytes lost because the guest did not read them, since boot. */
+/*
+ * Input bytes lost since boot because the guest did not read them: what is typed waits for a VM
+ * that reads, but not for one that does not.
+ */
 uint32_t console_input_lost(struct console *c);
+
+/* The UART has lost input, which came faster than it was taken. Any hart. How often, since boot. */
+void console_overrun(void);
+uint32_t console_overruns(void);
 
 /* Text of the hypervisor's shell (core/shell.c); lines end with '\n'. */
 void console_shell_write(const char *data, size_t len);

@@ -5,6 +5,10 @@
  *
  * A VM's input ring is under that console's lock. All else is the own of the one hart that polls:
  * hart 0 of the machine, or the boot hart until console_keys_start() is through.
+ *
+ * Keys for a VM whose ring is full stay in the UART, whose sender then waits (held); a timer looks
+ * after them. The escape key waits among them, so a guest may not make it wait for long: one that
+ * reads less than HOLD_POLLS allow is stuck, and keys that find no room are lost to it.
  */
 #include "core/arch.h"
 #include "core/console.h"
@@ -19,6 +23,7 @@
 
 #define POLL_US    20000u
 #define POLL_BYTES 512u /* at a time */
+#define HOLD_POLLS 100u /* 2 s; and 100 bytes a second from then on */
 #define KEY_ESCAPE 0x1d /* Ctrl-] */
 #define SHELL_MAX  80u
 
@@ -28,6 +33,9 @@ static struct {
     uint32_t len;
     char line[SHELL_MAX];
     struct timer poll;
+    bool held;
+    uint8_t patience; /* polls */
+    _Atomic uint32_t overruns;
 } keys;
 
 static const char numbers[] = "0123456789abcdefgijklmnopqrstuvwxyz"; /* 'h' is the shell */
@@ -41,6 +49,7 @@ size_t console_read(struct console *c, char *data, size_t len)
     spin_lock(&c->lock);
     while (n < len && c->in_tail != c->in_head) {
         data[n++] = c->in[c->in_tail++ % CONSOLE_IN];
+        c->in_stuck = false;
     }
     spin_unlock(&c->lock);
     return n;
@@ -66,10 +75,21 @@ uint32_t console_input_lost(struct console *c)
     return lost;
 }
 
+void console_overrun(void)
+{
+    atomic_fetch_add_explicit(&keys.overruns, 1, memory_order_relaxed);
+}
+
+uint32_t console_overruns(void)
+{
+    return atomic_load_explicit(&keys.overruns, memory_order_relaxed);
+}
+
 void console_forget_input(struct console *c)
 {
     spin_lock(&c->lock);
     c->in_tail = c->in_head;
+    c->in_stuck = false;
     spin_unlock(&c->lock);
 }
 
@@ -232,18 +252,91 @@ static bool poll_one(const struct uart_ops *uart)
     return key >= 0;
 }
 
+/* ---- when keys are taken --------------------------------------------------------------------- */
+
+/* Has the next key to wait? stuck: for no longer. */
+static bool must_wait(bool stuck)
+{
+    struct console *c = terminal_focus();
+    bool full;
+
+    spin_lock(&c->lock);
+    full = c->in_head - c->in_tail == CONSOLE_IN && !keys.escape;
+    c->in_stuck = c->in_stuck || (full && stuck);
+    full = full && !c->in_stuck;
+    spin_unlock(&c->lock);
+    return full;
+}
+
+static void poll_timer(struct timer *t);
+
+static void poll_soon(void)
+{
+    timer_arm(&keys.poll, machine.harts[0], arch_now() + us_to_ticks(POLL_US), poll_timer);
+}
+
+static void hold(const struct uart_ops *uart, bool on)
+{
+    if (on != keys.held) {
+        keys.held = on;
+        keys.patience = HOLD_POLLS;
+        if (uart->hold_rx != NULL) {
+            uart->hold_rx(on);
+        }
+        if (on) {
+            poll_soon();
+        }
+    }
+}
+
+static uint32_t take_keys(const struct uart_ops *uart)
+{
+    uint32_t taken = 0;
+    bool full = must_wait(false);
+
+    while (!full && taken < POLL_BYTES && poll_one(uart)) {
+        taken++;
+        full = must_wait(false);
+    }
+    hold(uart, full);
+    return taken;
+}
+
 void console_poll(void)
 {
     const struct uart_ops *uart = terminal_uart();
 
-    for (uint32_t i = 0; uart != NULL && i < POLL_BYTES && poll_one(uart); i++) {
+    if (uart != NULL) {
+        (void)take_keys(uart);
     }
 }
 
 static void poll_timer(struct timer *t)
 {
-    console_poll();
-    timer_arm(t, machine.harts[0], arch_now() + us_to_ticks(POLL_US), poll_timer);
+    const struct uart_ops *uart = terminal_uart();
+    uint32_t taken = take_keys(uart) / 2;
+
+    (void)t;
+    if (keys.held) {
+        taken += keys.patience - 1u;
+        keys.patience = (uint8_t)(taken < HOLD_POLLS ? taken : HOLD_POLLS);
+        if (keys.patience == 0) {
+            (void)must_wait(true);
+            keys.patience = HOLD_POLLS;
+        }
+    }
+    if (keys.held || uart->enable_rx_irq == NULL) {
+        poll_soon();
+    }
+}
+
+void console_keys_listen(void)
+{
+    const struct uart_ops *uart = terminal_uart();
+
+    if (uart != NULL) {
+        hold(uart, false);
+    }
 }
 
 void console_keys_start(void)
@@ -260,6 +353,6 @@ void console_keys_start(void)
     if (uart->enable_rx_irq != NULL) {
         uart->enable_rx_irq();
     } else {
-        timer_arm(&keys.poll, machine.harts[0], arch_now() + us_to_ticks(POLL_US), poll_timer);
+        poll_soon();
     }
 }

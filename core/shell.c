@@ -206,6 +206,9 @@ static void cmd_stat(void)
     for (uint32_t i = 0; i < machine.hart_count; i++) {
         stat_hart(machine.harts[i]);
     }
+    if (console_overruns() != 0) {
+        say("the terminal's UART was overrun %u times", (unsigned int)console_overruns());
+    }
     say("arena used: %u KiB", (unsigned int)(pool_used() / KIB));
 }
 

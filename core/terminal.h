@@ -45,7 +45,8 @@ struct console {
     struct hart *_Atomic writer; /* the last one's; sends what is left */
     char out[CONSOLE_OUT];
 
-    uint32_t in_head, in_tail, in_lost; /* under lock */
+    uint32_t in_head, in_tail, in_lost; /* under lock, as are these two */
+    bool in_stuck; /* its guest does not read: until it does, what finds no room is lost */
     char in[CONSOLE_IN];
 };
 
@@ -78,6 +79,8 @@ void console_say(const char *text);
 
 /* console_keys.c: gives the keyboard to the first VM and begins to take input; drops c's input. */
 void console_keys_start(void);
+/* The machine may sleep: the next key is an interrupt, whether or not there is room for it. */
+void console_keys_listen(void);
 void console_forget_input(struct console *c);
 
 static inline bool console_pending(const struct console *c)

@@ -38,6 +38,7 @@
 #define MCR_RTS  0x02u
 #define MCR_OUT2 0x08u /* lets the interrupt out on PCs */
 #define LSR_RX   0x01u
+#define LSR_OE   0x02u /* cleared when it is read */
 #define LSR_THRE 0x20u
 #define LSR_TEMT 0x40u
 
@@ -72,12 +73,22 @@ static void reg_write(uint32_t reg, uint8_t value)
     }
 }
 
+static uint8_t status(void)
+{
+    uint8_t lsr = reg_read(UART_LSR);
+
+    if ((lsr & LSR_OE) != 0) {
+        console_overrun();
+    }
+    return lsr;
+}
+
 /* Until all bits are set in LSR, or WAIT_US are over. */
 static void wait_lsr(uint8_t bits)
 {
     uint64_t limit = 0;
 
-    while ((reg_read(UART_LSR) & bits) != bits) {
+    while ((status() & bits) != bits) {
         uint64_t now = arch_now();
 
         if (limit == 0) {
@@ -101,7 +112,7 @@ static void ns16550_put(char c)
 
 static int ns16550_get(void)
 {
-    return (reg_read(UART_LSR) & LSR_RX) != 0 ? reg_read(UART_RBR) : -1;
+    return (status() & LSR_RX) != 0 ? reg_read(UART_RBR) : -1;
 }
 
 static void ns16550_flush(void)
@@ -112,7 +123,7 @@ static void ns16550_flush(void)
 /* DesignWare's may tell of a time-out with nothing there, again and again until RBR is read. */
 static void rx_handler(struct host_irq *irq)
 {
-    if ((reg_read(UART_IIR) & IIR_ID) == IIR_LATE && (reg_read(UART_LSR) & LSR_RX) == 0) {
+    if ((reg_read(UART_IIR) & IIR_ID) == IIR_LATE && (status() & LSR_RX) == 0) {
         (void)reg_read(UART_RBR);
     }
     console_poll();
@@ -123,6 +134,15 @@ static void ns16550_enable_rx_irq(void)
 {
     machine.irqchip.ops->enable(&uart.irq);
     reg_write(UART_IER, IER_RX);
+}
+
+/* Of a full FIFO the sender is told by RTS, if it looks; QEMU sees for itself. */
+static void ns16550_hold_rx(bool hold)
+{
+    reg_write(UART_MCR, hold ? MCR_DTR | MCR_OUT2 : MCR_DTR | MCR_RTS | MCR_OUT2);
+    if (uart.ops.rx_irq != NULL) {
+        reg_write(UART_IER, hold ? 0 : (uint8_t)IER_RX);
+    }
 }
 
 /*
@@ -191,6 +211,7 @@ const struct uart_ops *uart_ns16550_open(const struct board *board, const struct
         .put = ns16550_put,
         .get = ns16550_get,
         .flush = ns16550_flush,
+        .hold_rx = ns16550_hold_rx,
     };
     if (attach_irq(dev)) {
         uart.ops.enable_rx_irq = ns16550_enable_rx_irq;

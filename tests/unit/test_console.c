@@ -21,6 +21,7 @@
 #include "core/machine.h"
 #include "core/power_ctl.h"
 #include "core/shell.h"
+#include "core/timer.h"
 #include "core/vm.h"
 #include "tests/unit/fake_arch.h"
 
@@ -129,7 +130,9 @@ static void type_n(const char *s, size_t len)
     memcpy(keys, s, len);
     console_poll();
     while (keys_tail < keys_head) {
+        fake.now += FAKE_TIMEBASE_HZ / 50;
         console_poll();
+        timer_run(machine.harts[0]);
     }
 }
 

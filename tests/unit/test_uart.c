@@ -40,7 +40,7 @@ static const char *compatible;
 static bool irq_enabled, irq_completed, polled;
 static struct host_irq *attached;
 
-static uint32_t rbr_reads;
+static uint32_t rbr_reads, overruns;
 
 static uint8_t io_read8(const volatile void *base, uint64_t offset)
 {
@@ -97,6 +97,11 @@ void arch_hart_timer(uint64_t deadline)
 void console_poll(void)
 {
     polled = true;
+}
+
+void console_overrun(void)
+{
+    overruns++;
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -169,6 +174,7 @@ static int setup(void **state)
     compatible = "ns16550a";
     attached = NULL;
     irq_enabled = irq_completed = polled = false;
+    overruns = 0;
     return 0;
 }
 
@@ -187,9 +193,21 @@ static void test_bytes(void **state)
     assert_int_equal(regs[0], 'x');
     regs[0] = 0xe4;
     assert_int_equal(ops->get(), 0xe4);
+    assert_int_equal(overruns, 0);
+    regs[5] = 0x63;
+    assert_int_equal(ops->get(), 0xe4);
+    assert_int_equal(overruns, 1);
+    ops->flush(); /* whoever reads it there has seen it for all */
+    assert_int_equal(overruns, 2);
     regs[5] = 0x60;
     assert_int_equal(ops->get(), -1);
     assert_null(ops->enable_rx_irq);
+    ops->hold_rx(true);
+    assert_int_equal(regs[4], 0x09);
+    assert_int_equal(regs[1], 0);
+    ops->hold_rx(false);
+    assert_int_equal(regs[4], 0x0b);
+    assert_int_equal(regs[1], 0);
 }
 
 static void test_words_shift_and_offset(void **state)
@@ -272,6 +290,11 @@ static void test_interrupt(void **state)
     assert_int_equal(regs[1], 1);
     attached->handler(attached);
     assert_true(polled && irq_completed);
+    ops->hold_rx(true);
+    assert_int_equal(regs[1], 0);
+    assert_int_equal(regs[4], 0x09); /* RTS off */
+    ops->hold_rx(false);
+    assert_int_equal(regs[1], 1);
 
     /* DesignWare's time-out with nothing there: over only once RBR is read. */
     rbr_reads = 0;
