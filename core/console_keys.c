@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The keyboard: whose it is, the escape key that gives it away, the shell's line editor, and each
- * VM's input. What is to be seen of that goes the way of all output.
+ * The keyboard: whose it is, the escape key that gives it away, and each VM's input. What is to be
+ * seen of that goes the way of all output.
  *
  * A VM's input ring is under that console's lock. All else is the own of the one hart that polls:
  * hart 0 of the machine, or the boot hart until console_keys_start() is through.
@@ -12,6 +12,7 @@
  */
 #include "core/arch.h"
 #include "core/console.h"
+#include "core/line_edit.h"
 #include "core/machine.h"
 #include "core/power_ctl.h"
 #include "core/shell.h"
@@ -25,18 +26,17 @@
 #define POLL_BYTES 512u /* at a time */
 #define HOLD_POLLS 100u /* 2 s; and 100 bytes a second from then on */
 #define KEY_ESCAPE 0x1d /* Ctrl-] */
-#define SHELL_MAX  80u
 
 static struct {
     bool escape;   /* the escape key came last */
     bool prompted; /* the shell's line was begun */
-    uint32_t len;
-    char line[SHELL_MAX];
     struct timer poll;
     bool held;
     uint8_t patience; /* polls */
     _Atomic uint32_t overruns;
 } keys;
+
+static struct line_edit editor;
 
 static const char numbers[] = "0123456789abcdefgijklmnopqrstuvwxyz"; /* 'h' is the shell */
 
@@ -123,17 +123,6 @@ static struct console *first_vm(void)
     return c;
 }
 
-static void echo(const char *text)
-{
-    console_shell_write(text, strlen(text));
-}
-
-static void prompt(void)
-{
-    keys.prompted = true;
-    echo("> ");
-}
-
 static void set_focus(struct console *c)
 {
     char text[96];
@@ -143,7 +132,8 @@ static void set_focus(struct console *c)
                    c->vm != NULL ? c->name : "the hypervisor's shell");
     console_say(text);
     if (c->vm == NULL && !keys.prompted) {
-        prompt();
+        keys.prompted = true;
+        line_edit_begin(&editor);
     }
 }
 
@@ -187,39 +177,10 @@ static void escape_key(char key)
     }
 }
 
-/* ---- the shell's line ------------------------------------------------------------------------ */
-
-/* A key for the shell. True: line holds a command, for the caller to run. */
-static bool shell_key(char key, char line[SHELL_MAX])
-{
-    if (key == '\r' || key == '\n') {
-        memcpy(line, keys.line, keys.len);
-        line[keys.len] = '\0';
-        keys.len = 0;
-        echo("\n");
-        return true;
-    }
-    if (key == '\b' || key == 0x7f) {
-        if (keys.len != 0) {
-            keys.len--;
-            echo("\b \b");
-        }
-    } else if (key == 0x03 || key == 0x15) { /* Ctrl-C, Ctrl-U */
-        keys.len = 0;
-        echo("\n");
-        prompt();
-    } else if (key >= 0x20 && key < 0x7f && keys.len < SHELL_MAX - 1) {
-        keys.line[keys.len++] = key;
-        console_shell_write(&key, 1);
-    }
-    return false;
-}
-
 /* Takes one byte. False: there is none. */
 static bool poll_one(const struct uart_ops *uart)
 {
     struct console *told = NULL;
-    char line[SHELL_MAX];
     bool run = false;
     int key = uart->get();
 
@@ -234,7 +195,7 @@ static bool poll_one(const struct uart_ops *uart)
         } else if (escaped && key != KEY_ESCAPE) {
             escape_key((char)key);
         } else if (focus->vm == NULL) {
-            run = shell_key((char)key, line);
+            run = line_edit_key(&editor, (char)key);
         } else {
             input_push(focus, (char)key);
             told = focus;
@@ -246,8 +207,8 @@ static bool poll_one(const struct uart_ops *uart)
         told->on_input(told->on_input_arg);
     }
     if (run) {
-        shell_run(line);
-        echo("> ");
+        shell_run(editor.line);
+        line_edit_begin(&editor);
     }
     return key >= 0;
 }
@@ -342,8 +303,10 @@ void console_keys_listen(void)
 void console_keys_start(void)
 {
     const struct uart_ops *uart = terminal_uart();
+    static const struct line_edit_ops ops = {console_shell_write, shell_offer};
     struct console *first = first_vm();
 
+    editor.ops = &ops;
     if (first != NULL) {
         set_focus(first);
     }

@@ -438,6 +438,10 @@ class Machine:
         while self.running() and time.monotonic() < until:
             self.pump(until - time.monotonic())
 
+    def unfinished(self):
+        """The terminal's last line as it stands: whose, and its text."""
+        return self._screen.now()
+
     # ---- what it is told ---------------------------------------------------------------------
 
     def send(self, text):

@@ -157,14 +157,20 @@ def hypervisor_shell(m, told):
     for vm, index in (("control", 0), ("cockpit", 0), ("cockpit", 1), ("adas", 0)):
         told.check(any(re.match(rf"{vm} +vCPU {index} on hart \d+:", line) for line in lines),
                    f"`stat` does not show vCPU {index} of {vm}")
-    commands = ("vms", "stat", "start", "stop|restart", "power", "audit")
+    commands = ("vms", "stat", "start", "stop", "restart", "power", "audit")
     lines = m.curia("help")
     told.check(all(any(line.startswith(c) for line in lines) for c in commands),
                "`help` does not name every command")
     lines = m.curia("nonsense")
-    told.check(lines[:1] == ["nonsense: no such command"], f"nonsense is answered {lines}")
+    told.check(lines == ["nonsense: no such command (`help` lists them)"], f"nonsense is answered {lines}")
     lines = m.curia("restart nobody")
-    told.check(lines == ["restart which VM? `vms` lists them"], "a wrong VM is not answered so")
+    told.check(lines == ["restart: no VM is called nobody", "usage: restart NAME [force]"],
+               f"a wrong VM is answered {lines}")
+    m.send("rest\tco\tn\t\x15\x1b[A")         # completed, wiped from the left, recalled
+    m.until(lambda: m.unfinished() == (CURIA, "> restart nobody"), "a command by keys that edit", 10)
+    m.send("\x17co\tc\t")
+    m.until(lambda: m.unfinished() == (CURIA, "> restart cockpit "), "the name of a VM by Tab", 10)
+    m.send("\x03")
     lines = m.curia("power cancel")
     told.check(lines == ["power cancel: there is none"], f"cancelling nothing is answered {lines}")
     told.step("the hypervisor's shell: vms, stat, help, and wrong input answered")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: core/console.c core/console_keys.c core/console_line.c core/terminal.c core/timer.c
-   core/hart.c tests/unit/fake_arch.c tests/unit/fake_memory.c tests/unit/fake_setup.c
+/* LINK: core/console.c core/console_keys.c core/console_line.c core/line_edit.c core/terminal.c
+   core/timer.c core/hart.c tests/unit/fake_arch.c tests/unit/fake_memory.c tests/unit/fake_setup.c
    tests/unit/fake_core.c libfdt */
 /*
  * The shared terminal: what reaches the screen when several VMs write, and who gets the keyboard.
@@ -115,6 +115,13 @@ static const struct uart_ops uart = {.put = scr_put, .get = scr_get, .enable_rx_
 bool panicked(void)
 {
     return false;
+}
+
+const char *shell_offer(const char *line, size_t word, uint32_t n, size_t *len)
+{
+    (void)line;
+    *len = 7;
+    return word == 0 && n == 0 ? "restart" : NULL;
 }
 
 void shell_run(char *line)
@@ -369,10 +376,35 @@ static void test_shell(void **state)
         type("z");
     }
     type("\r");
-    assert_int_equal(strlen(shell_got), 79);
+    assert_int_equal(strlen(shell_got), 63);
     type("junk\x03"
          "ok\r");
     assert_string_equal(shell_got, "ok");
+}
+
+/* A line that is edited while others print: what is seen of it stays what it is. */
+static void test_shell_line_among_others(void **state)
+{
+    (void)state;
+    type("\x1dhr\tcontrl");
+    assert_string_equal(row(0), "curia   | > restart contrl");
+    write_to(1, "tick\n");
+    assert_string_equal(row(1), "adas    | tick");
+    type("\x1b[Do");
+    assert_string_equal(row(0), "curia   | > restart control");
+    write_to(0, "tock\n");
+    assert_string_equal(row(0), "curia   | > restart control");
+    assert_int_equal(screen.col, strlen("curia   | > restart contro"));
+    type("\x1b[3~\x1b[3~\x7f\x7fr");
+    assert_string_equal(row(0), "curia   | > restart contr");
+    type("\x1d"
+         "1\x1dh"); /* it is still there when the keyboard comes back */
+    write_to(1, "toe\n");
+    assert_string_equal(row(0), "curia   | > restart contr");
+    type("ol\r\x1b[A");
+    assert_string_equal(shell_got, "restart control");
+    assert_string_equal(row(0), "curia   | > restart control");
+    type("\x03");
 }
 
 static void test_help_and_unknown_keys(void **state)
@@ -462,6 +494,7 @@ int main(void)
         cmocka_unit_test_setup(test_input_overflow_is_counted, setup),
         cmocka_unit_test_setup(test_keys_wake, setup),
         cmocka_unit_test_setup(test_shell, setup),
+        cmocka_unit_test_setup(test_shell_line_among_others, setup),
         cmocka_unit_test_setup(test_help_and_unknown_keys, setup),
         cmocka_unit_test_setup(test_reset_ends_the_line, setup),
         cmocka_unit_test_setup(test_busy_terminal_is_not_waited_for, setup),

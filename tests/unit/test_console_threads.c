@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: core/console.c core/console_keys.c core/console_line.c core/terminal.c core/timer.c
-   core/hart.c tests/unit/fake_arch.c tests/unit/fake_memory.c tests/unit/fake_setup.c
+/* LINK: core/console.c core/console_keys.c core/console_line.c core/line_edit.c core/terminal.c
+   core/timer.c core/hart.c tests/unit/fake_arch.c tests/unit/fake_memory.c tests/unit/fake_setup.c
    tests/unit/fake_core.c libfdt */
 /* TSAN */
 /*
@@ -51,6 +51,15 @@ static const struct uart_ops uart = {.put = put, .get = get, .enable_rx_irq = no
 bool panicked(void)
 {
     return false;
+}
+
+const char *shell_offer(const char *line, size_t word, uint32_t n, size_t *len)
+{
+    (void)line;
+    (void)word;
+    (void)n;
+    (void)len;
+    return NULL;
 }
 
 void shell_run(char *line)
