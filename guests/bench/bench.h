@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Markers, and the parts of the measuring guest. One hart a guest; no locks. */
+/* Markers, and the parts of the measuring guest. One hart at a time; no locks. */
 #ifndef GUESTS_BENCH_BENCH_H
 #define GUESTS_BENCH_BENCH_H
 
@@ -21,6 +21,12 @@
         BENCH_END(name);                                                                           \
     }
 
+/* What a window costs itself. On each machine once, on the hart that begins. */
+static inline void bench_empty(void)
+{
+    BENCH(empty, (void)0);
+}
+
 /* What is pending is taken at the second instruction. */
 static inline void take_irqs(void)
 {
@@ -38,5 +44,17 @@ static inline void wait_for_irq(void)
 /* The rows that need another VM: this end, and the other, which runs until it is stopped. */
 void bench_channel(void);
 _Noreturn void peer_run(void);
+
+/* Switches between two VMs on one hart: both are needed. */
+void bench_switches(void);
+_Noreturn void switch_peer_run(void);
+
+/* Wake-ups of a second and a third hart of this guest, by the first one, by a VM that rings, and by
+ * a timer. */
+void bench_wakes(void);
+_Noreturn void ringer_run(void);
+
+/* Waits until it is stopped. */
+_Noreturn void idle_run(void);
 
 #endif

@@ -4,45 +4,45 @@
  * shared region of that name: the receiver says, inside its window, that it is about to wait, and
  * how many it has received; so that no arrival falls outside a window, on however slow a machine.
  */
+#include "guests/bench/channel.h"
+
 #include "guests/bench/bench.h"
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
-#include "guests/lib/irq.h"
 #include "guests/lib/mailbox.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 
 #define MESSAGE_BYTES 64u
 
-/* The region: zero at boot, written by the receiver. */
-struct steps {
-    _Atomic uint32_t open;    /* 1: the receiver's mailbox is */
-    _Atomic uint32_t waiting; /* the so manieth arrival is awaited */
-    _Atomic uint32_t received;
-};
-
 static struct mailbox_memory memory;
 static struct mailbox mailbox;
-static struct steps *steps;
-static uint32_t arrivals;
+static struct steps at_home; /* natively */
 static char message[MESSAGE_BYTES];
 
-static void until(_Atomic uint32_t *word, uint32_t value)
+struct steps *steps = &at_home;
+volatile uint32_t arrivals;
+
+void steps_find(void)
+{
+    if (board.region_count != 0) {
+        steps = (struct steps *)(uintptr_t)board.regions[0].range.start;
+    }
+}
+
+void until(_Atomic uint32_t *word, uint32_t value)
 {
     while (atomic_load(word) != value) {
     }
 }
 
-/* The receiver's end comes up first: the sender's coming up is then an event at the receiver. */
-static bool open_channel(irq_fn on_mail, bool receives)
+bool channel_open(irq_fn on_mail, bool receives)
 {
     const struct board_channel *channel = board_channel("bench");
 
-    if (channel == NULL || board.region_count == 0) {
+    if (channel == NULL || steps == &at_home) {
         return false;
     }
-    steps = (struct steps *)(uintptr_t)board.regions[0].range.start;
     if (!receives) {
         until(&steps->open, 1);
     }
@@ -53,7 +53,31 @@ static bool open_channel(irq_fn on_mail, bool receives)
     if (receives) {
         atomic_store(&steps->open, 1);
     }
+    while ((mailbox_peer_state(&mailbox) & CURIA_PEER_UP) == 0) {
+    }
+    if (receives) { /* that the sender's end has come up is no part of a row */
+        wait_for_irq();
+        take_irqs();
+    }
     return true;
+}
+
+void channel_ring(void)
+{
+    int64_t error = mailbox_notify(&mailbox, 1);
+
+    if (error != SBI_SUCCESS) {
+        guest_panic("bench: notify: error %d\n", (int)error);
+    }
+}
+
+void channel_on_bell(void *unused)
+{
+    (void)unused;
+    if ((mailbox_take_events(&mailbox) & CURIA_MAILBOX_EV_BELL) != 0 &&
+        mailbox_take_bell(&mailbox) != 0) {
+        arrivals++;
+    }
 }
 
 /* ---- the sender ------------------------------------------------------------------------------ */
@@ -91,25 +115,14 @@ void bench_channel(void)
 {
     uint32_t count = 0;
 
-    if (!open_channel(on_nothing, false)) {
+    if (!channel_open(on_nothing, false)) {
         return;
-    }
-    while ((mailbox_peer_state(&mailbox) & CURIA_PEER_UP) == 0) {
     }
     BENCH_SEND(doorbell_send, count, ring());
     BENCH_SEND(message_send, count, send());
 }
 
 /* ---- the receiver ---------------------------------------------------------------------------- */
-
-static void on_bell(void *unused)
-{
-    (void)unused;
-    if ((mailbox_take_events(&mailbox) & CURIA_MAILBOX_EV_BELL) != 0 &&
-        mailbox_take_bell(&mailbox) != 0) {
-        arrivals++;
-    }
-}
 
 static void on_message(void *unused)
 {
@@ -147,15 +160,10 @@ void peer_run(void)
     uint32_t count = 0;
 
     handler = on_message;
-    if (!open_channel(on_mail, true)) {
+    if (!channel_open(on_mail, true)) {
         guest_panic("bench: a peer without a channel\n");
     }
-    /* That the sender's end has come up is no part of a row. */
-    while ((mailbox_peer_state(&mailbox) & CURIA_PEER_UP) == 0) {
-    }
-    wait_for_irq();
-    take_irqs();
-    handler = on_bell;
+    handler = channel_on_bell;
     BENCH_RECEIVE(doorbell_receive, count);
     handler = on_message;
     BENCH_RECEIVE(message_receive, count);

@@ -4,11 +4,15 @@
  * instructions that have no effect; whoever runs it under a counter (tests/bench) learns what lies
  * between them. It runs natively too: what the machine then lacks is left out.
  *
- * Modes by bootargs: bench (default), peer: the other end of channel "bench", boot: ends at once.
+ * Modes by bootargs: bench (default), peer: the other end of channel "bench", boot: ends at once;
+ * switch and switch-peer: two that take turns on one hart; wake, ringer and idle: one that is
+ * woken, one that rings, one that waits for ever.
+ *
  * Interrupts are off but where an operation takes one: so it is taken at the same instruction each
  * time.
  */
 #include "guests/bench/bench.h"
+#include "guests/bench/channel.h"
 
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -53,7 +57,7 @@ static void bench_calls(void)
     uint64_t far = time_now() + ticks_of_us(FAR_US);
     uint64_t self = hart_self()->id;
 
-    BENCH(empty, (void)0);
+    bench_empty();
     BENCH(sbi_get_spec_version, sbi_call(SBI_EXT_BASE, SBI_BASE_GET_SPEC_VERSION, 0, 0, 0, 0));
     BENCH(sbi_set_timer, sbi_call(SBI_EXT_TIME, SBI_TIME_SET_TIMER, far, 0, 0, 0));
     BENCH(sbi_unknown, sbi_call(EID_UNKNOWN, 0, 0, 0, 0, 0));
@@ -160,28 +164,52 @@ static void bench_wired(void)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
+static void bench_all(void)
+{
+    bench_calls();
+    bench_irqs();
+    if (board.imsic_ids != 0) {
+        BENCH(irqchip_read, mmio_read32(board.aplic.start + APLIC_SOURCECFG1));
+    } else {
+        BENCH(irqchip_read, mmio_read32(board.plic.start + PLIC_PRIORITY1));
+    }
+    bench_wired();
+    bench_channel();
+}
+
+static void nothing(void)
+{
+}
+
+/* The first is what is done when no mode is told. */
+static const struct {
+    const char *name;
+    void (*run)(void);
+} modes[] = {
+    {"bench", bench_all},
+    {"peer", peer_run},
+    {"boot", nothing},
+    {"switch", bench_switches},
+    {"switch-peer", switch_peer_run},
+    {"wake", bench_wakes},
+    {"ringer", ringer_run},
+    {"idle", idle_run},
+};
+
 void guest_main(void)
 {
     char mode[16] = "bench";
+    uint32_t i = 0;
 
     (void)board_arg("mode", mode, sizeof(mode));
-    if (strcmp(mode, "boot") != 0) {
-        if (!irq_init()) {
-            guest_panic("bench: no interrupt controller that is known\n");
-        }
-        if (strcmp(mode, "peer") == 0) {
-            peer_run();
-        }
-        bench_calls();
-        bench_irqs();
-        if (board.imsic_ids != 0) {
-            BENCH(irqchip_read, mmio_read32(board.aplic.start + APLIC_SOURCECFG1));
-        } else {
-            BENCH(irqchip_read, mmio_read32(board.plic.start + PLIC_PRIORITY1));
-        }
-        bench_wired();
-        bench_channel();
+    while (i < sizeof(modes) / sizeof(modes[0]) - 1 && strcmp(mode, modes[i].name) != 0) {
+        i++;
     }
+    if (modes[i].run != nothing && !irq_init() && board.curia) {
+        guest_panic("bench: no interrupt controller that is known\n");
+    }
+    steps_find();
+    modes[i].run();
     con_printf("bench: done\n");
     sbi_system_reset(SBI_SRST_TYPE_SHUTDOWN, SBI_SRST_REASON_NONE);
     guest_panic("bench: shutdown came back\n");

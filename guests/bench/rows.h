@@ -22,7 +22,18 @@
     row(doorbell_send)                                                                            \
     row(doorbell_receive)                                                                         \
     row(message_send)                                                                             \
-    row(message_receive)
+    row(message_receive)                                                                          \
+    row(context_switch)                                                                           \
+    row(context_switch_fp)                                                                        \
+    row(context_switch_v)                                                                         \
+    row(slice_end)                                                                                \
+    row(ipi_send)                                                                                 \
+    row(wake_shared_ipi)                                                                          \
+    row(wake_shared_doorbell)                                                                     \
+    row(wake_shared_timer)                                                                        \
+    row(wake_own_ipi)                                                                             \
+    row(wake_own_doorbell)                                                                        \
+    row(wake_own_timer)
 /* clang-format on */
 
 enum bench_row {

@@ -6,10 +6,10 @@ QEMU's translator knows no cycles; instructions it counts exactly (tests/bench/i
 figure is the same in every run. guests/bench does each operation BENCH_ROUNDS times; what is told is
 the median, and its range where the rounds differ. All is kept in build/bench.json, one object a row:
 
-    row, irqchip, harts     what was measured where; sub-rows have a key more (trigger, system, part)
+    row, irqchip, harts     what was measured where; sub-rows have a key more (trigger, system, part, registers, cause)
     hypervisor_insns        the hypervisor's, from its trap vector to its sret
     firmware_insns          the firmware's, under the hypervisor
-    guest_insns             the guest's own
+    guest_insns             the guest's own; null: it spins
     exits                   entries into the hypervisor's trap vector
     native_insns            firmware's and guest's where OpenSBI starts the guest; null: no such operation
     spread                  [least, most] hypervisor_insns of the rounds, if they differ
@@ -20,40 +20,40 @@ A budget that must hold now and does not makes it fail. `bench.py quick` leaves 
 """
 
 import argparse
-import bisect
 import json
 import os
-import pathlib
 import re
-import statistics
 import subprocess
 import sys
 import time
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(TOP / "tools"))
-from curia_qemu import BOOT_SECONDS, CURIA, IRQCHIPS, PATIENCE, Failure, Machine  # noqa: E402
+from counter import BUILD, ELF, FIELDS, ROWS, RV_PREFIX, TOP, WORK, Symbols, run_counted
+from curia_qemu import BOOT_SECONDS, CURIA, Failure, Machine
 
-BUILD = TOP / "build"
-WORK = BUILD / "bench"
-PLUGIN = WORK / "insncount.so"
-ELF, IMAGE = BUILD / "curia.elf", BUILD / "curia.bin"
-GUEST = BUILD / "guests" / "bench.bin"
-QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
-RV_PREFIX = os.environ.get("RV_PREFIX", "riscv64-unknown-elf-")
-SECONDS = 120
-
-RAM_START, FOOTPRINT_START, FOOTPRINT_SIZE = 0x80000000, 0x80200000, 0x800000
 CHIPS = ("aia", "plic")
-WARM_UP = 8             # first rounds of a row that are left out
-ROWS = re.findall(r"(?<= )row\((\w+)\)", (TOP / "guests/bench/rows.h").read_text())
-FIELDS = ("hypervisor_insns", "firmware_insns", "guest_insns", "exits")
 
 # What a row of the guest is called in the table.
 NAMES = {
     "wired_irq_level": ("wired_irq", {"trigger": "level"}),
     "wired_irq_edge": ("wired_irq", {"trigger": "edge"}),
+    "context_switch": ("context_switch", {"registers": "clean"}),
+    "context_switch_fp": ("context_switch", {"registers": "fp"}),
+    "context_switch_v": ("context_switch", {"registers": "v"}),
+    **{f"wake_{hart}_{cause}": (f"wake_{hart}", {"cause": cause})
+       for hart in ("shared", "own") for cause in ("ipi", "doorbell", "timer")},
 }
+
+# Machines of operations: bundle, harts, interrupt controllers, CPU, the guest's mode natively (None: it does not
+# run so), and rows that are called otherwise there (None: not told).
+MACHINES = (
+    ("bench", 2, CHIPS, None, "bench", {}),
+    ("bench-switch", 1, CHIPS, None, None, {}),
+    ("bench-switch", 1, CHIPS, "rv64,v=true", None, {
+        "context_switch": ("context_switch", {"registers": "v, clean"}),
+        "context_switch_fp": None, "slice_end": None}),
+    ("bench-wake", 4, (*CHIPS, "aplic"), None, "wake", {}),
+)
+SPINS = ("slice_end",)      # what the guest does in it is no matter of instructions
 
 # (row, key of a sub-row, irqchip or None, field, limit, whether `make bench` fails by it)
 BUDGETS = (
@@ -103,122 +103,34 @@ BOOT_PARTS = {
 }
 
 
-# ---- symbols ----------------------------------------------------------------------------------
-
-
-class Symbols:
-    """Functions of the hypervisor by address."""
-
-    def __init__(self):
-        text = subprocess.run([RV_PREFIX + "nm", "-n", ELF], capture_output=True, text=True,
-                              check=True, timeout=60).stdout
-        rows = [line.split() for line in text.splitlines()]
-        code = [(int(r[0], 16), r[2]) for r in rows if len(r) == 3 and r[1] in "tTwW"]
-        self.code = [(at, name) for at, name in code if not name.startswith((".L", "$"))]
-        self.starts = [at for at, _ in self.code]
-        self.address = dict((name, at) for at, name in reversed(self.code))
-        self.image = next(int(r[0], 16) for r in rows if r[2] == "rv_image_start")
-
-    def name(self, at):
-        """The function at an address, of the image as linked or as loaded."""
-        if at < 1 << 63:
-            at += self.image - FOOTPRINT_START
-        i = bisect.bisect_right(self.starts, at) - 1
-        return self.code[i][1] if i >= 0 else "?"
-
-
-# ---- one machine under the counter --------------------------------------------------------------
-
-
-class Count:
-    """What the plugin wrote of one run."""
-
-    def __init__(self, path):
-        self.marks, self.trace, self.strays, whole = {}, [], None, False
-        for line in path.read_text().splitlines():
-            kind, *values = line.split()
-            if kind == "m":
-                vcpu, n, firmware, hypervisor, guest, entries = map(int, values)
-                self.marks.setdefault(n, []).append((vcpu, hypervisor, firmware, guest, entries))
-            elif kind == "t":
-                self.trace.append((int(values[1], 16), int(values[2])))
-            elif kind == "end":
-                self.strays, whole = int(values[0]), True
-        if not whole:
-            raise Failure(f"{path} is not complete")
-        if self.strays:
-            raise Failure(f"{path}: {self.strays} jumps between guest and hypervisor past the vector "
-                          "and sret: the counts cannot be trusted")
-
-    def rounds(self, row):
-        """[(hypervisor, firmware, guest, exits)] of a row's rounds, without the first ones."""
-        n = 2 * (ROWS.index(row) + 1)
-        windows = []
-        for begin, end in zip(self.marks.get(n, []), self.marks.get(n + 1, [])):
-            if begin[0] != end[0]:
-                raise Failure(f"{row}: a window begins and ends on two harts")
-            windows.append(tuple(e - b for b, e in zip(begin[1:], end[1:])))
-        return windows[WARM_UP:]
-
-    def steady(self, row):
-        """({field: median}, [least, most] or None) of a row; None: it was not measured."""
-        windows = self.rounds(row)
-        if not windows:
-            return None
-        median = {f: int(statistics.median_low(w[i] for w in windows)) for i, f in enumerate(FIELDS)}
-        hyp = [w[0] for w in windows]
-        return median, ([min(hyp), max(hyp)] if min(hyp) != max(hyp) else None)
-
-
-def run_counted(name, irqchip, harts, symbols=None, bundle=None, options=""):
-    """QEMU with the plugin until it ends: Count and what the terminal showed. symbols: with Curia."""
-    out, log = WORK / f"{name}.txt", WORK / f"{name}.log"
-    plugin = f"{PLUGIN},out={out}{options}"
-    command = [QEMU, "-M", IRQCHIPS[irqchip], "-smp", str(harts), "-m", "512M", "-display", "none",
-               "-serial", "stdio", "-monitor", "none", "-no-reboot"]
-    if symbols is not None:
-        plugin += (f",hyp={FOOTPRINT_START:x}+{FOOTPRINT_SIZE:x}"
-                   f",vector={symbols.address['rv_trap_vector']:x}")
-        command += ["-kernel", str(IMAGE), "-initrd", str(bundle)]
-    else:
-        command += ["-kernel", str(GUEST)]
-    command += ["-plugin", plugin]
-    out.unlink(missing_ok=True)
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=SECONDS * PATIENCE, check=False)
-    except subprocess.TimeoutExpired as error:
-        log.write_bytes(error.stdout or b"")
-        raise Failure(f"{name}: not done within {SECONDS * PATIENCE:.0f} s; see {log}") from error
-    log.write_bytes(done.stdout)
-    text = done.stdout.decode(errors="replace")
-    if done.returncode != 0 or "bench: done" not in text:
-        raise Failure(f"{name}: QEMU ended with status {done.returncode}; see {log}")
-    return Count(out), text
-
-
 # ---- rows -------------------------------------------------------------------------------------
 
 
-def operations(irqchip, symbols):
-    """The rows between markers, Curia's beside native ones."""
-    harts = 2
-    ours, _ = run_counted(f"curia-{irqchip}", irqchip, harts, symbols, WORK / "bench.itb")
-    native, _ = run_counted(f"native-{irqchip}", irqchip, harts)
-    around, _ = ours.steady("empty")     # the first marker itself
+def operations(machine, irqchip, symbols):
+    """The rows between markers on one of MACHINES, Curia's beside native ones."""
+    bundle, harts, _, cpu, mode, names = machine
+    name = f"{bundle}-v-{irqchip}" if cpu else f"{bundle}-{irqchip}"
+    ours, _ = run_counted(name, irqchip, harts, symbols, WORK / f"{bundle}.itb", cpu=cpu)
+    native = None
+    if mode:
+        native, _ = run_counted(f"native-{name}", irqchip, harts, append=f"mode={mode}")
+    empty, _ = ours.steady("empty")     # the first marker itself
     for row in ROWS[1:]:
+        called = names.get(row, NAMES.get(row, (row, {})))
         measured = ours.steady(row)
-        if measured is None:
+        if measured is None or called is None:
             continue
+        around = dict.fromkeys(FIELDS, 0) if row.startswith("wake_") else empty
         values, spread = measured
         values = {f: values[f] - around[f] for f in FIELDS}
-        name, keys = NAMES.get(row, (row, {}))
-        beside = native.steady(row)
+        if row in SPINS:
+            values["guest_insns"] = None
+        beside = native.steady(row) if native else None
         insns = None
         if beside is not None:
             insns = beside[0]["firmware_insns"] + beside[0]["guest_insns"] - around["guest_insns"]
-        result = {"row": name, "irqchip": irqchip, "harts": harts, **values, "native_insns": insns}
-        result.update(keys)
+        result = {"row": called[0], "irqchip": irqchip, "harts": harts, **values, "native_insns": insns}
+        result.update(called[1])
         if spread:
             result["spread"] = spread
         yield result
@@ -239,8 +151,8 @@ def boot(irqchip, symbols):
     path = WORK / f"boot-{irqchip}.profile"
     count, _ = run_counted(f"boot-{irqchip}", irqchip, 1, symbols, WORK / "bench-1.itb",
                            f",profile={path}")
-    begin, end = count.marks[1][0], count.marks[0][0]
-    hypervisor, firmware, _, exits = (e - b for b, e in zip(begin[1:], end[1:]))
+    (_, begin), (_, end) = count.marks[1], count.marks[0]
+    hypervisor, firmware, _, exits = (e - b for b, e in zip(begin, end))
     functions = profile(path, symbols)
     parts = {part: sum(n for f, n in functions.items() if re.search(names, f))
              for part, names in BOOT_PARTS.items()}
@@ -310,7 +222,7 @@ def debian_natively(irqchip):
 
 
 def sub_row(result):
-    return result.get("trigger") or result.get("part") or result.get("system")
+    return next((result[key] for key in ("trigger", "part", "system", "registers", "cause") if key in result), None)
 
 
 def budgets(result):
@@ -348,11 +260,11 @@ def show(results):
         if "hypervisor_insns" not in r:
             continue
         name = r["row"] + (f" {sub_row(r)}" if sub_row(r) else "")
-        native = "-" if r["native_insns"] is None else r["native_insns"]
+        guest, native = ("-" if r[f] is None else r[f] for f in ("guest_insns", "native_insns"))
         bao = BAO.get((r["row"], sub_row(r), r["irqchip"]), "")
         spread = f"  rounds {r['spread'][0]} to {r['spread'][1]}" if "spread" in r else ""
         print(f"{name:30} {r['irqchip']:4} {r['harts']:5} {r['hypervisor_insns']:8} "
-              f"{r['firmware_insns']:8} {r['guest_insns']:6} {r['exits']:5} {native:>7}  {bao:13} "
+              f"{r['firmware_insns']:8} {guest:>6} {r['exits']:5} {native:>7}  {bao:13} "
               f"{verdict(r)[0]}{spread}")
     print(f"\n{'bytes':30} {'chip':4} {'harts':>5} {'Curia':>8}  {'Bao':13} Curia must")
     for r in results:
@@ -372,12 +284,25 @@ def show(results):
 # ---- commands ---------------------------------------------------------------------------------
 
 
+def print_functions(total):
+    print(f"{sum(total.values()):8}  in all")
+    for name, n in sorted(total.items(), key=lambda item: -item[1]):
+        print(f"{n:8}  {name}")
+
+
 def trace(row, irqchip, symbols):
-    """One round of a row: functions in the order in which they run, and each function's sum."""
+    """One round of a row: functions in the order in which they run, and each function's sum; of the boot, the sums."""
+    if row == "boot_to_guest":
+        list(boot(irqchip, symbols))
+        print_functions(profile(WORK / f"boot-{irqchip}.profile", symbols))
+        return
     names = [row] + [n for n, (name, _) in NAMES.items() if name == row]
-    marker = 2 * (ROWS.index(next(n for n in names if n in ROWS)) + 1)
-    count, _ = run_counted(f"trace-{irqchip}", irqchip, 2, symbols, WORK / "bench.itb",
-                           f",trace={marker}")
+    row = next(n for n in names if n in ROWS)
+    bundle, harts, _, cpu, _, _ = MACHINES[
+        3 if row.startswith(("wake_", "ipi_send")) else 2 if row == "context_switch_v" else
+        1 if row.startswith(("context_switch", "slice_end")) else 0]
+    count, _ = run_counted(f"trace-{irqchip}", irqchip, harts, symbols, WORK / f"{bundle}.itb",
+                           f",trace={2 * (ROWS.index(row) + 1)}", cpu)
     total, path, last, insns = {}, [], None, 0
     for at, n in count.trace + [(None, 0)]:
         name = symbols.name(at) if at is not None else None
@@ -389,18 +314,19 @@ def trace(row, irqchip, symbols):
         if name is not None:
             total[name] = total.get(name, 0) + n
     print("\n".join(path if len(path) < 200 else path[:100] + ["   ..."] + path[-100:]))
-    print(f"{sum(total.values()):6}  in all")
-    for name, n in sorted(total.items(), key=lambda item: -item[1]):
-        print(f"{n:8}  {name}")
+    print_functions(total)
 
 
 def measure(with_times):
     symbols = Symbols()
     results = []
     for irqchip in CHIPS:
-        for what in (operations, boot, ram):
-            for result in what(irqchip, symbols):
-                results.append(result)
+        results += operations(MACHINES[0], irqchip, symbols)
+        results += boot(irqchip, symbols)
+        results += ram(irqchip, symbols)
+    for machine in MACHINES[1:]:
+        for irqchip in machine[2]:
+            results += operations(machine, irqchip, symbols)
     for irqchip in CHIPS:
         results += demo(irqchip) if with_times else demo_memory(irqchip)
     if with_times:
@@ -413,7 +339,7 @@ def main():
     parser = argparse.ArgumentParser(prog="bench.py")
     parser.add_argument("command", nargs="?", default="all", choices=("all", "quick", "trace"))
     parser.add_argument("row", nargs="?")
-    parser.add_argument("irqchip", nargs="?", default="aia", choices=CHIPS)
+    parser.add_argument("irqchip", nargs="?", default="aia", choices=(*CHIPS, "aplic"))
     args = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     if args.command == "trace":

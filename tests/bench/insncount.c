@@ -3,7 +3,8 @@
  * A QEMU TCG plugin that counts instructions of each hart by whose they are: firmware, hypervisor
  * or guest (natively: firmware or kernel), and the entries into the hypervisor's trap vector. The
  * guest says between which points by marker instructions, `slti x0, x0, N`, N from 2 to 2047; each
- * writes a line with the counters of its hart.
+ * writes a line with the counters of its hart, as they are, and as they were behind the last wfi
+ * that the hypervisor or the guest executed on it: where it has waited.
  *
  * Whose an instruction is, its place in the machine's memory tells: the firmware lies at the start
  * of RAM, up to where it loads the next stage; the hypervisor in the range of its image; all else
@@ -78,6 +79,7 @@ int qemu_plugin_version = 4;
 #define FIRMWARE_BYTES 0x200000u   /* the next stage lies behind it */
 
 #define INSN_SRET      0x10200073u
+#define INSN_WFI       0x10500073u
 #define MARKER_MASK    0x000fffffu /* slti, rs1 = x0, rd = x0 */
 #define MARKER         0x00002013u
 #define MARKER_N(insn) ((insn) >> 20) /* 12 bits, taken as unsigned */
@@ -106,6 +108,7 @@ struct block {
 
 struct vcpu_state {
     const struct block *last;
+    struct counters at_wfi;
     uint32_t windows; /* of the traced marker */
     bool tracing;
 };
@@ -134,19 +137,33 @@ static uint64_t read_counter(size_t offset, unsigned int vcpu)
     return qemu_plugin_u64_get(counter(offset), vcpu);
 }
 
-/* The line of a marker: hart, number, firmware, hypervisor, guest, entries. */
-static void write_marker(unsigned int vcpu, uint32_t n)
+static struct counters counters_of(unsigned int vcpu)
 {
-    uint64_t insns[SIDES];
+    struct counters c = {.entries = read_counter(offsetof(struct counters, entries), vcpu)};
 
     for (uint32_t side = 0; side < SIDES; side++) {
-        insns[side] =
+        c.insns[side] =
             read_counter(offsetof(struct counters, insns) + side * sizeof(uint64_t), vcpu);
     }
+    return c;
+}
+
+static void write_counters(const struct counters *c)
+{
+    fprintf(count.out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, c->insns[FIRMWARE],
+            c->insns[HYPERVISOR], c->insns[GUEST], c->entries);
+}
+
+/* The line of a marker: hart, number, then firmware, hypervisor, guest, entries, twice. */
+static void write_marker(unsigned int vcpu, uint32_t n)
+{
+    struct counters now = counters_of(vcpu);
+
     pthread_mutex_lock(&count.lock);
-    fprintf(count.out, "m %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", vcpu, n,
-            insns[FIRMWARE], insns[HYPERVISOR], insns[GUEST],
-            read_counter(offsetof(struct counters, entries), vcpu));
+    fprintf(count.out, "m %u %u", vcpu, n);
+    write_counters(&now);
+    write_counters(&count.vcpus[vcpu].at_wfi);
+    fprintf(count.out, "\n");
     pthread_mutex_unlock(&count.lock);
 }
 
@@ -159,6 +176,12 @@ static void on_marker(unsigned int vcpu, void *userdata)
 
     write_marker(vcpu, n);
     v->tracing = n == count.traced && ++v->windows == TRACED_WINDOW;
+}
+
+static void on_wfi(unsigned int vcpu, void *userdata)
+{
+    (void)userdata;
+    count.vcpus[vcpu].at_wfi = counters_of(vcpu);
 }
 
 static bool is_stray(const struct block *from, const struct block *to)
@@ -239,6 +262,9 @@ static void add_counters(struct qemu_plugin_insn *insn, enum side side, uint64_t
     if (side == HYPERVISOR && vaddr == count.vector) {
         qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
             insn, QEMU_PLUGIN_INLINE_ADD_U64, counter(offsetof(struct counters, entries)), 1);
+    }
+    if (side != FIRMWARE && bits == INSN_WFI) { /* last: the wfi itself has been counted */
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_wfi, QEMU_PLUGIN_CB_NO_REGS, NULL);
     }
 }
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The channel "bench" between two measuring guests, and how they keep step. One hart an end. */
+#ifndef GUESTS_BENCH_CHANNEL_H
+#define GUESTS_BENCH_CHANNEL_H
+
+#include "guests/lib/irq.h"
+
+#include <stdatomic.h>
+
+/* The shared region: zero at boot. Who waits is who writes, but for `turn`. */
+struct steps {
+    _Atomic uint32_t open;    /* 1: the receiver's mailbox is */
+    _Atomic uint32_t waiting; /* the so manieth arrival is awaited */
+    _Atomic uint32_t received;
+    _Atomic uint32_t turn; /* slices */
+};
+
+/* That region, or this guest's own where there is none; steps_find() says so at the start. */
+extern struct steps *steps;
+extern volatile uint32_t arrivals; /* doorbells and messages that have come */
+
+void steps_find(void);
+void until(_Atomic uint32_t *word, uint32_t value);
+
+/*
+ * The calling hart's end, with both ends up. False: there is no such channel. The receiver's end
+ * comes up first: the sender's coming up is then an event at the receiver, which is waited for.
+ */
+bool channel_open(irq_fn on_mail, bool receives);
+
+/* A doorbell to the other end. */
+void channel_ring(void);
+
+/* A handler for channel_open(): counts doorbells. */
+void channel_on_bell(void *unused);
+
+#endif
