@@ -117,21 +117,6 @@ def test_budgets():
             assert abs(rounds[name] / rounds["large"] - n / share["large"]) < 0.06, rounds
 
 
-def test_jitter():
-    """The real-time guest's task, at 1000 Hz, on a hart with two that never wait: its latest release is within what
-    docs/scheduling.md allows Curia. One instruction is one nanosecond here."""
-    adas = vm("adas", [0], memory=0x2000000, more="priority = <30>; budget-us = <500>; period-us = <1000>;")
-    hogs = ("left", "right")
-    text = manifest(adas.replace('kernel = "selftest"', 'kernel = "rtos"'), *(vm(name, [0]) for name in hogs))
-    with Machine("shared-jitter", bundle=bundle("shared-jitter", text, rtos=BUILD / "guests" / "rtos.bin"),
-                 irqchip="aia", harts=1, memory="256M", extra=["-icount", "shift=0"], vms=("adas", *hogs)) as m:
-        for name in hogs:
-            m.expect("^neighbour ok", vm=name, seconds=READY_SECONDS)
-        power_off(m, hogs)
-        end = m.find(r"^adas: power: stop after (\d+) releases, jitter min/avg/max \d+/\d+/(\d+) ns", vm="adas")
-        assert int(end.match[1]) > 500 and int(end.match[2]) <= 120_000, end.text
-
-
 @pytest.mark.parametrize("irqchip,cpu", (("aia", None), ("plic", "rv64,sstc=false")))
 def test_throttled(irqchip, cpu):
     """A hard budget, a soft one and none on one hart: each goes on, is paused and restarted, throttled or not."""
