@@ -67,6 +67,12 @@ void guest_main(void)
         role_counter();
     } else if (strcmp(mode, "features") == 0) {
         role_features();
+    } else if (strcmp(mode, "storm") == 0) {
+        role_storm();
+    } else if (strcmp(mode, "storm-peer") == 0) {
+        role_storm_peer();
+    } else if (strcmp(mode, "tick") == 0) {
+        role_tick();
     } else if (strcmp(mode, "test") == 0) {
         test_all();
     } else {

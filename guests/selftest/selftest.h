@@ -42,6 +42,9 @@ _Noreturn void role_reborn(void);
 _Noreturn void role_counter(void);
 _Noreturn void role_crash(const char *how);
 _Noreturn void role_features(void);
+_Noreturn void role_storm(void);
+_Noreturn void role_storm_peer(void);
+_Noreturn void role_tick(void);
 
 /* First life of the VM: leaves all the residue it can, then resets itself. */
 _Noreturn void residue_leave(void);

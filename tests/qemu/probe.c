@@ -7,6 +7,7 @@
  *   probe vector CHANNEL  one message of two parts, and its refusals
  *   probe gather CHANNEL  takes that message, into two parts
  *   probe sample MS       samples of cycles for so long, taken by overflow interrupts
+ *   probe count MS CPU    how far it counts in so long, on that CPU: "ok counted N in NS ns on CPU"
  */
 #include "sbi/abi.h"
 
@@ -134,6 +135,38 @@ static void sample(const char *ms)
     check(first->type == PERF_RECORD_SAMPLE, "the samples are samples");
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void count(uint64_t ms, uint32_t cpu)
+{
+    uint64_t cpus = 1ull << cpu;
+    uint64_t n = 0;
+    uint64_t begin;
+    uint64_t end;
+
+    if (syscall(SYS_sched_setaffinity, 0, sizeof(cpus), &cpus) != 0) {
+        check(false, "there is no such CPU");
+        return;
+    }
+    begin = now_ns();
+    end = begin;
+    while (end - begin < ms * 1000000u) {
+        for (uint32_t i = 0; i < 10000; i++) {
+            __asm__ volatile("" : "+r"(n));
+            n++;
+        }
+        end = now_ns();
+    }
+    printf("ok counted %llu in %llu ns on %u\n", (unsigned long long)n,
+           (unsigned long long)(end - begin), (unsigned)cpu);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "region") == 0) {
@@ -144,8 +177,10 @@ int main(int argc, char **argv)
         gather(argv[2]);
     } else if (argc == 3 && strcmp(argv[1], "sample") == 0) {
         sample(argv[2]);
+    } else if (argc == 4 && strcmp(argv[1], "count") == 0) {
+        count(strtoull(argv[2], NULL, 10), (uint32_t)strtoul(argv[3], NULL, 10));
     } else {
-        check(false, "usage: probe region|vector|gather LABEL | sample MS");
+        check(false, "usage: probe region|vector|gather LABEL | sample MS | count MS CPU");
     }
     return failures == 0 ? 0 : 1;
 }

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from curia_qemu import BUILD, Machine
+from curia_qemu import Machine
 from lives import arena, row_of
 from small import PLATFORM, READY_SECONDS, bundle, manifest, power_off, vm
 from test_isolation import attacked
