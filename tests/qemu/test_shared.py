@@ -148,13 +148,22 @@ def test_throttled(irqchip, cpu):
         power_off(m, names)
 
 
-def test_sixteen_vms():
-    """Eight VMs on each of two harts that have five interrupt files: the last three of each have a PLIC."""
+@pytest.mark.parametrize("harts", (2, 4))
+def test_sixteen_vms(harts):
+    """Sixteen VMs on harts that have five interrupt files each: on two harts, the last three of each have a PLIC. Each
+    VM has looked through its memory at the end, and its hart has gone to it and away from it."""
     names = [f"vm{i:02}" for i in range(16)]
-    text = manifest(*(vm(name, [i % 2], memory=0x400000, args="rest-ms=100") for i, name in enumerate(names)))
-    with Machine("shared-sixteen", bundle=bundle("shared-sixteen", text), irqchip="aia", harts=2, memory="256M",
-                 vms=names) as m:
+    text = manifest(*(vm(name, [i % harts], memory=0x400000, args="rest-ms=100") for i, name in enumerate(names)))
+    machine = f"shared-sixteen-{harts}"
+    with Machine(machine, bundle=bundle(machine, text), irqchip="aia", harts=harts, memory="256M", vms=names) as m:
         for name in names:
             m.expect("^neighbour ok", vm=name, seconds=READY_SECONDS)
-        assert [bool(m.find(f"{name}: .*PLIC", vm="curia")) for name in names] == [i >= 10 for i in range(16)]
+        assert [bool(m.find(f"{name}: .*PLIC", vm="curia")) for name in names] == \
+            [i >= 5 * harts for i in range(16)]
+        rows = m.curia("stat")
+        for i, name in enumerate(names):
+            assert any(row.startswith(f"{name} ") and f"on hart {i % harts}:" in row for row in rows), (name, rows)
+            assert any(re.match(rf"{name} .*; switches [1-9]\d+$", row) for row in rows), (name, rows)
         power_off(m, names)
+        for name in names:
+            assert int(m.find(r"^neighbour: verdict ok, (\d+) rounds", vm=name).match[1]) > 0, name
