@@ -6,15 +6,22 @@
 #include "core/memmap.h"
 #include "core/vm.h"
 
+/*
+ * memmap_ram() of a range that is RAM as a whole. One that lies in a single piece has been checked
+ * by that; it cannot wrap either, as no region does.
+ */
+static bool find(const struct vm *vm, gpa_t at, uint64_t len, hpa_t *out, uint64_t *chunk)
+{
+    return memmap_ram(&vm->map, at, len, out, chunk) == ERR_OK &&
+           (*chunk == len || memmap_is_ram(&vm->map, at, len));
+}
+
 enum err guest_read(const struct vm *vm, void *dst, gpa_t src, uint64_t len)
 {
-    if (len != 0 && !memmap_is_ram(&vm->map, src, len)) {
-        return ERR_FAULT;
-    }
     for (uint64_t done = 0, chunk; done < len; done += chunk) {
         hpa_t from;
 
-        if (memmap_ram(&vm->map, gpa_add(src, done), len - done, &from, &chunk) != ERR_OK) {
+        if (!find(vm, gpa_add(src, done), len - done, &from, &chunk)) {
             return ERR_FAULT;
         }
         arch_phys_read((char *)dst + done, from, chunk);
@@ -24,13 +31,10 @@ enum err guest_read(const struct vm *vm, void *dst, gpa_t src, uint64_t len)
 
 enum err guest_write(const struct vm *vm, gpa_t dst, const void *src, uint64_t len)
 {
-    if (len != 0 && !memmap_is_ram(&vm->map, dst, len)) {
-        return ERR_FAULT;
-    }
     for (uint64_t done = 0, chunk; done < len; done += chunk) {
         hpa_t to;
 
-        if (memmap_ram(&vm->map, gpa_add(dst, done), len - done, &to, &chunk) != ERR_OK) {
+        if (!find(vm, gpa_add(dst, done), len - done, &to, &chunk)) {
             return ERR_FAULT;
         }
         arch_phys_write(to, (const char *)src + done, chunk);
@@ -40,17 +44,15 @@ enum err guest_write(const struct vm *vm, gpa_t dst, const void *src, uint64_t l
 
 enum err guest_copy(const struct vm *to, gpa_t dst, const struct vm *from, gpa_t src, uint64_t len)
 {
-    if (len != 0 && (!memmap_is_ram(&to->map, dst, len) || !memmap_is_ram(&from->map, src, len))) {
-        return ERR_FAULT;
-    }
     for (uint64_t done = 0, chunk; done < len; done += chunk) {
-        uint64_t readable;
+        uint64_t readable, writable;
         hpa_t source, target;
 
-        if (memmap_ram(&from->map, gpa_add(src, done), len - done, &source, &readable) != ERR_OK ||
-            memmap_ram(&to->map, gpa_add(dst, done), readable, &target, &chunk) != ERR_OK) {
+        if (!find(from, gpa_add(src, done), len - done, &source, &readable) ||
+            !find(to, gpa_add(dst, done), len - done, &target, &writable)) {
             return ERR_FAULT;
         }
+        chunk = readable < writable ? readable : writable;
         arch_phys_copy(target, source, chunk);
     }
     return ERR_OK;
