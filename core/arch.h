@@ -195,6 +195,12 @@ void arch_vcpu_put(struct vcpu *vcpu);
  */
 void arch_vcpu_watch(struct vcpu *vcpu);
 
+/*
+ * Own hart, vCPU put, or never loaded: it will be loaded on another one. What was armed here for it
+ * is so no more: its lines' timer is armed there, all else is seen when it is loaded.
+ */
+void arch_vcpu_move(struct vcpu *vcpu, struct hart *to);
+
 enum vcpu_irq {
     VCPU_IRQ_SOFT,
     VCPU_IRQ_TIMER,

@@ -24,6 +24,25 @@
  *
  * Both swaps of the flag are acq_rel: a poster who finds it set comes before the hart's swap, which
  * so sees his request; one who comes after it pushes v again.
+ *
+ * Where a vCPU may run on several harts, all of which have a queue, v->hart changes. It is changed
+ * by the hart that it names alone, when that one has taken v from its list and its requests, and v
+ * is off the hart and out of its run queue:
+ *
+ *   mover:   v->hart = target (release), then a poster's (a) to (c) for target
+ *   poster:  reads v->hart once, and that hart is the one that it posts to and kicks
+ *   hart:    after swap(v->posted, 0) it reads v->hart (acquire); if that is not itself, it is a
+ *            poster, for that one, and no more
+ *
+ * Who reads itself there is v's hart, since nobody else changes that, and by the acquire has all
+ * that the hart before kept of v. No request is lost, nor is a move: after either v is on a list,
+ * or in the hands of one who is about to put it there, or to read v->hart. All of these go on by
+ * themselves; a list does by (a) to (g), as it is the hart of the list that is kicked. A mover who
+ * finds the flag set comes before the swap of who takes v, who so reads the new hart, or a later
+ * one. Nor can a request be led round for ever: v moves only when it was taken from a list, and is
+ * on one list at a time. So a post that is handed on finds v where it was said to be, unless
+ * another one was quicker there, between the swap and the new post; and that one has taken the
+ * request.
  */
 #ifndef CORE_HART_H
 #define CORE_HART_H
@@ -54,13 +73,15 @@ enum hart_mode {
 
 struct hart {
     uint32_t index;        /* 0 .. machine.hart_count - 1 */
+    uint32_t seats;        /* vCPUs that may run here; fixed at boot */
     uint64_t id;           /* as the firmware knows it; neither dense nor from 0 */
     _Atomic uint32_t mode; /* enum hart_mode */
     _Atomic uint32_t work; /* HART_WORK_*: set by anyone, cleared by the hart */
 
-    /* Own hart: the vCPU whose turn it is, or was last; the only one that may be loaded. */
+    /* Own hart: the vCPU whose turn it is, or was last, if it has not moved away; the only one that
+     * may be loaded. */
     struct vcpu *vcpu;
-    struct vcpu *vcpus; /* all that run here, by hart_next; fixed at boot */
+    struct vcpu *vcpus; /* all that have it in `harts`, by hart_next; fixed at boot */
 
     /* NULL: one vCPU at most has it all, and none of this is used. Fixed at boot. */
     struct runqueue *rq;         /* own hart */
@@ -71,7 +92,7 @@ struct hart {
     struct tally idle; /* own hart: in wait() of sched.c, or stopped to sleep; read by any */
 };
 
-/* Do several vCPUs share it, or has its one a budget? Constant after boot. */
+/* May several vCPUs run there, or has its one a budget? Constant after boot. */
 static inline bool hart_has_queue(const struct hart *hart)
 {
     return hart->rq != NULL;
@@ -81,8 +102,8 @@ static inline bool hart_has_queue(const struct hart *hart)
 void hart_post(struct hart *hart, uint32_t work);
 
 /*
- * Step (a) for a vCPU of a hart with a run queue, after its requests: hart_kick() has to follow.
- * Any hart, any lock.
+ * Step (a) for a vCPU of a hart with a run queue, after its requests: hart_kick() has to follow,
+ * for this hart. Any hart, any lock.
  */
 void hart_post_vcpu(struct hart *hart, struct vcpu *v);
 

@@ -34,7 +34,7 @@ static bool is_down(enum vm_state state)
 
 static struct hart *home_hart(const struct vm *vm)
 {
-    return vm->vcpus[0]->hart;
+    return vcpu_hart(vm->vcpus[0]);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */

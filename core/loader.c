@@ -230,7 +230,7 @@ static enum err fill(const struct vm *vm, const struct mem_config *mem, struct l
 {
     hpa_t to = host_of(vm, mem, load->done);
     uint64_t left = mem->size - load->done;
-    uint64_t most = hart_has_queue(vm->vcpus[0]->hart) ? PART_SHARED : PART_ALONE;
+    uint64_t most = hart_has_queue(vcpu_hart(vm->vcpus[0])) ? PART_SHARED : PART_ALONE;
     uint64_t part = most - load->done % most;
     const struct piece *in = NULL;
 

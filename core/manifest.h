@@ -88,7 +88,8 @@ struct vcpu_sched_config {
 struct vm_config {
     const char *name;
     uint32_t vcpu_count;
-    uint64_t *harts;                 /* hart id of each vCPU; several may have one */
+    uint64_t *harts; /* hart id of each vCPU; several may have one; then those of affinity: */
+    uint32_t affinity_count;         /* any vCPU may run there as well; 0: none moves */
     struct vcpu_sched_config *sched; /* of each vCPU */
     uint32_t mem_count;
     struct mem_config *mem;

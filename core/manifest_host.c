@@ -171,43 +171,87 @@ static void check_passthrough(struct manifest_reader *r, uint32_t vm,
 
 /* ---- harts ---------------------------------------------------------------------------------- */
 
+static const struct board_hart *find_hart(const struct board *b, uint64_t id)
+{
+    for (uint32_t h = 0; h < b->hart_count; h++) {
+        if (b->harts[h].id == id) {
+            return &b->harts[h];
+        }
+    }
+    return NULL;
+}
+
+/* What a guest is told of a hart must be so wherever it is. */
+static void check_alike(struct manifest_reader *r, const struct vm_config *vm, uint64_t id)
+{
+    static const char *const told[] = {
+        "riscv,isa",
+        "riscv,isa-extensions",
+        "riscv,cbom-block-size",
+        "riscv,cbop-block-size",
+        "riscv,cboz-block-size",
+        "mmu-type",
+    };
+    const void *fdt = r->board->fdt;
+    const struct board_hart *first = find_hart(r->board, vm->harts[0]);
+    const struct board_hart *hart = find_hart(r->board, id);
+
+    for (size_t i = 0; first != NULL && i < ARRAY_SIZE(told); i++) {
+        int len = 0, first_len = 0;
+        const void *value = fdt_getprop(fdt, hart->node, told[i], &len);
+        const void *first_value = fdt_getprop(fdt, first->node, told[i], &first_len);
+
+        if (len != first_len || (value != NULL && memcmp(value, first_value, (size_t)len) != 0)) {
+            manifest_fault(r, vm->node, "affinity",
+                           "harts %" PRIu64 " and %" PRIu64 " differ in %s: name harts that are "
+                           "alike",
+                           first->id, hart->id, told[i]);
+            return;
+        }
+    }
+}
+
 static void check_harts(struct manifest_reader *r, const struct vm_config *vm)
 {
     const struct board *b = r->board;
 
-    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        uint32_t h = 0;
-
-        while (h < b->hart_count && b->harts[h].id != vm->harts[i]) {
-            h++;
-        }
-        if (h == b->hart_count) {
+    for (uint32_t i = 0; i < vm->vcpu_count + vm->affinity_count; i++) {
+        if (find_hart(b, vm->harts[i]) == NULL) {
             manifest_fault(
-                r, vm->node, "harts",
+                r, vm->node, i < vm->vcpu_count ? "harts" : "affinity",
                 "there is no hart %" PRIu64 ": this machine has %u, from %" PRIu64 " to %" PRIu64,
                 vm->harts[i], b->hart_count, b->harts[0].id, b->harts[b->hart_count - 1].id);
+        } else if (vm->affinity_count != 0) {
+            check_alike(r, vm, vm->harts[i]);
+        } else {
+            /* it stays there */
         }
     }
 }
 
 /* ---- interrupt files ------------------------------------------------------------------------- */
 
-/* vCPUs on hart of all VMs that insist on a file, and of the first best_count that like one. */
+/*
+ * vCPUs on hart of all VMs that insist on a file, and of the first best_count that like one; with
+ * one more for all those who may come there: they have none of any hart for good.
+ */
 static uint32_t files_wanted(const struct manifest *m, uint64_t hart, uint32_t best_count)
 {
     uint32_t wanted = 0;
+    bool visited = false;
 
     for (uint32_t v = 0; v < m->vm_count; v++) {
         const struct vm_config *vm = &m->vms[v];
+        bool wants = vm->irqchip == IRQCHIP_AIA || (vm->irqchip == IRQCHIP_BEST && v < best_count);
 
-        for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-            bool wants =
-                vm->irqchip == IRQCHIP_AIA || (vm->irqchip == IRQCHIP_BEST && v < best_count);
+        for (uint32_t i = 0; wants && i < vm->vcpu_count + vm->affinity_count; i++) {
+            bool here = vm->harts[i] == hart;
 
-            wanted += wants && vm->harts[i] == hart ? 1u : 0u;
+            wanted += here && vm->affinity_count == 0 ? 1u : 0u;
+            visited = visited || (here && vm->affinity_count != 0);
         }
     }
-    return wanted;
+    return wanted + (visited ? 1u : 0u);
 }
 
 /* The first vCPU of VM v for which its hart has too few files; vcpu_count: none. */
@@ -222,7 +266,7 @@ static uint32_t first_short(const struct manifest *m, uint32_t v, uint32_t best_
     return i;
 }
 
-/* vCPUs that insist on a file and are on the hart of vCPU i of VM v, before that one. */
+/* vCPUs that insist on a file of the hart of vCPU i of VM v, before that one. */
 static uint32_t files_before(const struct manifest *m, uint32_t v, uint32_t i)
 {
     uint64_t hart = m->vms[v].harts[i];
@@ -231,7 +275,7 @@ static uint32_t files_before(const struct manifest *m, uint32_t v, uint32_t i)
     for (uint32_t u = 0; u <= v; u++) {
         const struct vm_config *vm = &m->vms[u];
 
-        for (uint32_t n = 0; n < (u < v ? vm->vcpu_count : i); n++) {
+        for (uint32_t n = 0; vm->affinity_count == 0 && n < (u < v ? vm->vcpu_count : i); n++) {
             before += vm->irqchip == IRQCHIP_AIA && vm->harts[n] == hart ? 1u : 0u;
         }
     }
@@ -239,13 +283,14 @@ static uint32_t files_before(const struct manifest *m, uint32_t v, uint32_t i)
 }
 
 /* Where a hart has too few files for all who insist, the last of them is for those that are left
- * over, in turn. */
+ * over, in turn; who may move has no other. */
 static void place_files(const struct manifest *m, uint32_t v, uint32_t files)
 {
     struct vm_config *vm = &m->vms[v];
 
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        if (files_wanted(m, vm->harts[i], 0) > files && files_before(m, v, i) + 1 >= files) {
+        if (vm->affinity_count != 0 ||
+            (files_wanted(m, vm->harts[i], 0) > files && files_before(m, v, i) + 1 >= files)) {
             vm->memory_files |= 1ull << i;
         }
     }
@@ -263,7 +308,9 @@ static void check_files(struct manifest_reader *r)
     for (uint32_t v = 0; v < m->vm_count; v++) {
         struct vm_config *vm = &m->vms[v];
 
-        if (vm->irqchip == IRQCHIP_BEST && files != 0) {
+        if (vm->irqchip == IRQCHIP_BEST && vm->affinity_count != 0) {
+            vm->irqchip = IRQCHIP_PLIC; /* a file would be away from its hart as often as not */
+        } else if (vm->irqchip == IRQCHIP_BEST && files != 0) {
             vm->files_short = first_short(m, v, v + 1, files) < vm->vcpu_count;
             vm->irqchip = vm->files_short ? IRQCHIP_PLIC : IRQCHIP_BEST;
         } else if (vm->irqchip == IRQCHIP_AIA && !r->board->imsic) {

@@ -31,6 +31,7 @@ static const struct prop_spec vm_props[] = {
     {"compatible", NULL, PROP_OTHER, 0, 0, 0},
     {"vcpus", NULL, PROP_U32, VM(vcpu_count), 1, MANIFEST_VCPUS},
     {"harts", NULL, PROP_OTHER, 0, 0, 0},
+    {"affinity", NULL, PROP_OTHER, 0, 0, 0},
     {"memory", NULL, PROP_OTHER, 0, 0, 0},
     {"memory-identity", NULL, PROP_OTHER, 0, 0, 0},
     {"kernel", NULL, PROP_STRING, VM(kernel), 0, 0},
@@ -86,9 +87,41 @@ static bool is_compatible(const struct manifest_reader *r, int node, const char 
 
 /* ---- a VM ------------------------------------------------------------------------------------ */
 
+/* Its cells; NULL: it is not there, or is none. */
+static const fdt32_t *affinity_cells(struct manifest_reader *r, const struct vm_config *vm,
+                                     uint32_t *count)
+{
+    int len;
+    const fdt32_t *cells = fdt_getprop(r->blob, vm->node, "affinity", &len);
+
+    *count = 0;
+    if (cells == NULL) {
+        return NULL;
+    }
+    if (len == 0 || len % 4 != 0 || (uint32_t)len / 4u > MANIFEST_VCPUS) {
+        manifest_fault(r, vm->node, "affinity",
+                       "must list harts, <0 1>, %u at most, where each vCPU may run beside its own",
+                       MANIFEST_VCPUS);
+        return NULL;
+    }
+    for (int i = 0; i < len / 4; i++) {
+        for (int k = 0; k < i; k++) {
+            if (cells[i] == cells[k]) {
+                manifest_fault(r, vm->node, "affinity", "names hart %u twice: once will do",
+                               fdt32_ld(&cells[i]));
+                return NULL;
+            }
+        }
+    }
+    *count = (uint32_t)len / 4u;
+    return cells;
+}
+
 static void read_harts(struct manifest_reader *r, struct vm_config *vm)
 {
     uint32_t vcpus = vm->vcpu_count;
+    uint32_t more;
+    const fdt32_t *affinity = affinity_cells(r, vm, &more);
     int len;
     const fdt32_t *cells = fdt_getprop(r->blob, vm->node, "harts", &len);
 
@@ -109,11 +142,12 @@ static void read_harts(struct manifest_reader *r, struct vm_config *vm)
             "is %u, but harts lists %d: there must be one for each (vcpus may be left out)", vcpus,
             len / 4);
     }
-    vm->harts = manifest_storage(r, vm->node, (uint32_t)len / 4u, sizeof(vm->harts[0]));
+    vm->harts = manifest_storage(r, vm->node, (uint32_t)len / 4u + more, sizeof(vm->harts[0]));
     if (vm->harts != NULL) {
         vm->vcpu_count = (uint32_t)len / 4u;
-        for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-            vm->harts[i] = fdt32_ld(&cells[i]);
+        vm->affinity_count = more;
+        for (uint32_t i = 0; i < vm->vcpu_count + more; i++) {
+            vm->harts[i] = fdt32_ld(i < vm->vcpu_count ? &cells[i] : &affinity[i - vm->vcpu_count]);
         }
     }
 }

@@ -37,11 +37,23 @@ static bool is_same(const struct sched_seat *a, const struct sched_seat *b)
     return a->vm == b->vm && a->vcpu == b->vcpu;
 }
 
+static bool may_come(const struct vm_config *vm, uint64_t hart)
+{
+    for (uint32_t i = 0; i < vm->affinity_count; i++) {
+        if (vm->harts[vm->vcpu_count + i] == hart) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool manifest_seat_find(const struct manifest *m, uint64_t hart, struct sched_seat *seat)
 {
     for (; seat->vm < m->vm_count; seat->vm++, seat->vcpu = 0) {
+        bool any = may_come(&m->vms[seat->vm], hart);
+
         for (; seat->vcpu < m->vms[seat->vm].vcpu_count; seat->vcpu++) {
-            if (hart_of(m, seat) == hart) {
+            if (any || hart_of(m, seat) == hart) {
                 return true;
             }
         }
@@ -135,6 +147,11 @@ static void check_values(struct manifest_reader *r, const struct sched_seat *sea
         c->hard = false;
         c->period_us = 0;
         c->deadline_us = 0;
+    } else if (r->m->vms[seat->vm].affinity_count != 0) {
+        manifest_fault(r, node, "affinity",
+                       "lets vCPU %u run on several harts, but its budget-us is a promise of one: "
+                       "leave one of them out",
+                       seat->vcpu);
     } else if (c->budget_us > c->period_us) {
         manifest_fault(r, node, "budget-us",
                        "of vCPU %u is %" PRIu64 ", its period-us %" PRIu64
@@ -169,9 +186,8 @@ static bool is_overcommitted(struct manifest_reader *r, const struct sched_seat 
 }
 
 /* Told once a hart, where the one comes that is too many. */
-static void check_count(struct manifest_reader *r, const struct sched_seat *seat)
+static void check_count(struct manifest_reader *r, const struct sched_seat *seat, uint64_t hart)
 {
-    uint64_t hart = hart_of(r->m, seat);
     struct sched_seat s = {0, 0};
     uint32_t count = 0;
 
@@ -179,9 +195,22 @@ static void check_count(struct manifest_reader *r, const struct sched_seat *seat
         count++;
     }
     if (count == SCHED_PER_HART) {
-        manifest_fault(r, r->m->vms[seat->vm].node, "harts",
+        manifest_fault(r, r->m->vms[seat->vm].node,
+                       hart_of(r->m, seat) == hart ? "harts" : "affinity",
                        "vCPU %u is one too many on hart %" PRIu64 ": there may be %u", seat->vcpu,
                        hart, SCHED_PER_HART);
+    }
+}
+
+static void check_counts(struct manifest_reader *r, const struct sched_seat *seat)
+{
+    const struct vm_config *vm = &r->m->vms[seat->vm];
+
+    check_count(r, seat, vm->harts[seat->vcpu]);
+    for (uint32_t i = vm->vcpu_count; i < vm->vcpu_count + vm->affinity_count; i++) {
+        if (vm->harts[i] != vm->harts[seat->vcpu]) {
+            check_count(r, seat, vm->harts[i]);
+        }
     }
 }
 
@@ -232,7 +261,7 @@ void manifest_check_sched(struct manifest_reader *r)
     for (uint32_t v = 0; v < m->vm_count; v++) {
         check_together(r, m->vms[v].node);
         for (struct sched_seat s = {v, 0}; s.vcpu < m->vms[v].vcpu_count; s.vcpu++) {
-            check_count(r, &s);
+            check_counts(r, &s);
             check_values(r, &s);
         }
     }

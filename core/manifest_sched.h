@@ -27,7 +27,8 @@ struct sched_seat {
 };
 
 /*
- * The first vCPU on hart, in the manifest's order, that is seat or comes after it: into seat.
+ * The first vCPU on hart, or that may come there by its VM's affinity (which those with a budget
+ * have not), in the manifest's order, that is seat or comes after it: into seat.
  * False: there is none. Begin with {0, 0}; to go on, add 1 to seat->vcpu.
  */
 bool manifest_seat_find(const struct manifest *m, uint64_t hart, struct sched_seat *seat);

@@ -164,7 +164,7 @@ static struct hart *sleeper_of(const struct vm *vm)
 {
     for (uint32_t i = 0; vm_state(vm) == VM_SUSPENDED && i < vm->vcpu_count; i++) {
         if (atomic_load_explicit(&vm->vcpus[i]->state, memory_order_relaxed) == VCPU_SUSPENDED) {
-            return vm->vcpus[i]->hart;
+            return vcpu_hart(vm->vcpus[i]);
         }
     }
     return machine.harts[0];

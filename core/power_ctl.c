@@ -130,7 +130,7 @@ static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
         lifecycle_wake(vm);
         break;
     case POWER_ACT_ARM_TIMER:
-        timer_arm(&ctl.vms[a->vm].timer, vm->vcpus[0]->hart,
+        timer_arm(&ctl.vms[a->vm].timer, vcpu_hart(vm->vcpus[0]),
                   machine.boot_ticks + us_to_ticks(a->at), timer_fired);
         break;
     case POWER_ACT_CANCEL_TIMER:

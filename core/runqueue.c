@@ -257,6 +257,12 @@ void rq_yield(struct runqueue *rq, struct sched_entity *e, uint64_t now)
     }
 }
 
+bool rq_is_behind(struct runqueue *rq, const struct sched_entity *e, uint64_t now)
+{
+    advance(rq, now);
+    return rq->foreground != 0 && FOREGROUND + highest(rq->foreground) >= foreground_level(e);
+}
+
 struct sched_entity *rq_pick(struct runqueue *rq, uint64_t now)
 {
     struct sched_entity *before = rq->current;

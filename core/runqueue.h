@@ -17,6 +17,9 @@
  * After rq_wake(), rq_block(), rq_yield(), and at rq_next(), rq_pick() says who runs from then on.
  * At one moment comes first what the running one has used up, then chunks that are due, in order,
  * then what the call is about.
+ *
+ * An entity that is blocked, and has no budget, is of no queue: it may wake up in another one, and
+ * its times go on.
  */
 #ifndef CORE_RUNQUEUE_H
 #define CORE_RUNQUEUE_H
@@ -87,6 +90,9 @@ void rq_block(struct runqueue *rq, struct sched_entity *e, uint64_t now);
 
 /* e goes to the end of its list, with a new slice, if it stands in one. */
 void rq_yield(struct runqueue *rq, struct sched_entity *e, uint64_t now);
+
+/* Would e, which is blocked and has no budget, find others before it if it woke up now? */
+bool rq_is_behind(struct runqueue *rq, const struct sched_entity *e, uint64_t now);
 
 /* Who runs from now on; NULL: nobody is ready, though some may be throttled. */
 struct sched_entity *rq_pick(struct runqueue *rq, uint64_t now);

@@ -9,6 +9,10 @@
  * has its turn, so that its interrupts end the hart's wait as they do where it is alone. The load
  * of its VM is of its turn too, and has parts: after each the hart's work is done and the queue is
  * asked again.
+ *
+ * A vCPU moves to another hart of its affinity when it is asked to, and when it wakes up behind
+ * others while such a hart has nothing to do: once a wake-up, and never back by itself. That hart
+ * may have something to do when it arrives; then it takes turns there.
  */
 #include "core/sched.h"
 
@@ -20,11 +24,84 @@
 #include "core/power_commit.h"
 #include "core/runqueue.h"
 #include "core/vcpu.h"
+#include "core/vm.h"
 
 #include <stdalign.h>
 #include <stddef.h>
 
 /* ---- a shared hart --------------------------------------------------------------------------- */
+
+/* Harts where v may run, its home first: the i-th; NULL: there are no more. */
+static struct hart *allowed(const struct vcpu *v, uint32_t i)
+{
+    if (i == 0) {
+        return v->home;
+    }
+    return v->vm->affinity != NULL && i <= v->vm->config->affinity_count ? v->vm->affinity[i - 1]
+                                                                         : NULL;
+}
+
+/* As it seems from here: others may be on their way to it. */
+static struct hart *idle_hart(const struct vcpu *v)
+{
+    struct hart *h;
+
+    for (uint32_t i = 0; (h = allowed(v, i)) != NULL; i++) {
+        if (atomic_load_explicit(&h->mode, memory_order_relaxed) == HART_IDLE &&
+            atomic_load_explicit(&h->work, memory_order_relaxed) == 0) {
+            break;
+        }
+    }
+    return h;
+}
+
+/* Its requests were taken. wants: it should get a turn. NULL: here. */
+static struct hart *elsewhere(struct hart *hart, struct vcpu *v, bool wants, uint64_t now)
+{
+    struct hart *to = atomic_exchange_explicit(&v->move_to, NULL, memory_order_relaxed);
+    bool wakes = wants && !v->arrived && v->sched.state == SCHED_BLOCKED;
+
+    v->arrived = false;
+    if (to == NULL && wakes && rq_is_behind(hart->rq, &v->sched, now)) {
+        to = idle_hart(v);
+    }
+    return to != hart ? to : NULL;
+}
+
+/*
+ * v is blocked in the queue. Nothing watches for it on the way. Where it arrives it has a turn,
+ * whatever it does, and sees what is pending; unless it is stopped or paused, when nobody watches
+ * for it in any case.
+ */
+static void move(struct hart *hart, struct vcpu *v, struct hart *to)
+{
+    (void)vcpu_take_off(v, true);
+    if (hart->vcpu == v) {
+        hart->vcpu = NULL;
+    }
+    arch_vcpu_move(v, to);
+    v->arrived = true;
+    atomic_fetch_add_explicit(&v->moves, 1, memory_order_relaxed);
+    /* release: pairs with the acquire in take_posted(), whose hart has v from then on */
+    atomic_store_explicit(&v->hart, to, memory_order_release);
+    hart_post_vcpu(to, v);
+    hart_kick(to);
+}
+
+static void attend(struct hart *hart, struct vcpu *v, uint64_t now)
+{
+    bool wants = vcpu_attend(v);
+    struct hart *to = v->vm->affinity != NULL ? elsewhere(hart, v, wants, now) : NULL;
+
+    if (to == NULL && wants) {
+        rq_wake(hart->rq, &v->sched, now);
+        return;
+    }
+    rq_block(hart->rq, &v->sched, now);
+    if (to != NULL) {
+        move(hart, v, to);
+    }
+}
 
 static void take_posted(struct hart *hart)
 {
@@ -33,15 +110,37 @@ static void take_posted(struct hart *hart)
 
     while (v != NULL) {
         struct vcpu *next = v->posted_next;
+        struct hart *where;
 
         (void)atomic_exchange_explicit(&v->posted, 0, memory_order_acq_rel);
-        if (vcpu_attend(v)) {
-            rq_wake(hart->rq, &v->sched, now);
+        /* acquire: pairs with the release in move() */
+        where = atomic_load_explicit(&v->hart, memory_order_acquire);
+        if (where == hart) {
+            attend(hart, v, now);
         } else {
-            rq_block(hart->rq, &v->sched, now);
+            hart_post_vcpu(where, v);
+            hart_kick(where);
         }
         v = next;
     }
+}
+
+enum err sched_move(struct vcpu *v, uint64_t hart_id)
+{
+    struct hart *to;
+    struct hart *hart = vcpu_hart(v);
+
+    for (uint32_t i = 0; (to = allowed(v, i)) != NULL && to->id != hart_id; i++) {
+    }
+    if (to == NULL) {
+        return ERR_INVALID;
+    }
+    if (v->vm->affinity != NULL) {
+        atomic_store_explicit(&v->move_to, to, memory_order_relaxed); /* before the swap in post */
+        hart_post_vcpu(hart, v);
+        hart_kick(hart);
+    }
+    return ERR_OK;
 }
 
 /* That it fires is all there is to it: the loop looks at the run queue. */
@@ -66,6 +165,13 @@ static bool wants(const struct vcpu *v)
     return v->sched.state != SCHED_BLOCKED;
 }
 
+static void put_off(struct vcpu *v, bool wants_still)
+{
+    if (vcpu_take_off(v, wants_still)) {
+        arch_vcpu_watch(v);
+    }
+}
+
 /* Whose turn it is, which is the hart's vCPU from now on. */
 static struct vcpu *pick(struct hart *hart)
 {
@@ -75,11 +181,13 @@ static struct vcpu *pick(struct hart *hart)
 
     set_slice(hart);
     if (v != NULL && v != last) {
-        vcpu_put_off(last, wants(last));
+        if (last != NULL) {
+            put_off(last, wants(last));
+        }
         hart->vcpu = v;
-    } else if (v == NULL && wants(last)) {
+    } else if (v == NULL && last != NULL && wants(last)) {
         /* Its budget is used up: interrupts that it cannot take yet must not end every wait. */
-        vcpu_put_off(last, true);
+        put_off(last, true);
     }
     return v;
 }
@@ -87,18 +195,35 @@ static struct vcpu *pick(struct hart *hart)
 /* The hart's vCPU, waiting, may have been given an interrupt. Its turn will tell. */
 static void waited(struct hart *hart)
 {
-    if (vcpu_loaded(hart->vcpu)) {
+    if (hart->vcpu != NULL && vcpu_loaded(hart->vcpu)) {
         rq_wake(hart->rq, &hart->vcpu->sched, arch_now());
     }
 }
 
 void sched_give_way(struct vcpu *v)
 {
-    rq_yield(v->hart->rq, &v->sched, arch_now());
+    rq_yield(vcpu_hart(v)->rq, &v->sched, arch_now());
 }
 
 /* Pieces of a budget that are smaller cost more by their return than they are worth. */
 #define LEAST_US 10u
+
+/* One more may run on hart. shared: it needs a queue, though it may be the only one. */
+static enum err take_seat(struct hart *hart, bool shared)
+{
+    if (hart->seats == SCHED_PER_HART) {
+        return ERR_NO_MEMORY;
+    }
+    if (hart->rq == NULL && (hart->seats != 0 || shared)) {
+        hart->rq = pool_alloc(sizeof(*hart->rq), alignof(struct runqueue));
+        if (hart->rq == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        rq_init(hart->rq);
+    }
+    hart->seats++;
+    return ERR_OK;
+}
 
 enum err sched_add(struct vcpu *v, const struct vcpu_sched_config *config)
 {
@@ -110,29 +235,23 @@ enum err sched_add(struct vcpu *v, const struct vcpu_sched_config *config)
         .period = us_to_ticks(config->period_us),
         .least = us_to_ticks(LEAST_US),
     };
-    struct hart *hart = v->hart;
-    uint32_t others = 0;
+    struct hart *home = vcpu_hart(v);
+    struct hart *hart;
+    enum err e = ERR_OK;
 
     rq_entity_init(&v->sched, &params);
-    for (const struct vcpu *other = hart->vcpus; other != NULL; other = other->hart_next) {
-        others++;
-    }
-    if (others >= SCHED_PER_HART) {
-        return ERR_NO_MEMORY;
-    }
-    v->hart_next = hart->vcpus;
-    hart->vcpus = v;
-    if (hart->vcpu == NULL) {
-        hart->vcpu = v;
-    }
-    if (hart->rq == NULL && (hart->vcpu != v || config->budget_us != 0)) {
-        hart->rq = pool_alloc(sizeof(*hart->rq), alignof(struct runqueue));
-        if (hart->rq == NULL) {
-            return ERR_NO_MEMORY;
+    v->home = home;
+    for (uint32_t i = 0; e == ERR_OK && (hart = allowed(v, i)) != NULL; i++) {
+        if (i == 0 || hart != home) {
+            e = take_seat(hart, config->budget_us != 0 || v->vm->affinity != NULL);
         }
-        rq_init(hart->rq);
     }
-    return ERR_OK;
+    v->hart_next = home->vcpus;
+    home->vcpus = v;
+    if (home->vcpu == NULL) {
+        home->vcpu = v;
+    }
+    return e;
 }
 
 /* ---- any hart -------------------------------------------------------------------------------- */

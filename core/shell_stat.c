@@ -38,7 +38,7 @@ static void stat_vcpu(const struct vm *vm, uint32_t index)
         }
     }
     shell_say("%-12s vCPU %u on hart %llu:%s", vm->config->name, (unsigned int)index,
-              (unsigned long long)v->hart->id, text[0] != '\0' ? text : " no exits");
+              (unsigned long long)vcpu_hart(v)->id, text[0] != '\0' ? text : " no exits");
 }
 
 static const char *seconds(uint64_t ticks, char text[24])
@@ -60,6 +60,10 @@ static void stat_turns(const struct vm *vm, uint32_t index)
     shell_say("%-12s vCPU %u ran %s, was ready %s, throttled %s; switches %llu", vm->config->name,
               (unsigned int)index, seconds(u.run, run), seconds(u.ready, ready),
               seconds(u.throttled, throttled), (unsigned long long)u.switches);
+    if (vm->affinity != NULL) {
+        shell_say("%-12s vCPU %u moved %u times", vm->config->name, (unsigned int)index,
+                  (unsigned int)atomic_load_explicit(&vm->vcpus[index]->moves, memory_order_relaxed));
+    }
 }
 
 static void stat_hart(struct hart *hart)
@@ -100,7 +104,7 @@ static void stat_vm(struct vm *vm)
 
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         stat_vcpu(vm, i);
-        if (hart_has_queue(vm->vcpus[i]->hart)) {
+        if (hart_has_queue(vcpu_hart(vm->vcpus[i]))) {
             stat_turns(vm, i);
         }
     }

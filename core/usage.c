@@ -49,10 +49,10 @@ void usage_of(struct vcpu *v, struct usage *u)
     struct tally *time = v->sched.time;
     uint64_t now, idle;
 
-    if (hart_has_queue(v->hart)) {
+    if (hart_has_queue(vcpu_hart(v))) {
         u->run = ask(&time[SCHED_RUNNING], &now);
     } else {
-        idle = usage_idle(v->hart, &now);
+        idle = usage_idle(vcpu_hart(v), &now);
         u->run = no_less(&time[SCHED_RUNNING], now > idle ? now - idle : 0);
     }
     u->ready = ask(&time[SCHED_READY], &now);

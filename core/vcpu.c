@@ -18,39 +18,42 @@ static enum vcpu_state state_of(const struct vcpu *v)
     return (enum vcpu_state)atomic_load_explicit(&v->state, memory_order_acquire);
 }
 
-/* Step (a) of core/hart.h. */
-static inline void post(struct vcpu *v, uint32_t requests)
+/* Step (a) of core/hart.h. Returns the hart to kick. */
+static inline struct hart *post(struct vcpu *v, uint32_t requests)
 {
+    struct hart *hart = vcpu_hart(v);
+
     /* release: what the request is about (start_pc, irq_lines, fences) is visible to the taker */
     atomic_fetch_or_explicit(&v->requests, requests, memory_order_release);
-    if (hart_has_queue(v->hart)) {
-        hart_post_vcpu(v->hart, v);
+    if (hart_has_queue(hart)) {
+        hart_post_vcpu(hart, v);
     }
+    return hart;
 }
 
 void vcpu_request(struct vcpu *v, uint32_t requests)
 {
-    post(v, requests);
-    hart_kick(v->hart);
+    hart_kick(post(v, requests));
 }
 
-bool vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level)
+struct hart *vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level)
 {
     uint32_t bit = 1u << irq;
     uint32_t old = level ? atomic_fetch_or_explicit(&v->irq_lines, bit, memory_order_release)
                          : atomic_fetch_and_explicit(&v->irq_lines, ~bit, memory_order_release);
 
     if (((old & bit) != 0) == level) {
-        return false;
+        return NULL;
     }
-    post(v, VCPU_REQ_IRQ);
-    return true;
+    return post(v, VCPU_REQ_IRQ);
 }
 
 void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level)
 {
-    if (vcpu_irq_post(v, irq, level)) {
-        hart_kick(v->hart);
+    struct hart *hart = vcpu_irq_post(v, irq, level);
+
+    if (hart != NULL) {
+        hart_kick(hart);
     }
 }
 
@@ -324,7 +327,7 @@ bool vcpu_attend(struct vcpu *v)
     return true;
 }
 
-void vcpu_put_off(struct vcpu *v, bool wants)
+bool vcpu_take_off(struct vcpu *v, bool wants)
 {
     bool was = vcpu_loaded(v);
     bool rests = !wants || v->waits || state_of(v) != VCPU_STARTED;
@@ -333,9 +336,7 @@ void vcpu_put_off(struct vcpu *v, bool wants)
         steal_begin(v);
     }
     unload(v);
-    if (was && rests) {
-        arch_vcpu_watch(v);
-    }
+    return was && rests;
 }
 
 void vcpu_wait(struct vcpu *v)
@@ -371,13 +372,29 @@ bool vcpu_prepare(struct vcpu *v)
 
 /*
  * The request is carried out before target's next guest instruction once it is queued and its hart
- * is not in the guest: mode is read after a full fence (that of hart_kick()), and the hart reads
- * requests after its own (core/hart.h), so one of the two sees the other.
+ * is not in the guest with it: all three are read after a full fence (that of hart_kick()), and the
+ * hart that enters the guest reads requests after its own (core/hart.h), when it is v->hart and v
+ * is loaded. So one of the two sees the other. A hart that is in another vCPU's guest has left
+ * this one before: see unload().
+ *
+ * Where it has moved meanwhile the request may still be on its way, by a hart that waits like this
+ * one, maybe for it. So its hart is kicked here, and looks at the requests of the one that it ran.
  */
 static void wait_fenced(struct vcpu *v, uint32_t ticket)
 {
-    while ((int32_t)(atomic_load_explicit(&v->fence_done, memory_order_acquire) - ticket) < 0 &&
-           atomic_load_explicit(&v->hart->mode, memory_order_acquire) == HART_GUEST) {
+    struct hart *kicked = NULL;
+
+    while ((int32_t)(atomic_load_explicit(&v->fence_done, memory_order_acquire) - ticket) < 0) {
+        struct hart *hart = vcpu_hart(v);
+
+        if (atomic_load_explicit(&hart->mode, memory_order_acquire) != HART_GUEST ||
+            !vcpu_loaded(v)) {
+            break;
+        }
+        if (hart != kicked && v->vm->affinity != NULL) {
+            hart_kick(hart);
+            kicked = hart;
+        }
         arch_relax();
     }
 }
@@ -413,14 +430,18 @@ void vcpu_fence(struct vm *vm, uint64_t targets, const struct fence *fence)
         if ((targets >> i & 1) == 0) {
             continue;
         }
-        if (v->hart == self && vcpu_loaded(v)) {
-            arch_vcpu_fence(v, fence);
-        } else if (v->hart != self) { /* a sibling that shares this hart: its next load fences */
+        if (vcpu_hart(v) != self) {
             tickets[i] = queue_fence(v, fence);
+            continue;
+        }
+        /* This hart's, and stays so. One that is not loaded: its next load fences. */
+        targets &= ~(1ull << i);
+        if (vcpu_loaded(v)) {
+            arch_vcpu_fence(v, fence);
         }
     }
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        if ((targets >> i & 1) != 0 && vm->vcpus[i]->hart != self) {
+        if ((targets >> i & 1) != 0) {
             wait_fenced(vm->vcpus[i], tickets[i]);
         }
     }

@@ -66,7 +66,9 @@ enum exit_cause {
 struct vcpu {
     struct vm *vm;
     uint32_t index; /* and hart id, as the guest knows it */
-    struct hart *hart;
+
+    /* Where it runs; vcpu_hart(). That hart alone changes it: core/hart.h, core/sched.c. */
+    struct hart *_Atomic hart;
 
     _Atomic uint32_t state;     /* enum vcpu_state */
     _Atomic uint32_t requests;  /* VCPU_REQ_* */
@@ -93,11 +95,17 @@ struct vcpu {
     struct steal steal; /* own hart */
 
     /* Of who shares its hart; of deferred, all use VCPU_REQ_LOAD. */
-    struct vcpu *hart_next;    /* the next one of the hart; fixed at boot */
+    struct vcpu *hart_next;    /* the next one of home; fixed at boot */
     struct sched_entity sched; /* own hart */
     uint32_t deferred;         /* own hart: requests taken that wait for its turn, or go on in it */
     _Atomic uint32_t posted;   /* a flag; core/hart.h */
     struct vcpu *posted_next;
+
+    /* Of one whose VM has an affinity. */
+    struct hart *home;            /* its own of `harts`; of all; fixed at boot */
+    struct hart *_Atomic move_to; /* it is asked to move there: sched_move() */
+    _Atomic uint32_t moves;       /* counted by its hart */
+    bool arrived;                 /* own hart: it has come by a move, and was not seen here yet */
 
     uint64_t exits[EXIT_CAUSES];
 
@@ -105,6 +113,12 @@ struct vcpu {
 
     struct pmu pmu; /* forgotten at each start but for what it has received, which pmu.h explains */
 };
+
+/* Its own hart may rely on it; to others, of one that moves, it may have been. */
+static inline struct hart *vcpu_hart(const struct vcpu *v)
+{
+    return atomic_load_explicit(&v->hart, memory_order_relaxed);
+}
 
 /* Is it on its hart? Own hart; a reader on another hart argues what a stale answer does. */
 static inline bool vcpu_loaded(const struct vcpu *v)
@@ -119,10 +133,10 @@ void vcpu_request(struct vcpu *v, uint32_t requests);
 void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level);
 
 /*
- * The same without the kick. True: the caller owes hart_kick(v->hart). For who holds a lock that
- * the kicked hart will want, and kicks when it is dropped. Any hart.
+ * The same without the kick: returns the hart to which the caller owes hart_kick(), or NULL. For
+ * who holds a lock that the kicked hart will want, and kicks when it is dropped. Any hart.
  */
-bool vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level) MUST_CHECK;
+struct hart *vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level) MUST_CHECK;
 
 /*
  * STOPPED -> START_PENDING: the vCPU starts at pc with opaque in a1. ERR_EXISTS: it is not stopped;
@@ -166,9 +180,10 @@ bool vcpu_attend(struct vcpu *v);
 /*
  * Off the hart. wants: it stays in the run queue (preempted, or its budget is used up). One that
  * would go on is stolen from; of one that rests, for all that is known, what ends that makes a
- * request, and it is stolen from then on.
+ * request, and it is stolen from then on. True: it has just come to rest, and somebody has to watch
+ * for what ends that.
  */
-void vcpu_put_off(struct vcpu *v, bool wants);
+bool vcpu_take_off(struct vcpu *v, bool wants);
 
 /* The guest is in a WFI: it is prepared for its next turn when an interrupt ends that. */
 void vcpu_wait(struct vcpu *v);

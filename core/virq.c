@@ -98,7 +98,7 @@ enum err virq_claim_host(struct virqchip *chip, uint32_t source, uint32_t host_s
     host->irq = (struct host_irq){
         .source = host_source,
         .trigger = trigger,
-        .hart = chip->vm->vcpus[0]->hart,
+        .hart = vcpu_hart(chip->vm->vcpus[0]),
         .handler = virq_host_fired,
     };
     host->chip = chip;

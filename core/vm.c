@@ -71,6 +71,31 @@ enum err vm_take_identity_ram(uint32_t index, const char **why)
     return ERR_OK;
 }
 
+static const char no_hart[] = "a hart that it names did not come up";
+
+/* Before its vCPUs, which ask for it. */
+static enum err add_affinity(struct vm *vm, const char **why)
+{
+    const struct vm_config *c = vm->config;
+
+    if (c->affinity_count == 0) {
+        return ERR_OK;
+    }
+    vm->affinity = pool_alloc(c->affinity_count * sizeof(*vm->affinity), sizeof(void *));
+    if (vm->affinity == NULL) {
+        *why = POOL_USED_UP;
+        return ERR_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < c->affinity_count; i++) {
+        vm->affinity[i] = hart_by_id(c->harts[c->vcpu_count + i]);
+        if (vm->affinity[i] == NULL) {
+            *why = no_hart;
+            return ERR_NOT_FOUND;
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err add_vcpus(struct vm *vm, const char **why)
 {
     vm->vcpus = pool_alloc(vm->config->vcpu_count * sizeof(*vm->vcpus), sizeof(void *));
@@ -83,7 +108,7 @@ static enum err add_vcpus(struct vm *vm, const char **why)
         struct vcpu *v;
 
         if (hart == NULL) {
-            *why = "a hart that it names did not come up";
+            *why = no_hart;
             return ERR_NOT_FOUND;
         }
         v = arch_vcpu_create(vm, i, hart);
@@ -261,7 +286,10 @@ enum err vm_build(uint32_t index, const char **why)
             return e;
         }
     }
-    e = add_vcpus(vm, why);
+    e = add_affinity(vm, why);
+    if (e == ERR_OK) {
+        e = add_vcpus(vm, why);
+    }
     if (e == ERR_OK) {
         e = add_irqchip(vm, why);
     }

@@ -64,6 +64,7 @@ struct vm {
     struct ipc_vm *ipc; /* core/channel.h: its ends of channels; made by ipc_build() */
     uint32_t vcpu_count;
     struct vcpu **vcpus;
+    struct hart **affinity; /* config->affinity_count: any vCPU may run there, too; NULL: none */
     struct sse_vm sse;
 
     struct spinlock lock;

@@ -15,7 +15,7 @@ static void fired(struct timer *t)
 
 static void arm(struct vm *vm, uint64_t ticks) REQUIRES(vm->lock)
 {
-    timer_arm(&vm->watchdog.timer, vm->vcpus[0]->hart, arch_now() + ticks, fired);
+    timer_arm(&vm->watchdog.timer, vcpu_hart(vm->vcpus[0]), arch_now() + ticks, fired);
 }
 
 static void set(struct vm *vm, uint64_t us) REQUIRES(vm->lock)

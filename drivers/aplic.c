@@ -183,7 +183,7 @@ static enum err aplic_route_guest(struct host_irq *irq, struct vcpu *vcpu, uint3
     if (guest == 0) {
         return aplic_route_relay(irq, eiid);
     }
-    return aplic_point(irq, aplic.msi->hart_index(vcpu->hart) << TARGET_HART_SHIFT |
+    return aplic_point(irq, aplic.msi->hart_index(vcpu_hart(vcpu)) << TARGET_HART_SHIFT |
                                 guest << TARGET_GUEST_SHIFT | eiid);
 }
 

@@ -112,6 +112,7 @@
 /* What has run: of a vCPU, (vm, vcpu, buffer lo, buffer hi, bytes) -> bytes written */
 #define CURIA_VMM_VCPU 9
 #define CURIA_VMM_HART 10 /* of a hart: (index, buffer lo, buffer hi, bytes) -> bytes written */
+#define CURIA_VMM_MOVE 11 /* (vm, vcpu, the machine's hart id) */
 
 #define CURIA_VMM_FORCE 1 /* flag of STOP and RESTART: do not ask the guest */
 
@@ -206,6 +207,7 @@ struct curia_vcpu_info {
     uint64_t throttled_ns;
     uint64_t switches;
     uint64_t exits[CURIA_EXIT_CAUSES];
+    uint64_t moves; /* to another hart */
 };
 
 struct curia_hart_info {

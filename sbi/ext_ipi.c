@@ -14,12 +14,12 @@
 static void send_one(struct vcpu *target)
 {
     uint32_t state = atomic_load_explicit(&target->state, memory_order_acquire);
-    bool posted = state != VCPU_STOPPED && vcpu_irq_post(target, VCPU_IRQ_SOFT, true);
 
     if (state == VCPU_SUSPENDED) {
-        vcpu_request(target, VCPU_REQ_WAKE);
-    } else if (posted) {
-        hart_kick(target->hart);
+        atomic_fetch_or_explicit(&target->irq_lines, 1u << VCPU_IRQ_SOFT, memory_order_relaxed);
+        vcpu_request(target, VCPU_REQ_IRQ | VCPU_REQ_WAKE);
+    } else if (state != VCPU_STOPPED) {
+        vcpu_irq_set(target, VCPU_IRQ_SOFT, true);
     }
 }
 

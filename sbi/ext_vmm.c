@@ -6,6 +6,7 @@
 #include "core/lifecycle.h"
 #include "core/machine.h"
 #include "core/memmap.h"
+#include "core/sched.h"
 #include "core/timer.h"
 #include "core/usage.h"
 #include "core/vm.h"
@@ -135,19 +136,19 @@ static struct sbi_ret info(const struct vm *caller, const uint64_t a[6])
 static void describe_vcpu(struct vcpu *v, struct curia_vcpu_info *info)
 {
     const struct sched_entity *s = &v->sched;
+    struct hart *hart = vcpu_hart(v);
     struct usage usage;
     uint64_t now;
 
     usage_of(v, &usage);
-    (void)usage_idle(v->hart, &now);
+    (void)usage_idle(hart, &now);
     *info = (struct curia_vcpu_info){
         .size = sizeof(*info),
         .vm = v->vm->index,
         .index = v->index,
         .state = sbi_hsm_state(v),
-        .hart = v->hart->id,
-        .flags =
-            (hart_has_queue(v->hart) ? CURIA_VCPU_SHARED : 0u) | (s->hard ? CURIA_VCPU_HARD : 0u),
+        .hart = hart->id,
+        .flags = (hart_has_queue(hart) ? CURIA_VCPU_SHARED : 0u) | (s->hard ? CURIA_VCPU_HARD : 0u),
         .priority = s->priority,
         .slice_us = ticks_to_us(s->slice),
         .budget_us = ticks_to_us(s->budget.total),
@@ -157,6 +158,7 @@ static void describe_vcpu(struct vcpu *v, struct curia_vcpu_info *info)
         .ready_ns = ticks_to_ns(usage.ready),
         .throttled_ns = ticks_to_ns(usage.throttled),
         .switches = usage.switches,
+        .moves = atomic_load_explicit(&v->moves, memory_order_relaxed),
     };
     for (uint32_t cause = 0; cause < EXIT_CAUSES; cause++) {
         info->exits[cause] = exits_by(v, cause);
@@ -178,6 +180,18 @@ static struct sbi_ret vcpu(const struct vm *caller, const uint64_t a[6])
     return tell(caller, e, &a[2], &answer, sizeof(answer));
 }
 
+static uint32_t vcpus_on(const struct hart *hart)
+{
+    uint32_t count = 0;
+
+    for (uint32_t vm = 0; vm < machine.vm_count; vm++) {
+        for (uint32_t i = 0; i < machine.vms[vm]->vcpu_count; i++) {
+            count += vcpu_hart(machine.vms[vm]->vcpus[i]) == hart ? 1u : 0u;
+        }
+    }
+    return count;
+}
+
 static void describe_hart(struct hart *hart, struct curia_hart_info *info)
 {
     uint64_t now;
@@ -187,12 +201,10 @@ static void describe_hart(struct hart *hart, struct curia_hart_info *info)
         .index = hart->index,
         .hart = hart->id,
         .flags = hart_has_queue(hart) ? CURIA_HART_SHARED : 0u,
+        .vcpus = vcpus_on(hart),
         .idle_ns = ticks_to_ns(usage_idle(hart, &now)),
     };
     info->time_ns = ticks_to_ns(now);
-    for (const struct vcpu *v = hart->vcpus; v != NULL; v = v->hart_next) {
-        info->vcpus++;
-    }
 }
 
 static struct sbi_ret hart(const struct vm *caller, const uint64_t a[6])
@@ -257,6 +269,24 @@ static struct sbi_ret hold(const struct vm *caller, uint64_t index, bool pause)
     return sbi_from(e);
 }
 
+/* Not even its own, without the privilege: whose hart it comes to is not its business alone. */
+static struct sbi_ret move(const struct vm *caller, uint64_t index, uint64_t vcpu_index,
+                           uint64_t hart_id)
+{
+    struct vm *target;
+    struct vcpu *v = NULL;
+    enum err e = target_of(caller, index, PRIV_MANAGE, &target);
+
+    if (e == ERR_OK && (caller->config->privileges & PRIV_MANAGE) == 0) {
+        e = ERR_DENIED;
+    }
+    if (e == ERR_OK) {
+        v = vm_vcpu(target, vcpu_index);
+        e = v != NULL ? sched_move(v, hart_id) : ERR_NOT_FOUND;
+    }
+    return sbi_from(e);
+}
+
 static struct sbi_ret heartbeat(struct vm *caller, uint64_t us)
 {
     uint64_t granted_us;
@@ -290,6 +320,8 @@ static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
         return vcpu(v->vm, a);
     case CURIA_VMM_HART:
         return hart(v->vm, a);
+    case CURIA_VMM_MOVE:
+        return move(v->vm, a[0], a[1], a[2]);
     default:
         return sbi_err(SBI_ERR_NOT_SUPPORTED);
     }

@@ -177,6 +177,11 @@ static void print_vm(const struct manifest *m, uint32_t vm)
     for (uint32_t i = 0; i < c->vcpu_count; i++) {
         printf(" %u on %" PRIu64 "%s", i, c->harts[i], i + 1 < c->vcpu_count ? "," : "\n");
     }
+    for (uint32_t i = 0; i < c->affinity_count; i++) {
+        printf(i == 0 ? "  %-*s %" PRIu64 : "%.*s, %" PRIu64, i == 0 ? PRINT_COLUMN : 0,
+               i == 0 ? "each may run on" : "", c->harts[c->vcpu_count + i]);
+        printf("%s", i + 1 < c->affinity_count ? "" : "\n");
+    }
     for (uint32_t i = 0; i < c->mem_count; i++) {
         printf("  %-*s 0x%" PRIx64 ", %s%s\n", PRINT_COLUMN, "memory", c->mem[i].gpa,
                size_text(c->mem[i].size, size),
@@ -223,7 +228,7 @@ static void print_vm(const struct manifest *m, uint32_t vm)
     printf("%s\n\n", c->privileges == 0 ? " none" : "");
 }
 
-static void print_seat(const struct manifest *m, const struct sched_seat *seat)
+static void print_seat(const struct manifest *m, uint64_t hart, const struct sched_seat *seat)
 {
     const struct vm_config *vm = &m->vms[seat->vm];
     const struct vcpu_sched_config *c = &vm->sched[seat->vcpu];
@@ -234,7 +239,7 @@ static void print_seat(const struct manifest *m, const struct sched_seat *seat)
     }
     printf("  %-*s %2u %4u %8s", (int)MANIFEST_NAME_MAX, vm->name, seat->vcpu, c->priority, slice);
     if (c->budget_us == 0) {
-        printf(" %17s\n", "none");
+        printf(" %17s%s\n", "none", vm->harts[seat->vcpu] != hart ? " (may come)" : "");
         return;
     }
     printf(" %8" PRIu64 "/%-8" PRIu64 " %6.2f %8" PRIu64 " %8" PRIu64 "%s\n", c->budget_us,
@@ -262,7 +267,7 @@ static void print_hart(const struct manifest *m, uint64_t hart)
            "VM, vCPU; times in us", "", "prio", "slice", "budget", "period", "%", "response",
            "deadline");
     for (s = (struct sched_seat){0, 0}; manifest_seat_find(m, hart, &s); s.vcpu++) {
-        print_seat(m, &s);
+        print_seat(m, hart, &s);
     }
     printf("\n");
 }
@@ -276,7 +281,7 @@ static void print_harts(const struct manifest *m)
         uint64_t hart = UINT64_MAX;
 
         for (uint32_t v = 0; v < m->vm_count; v++) {
-            for (uint32_t i = 0; i < m->vms[v].vcpu_count; i++) {
+            for (uint32_t i = 0; i < m->vms[v].vcpu_count + m->vms[v].affinity_count; i++) {
                 uint64_t id = m->vms[v].harts[i];
 
                 hart = id >= next && id < hart ? id : hart;

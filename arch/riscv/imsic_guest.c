@@ -291,12 +291,14 @@ enum err arch_vcpu_msi_page(struct vcpu *vcpu, hpa_t *page)
 {
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
 
-    v->vgein = rv_imsic_present() ? rv_imsic_give(vcpu->hart) : 0;
+    const struct hart *hart = vcpu_hart(vcpu);
+
+    v->vgein = rv_imsic_present() ? rv_imsic_give(hart) : 0;
     if (v->vgein == 0) {
         return ERR_NO_MEMORY;
     }
-    v->msi_regs = rv_imsic_page(vcpu->hart, v->vgein).regs;
-    *page = rv_imsic_page(vcpu->hart, v->vgein).hpa;
+    v->msi_regs = rv_imsic_page(hart, v->vgein).regs;
+    *page = rv_imsic_page(hart, v->vgein).hpa;
     return ERR_OK;
 }
 

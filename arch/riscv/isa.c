@@ -120,10 +120,13 @@ uint8_t rv_isa_features(const struct rv_features *f)
 
 bool rv_isa_vectors(const struct vm *vm)
 {
-    uint32_t vlenb = rv_hart_of_const(vm->vcpus[0]->hart)->vlenb;
+    uint32_t vlenb = rv_hart_of_const(vcpu_hart(vm->vcpus[0]))->vlenb;
 
     for (uint32_t i = 1; i < vm->vcpu_count; i++) {
-        vlenb = rv_hart_of_const(vm->vcpus[i]->hart)->vlenb == vlenb ? vlenb : 0;
+        vlenb = rv_hart_of_const(vcpu_hart(vm->vcpus[i]))->vlenb == vlenb ? vlenb : 0;
+    }
+    for (uint32_t i = 0; vm->affinity != NULL && i < vm->config->affinity_count; i++) {
+        vlenb = rv_hart_of_const(vm->affinity[i])->vlenb == vlenb ? vlenb : 0;
     }
     return vlenb != 0;
 }
@@ -253,7 +256,7 @@ static int isa_props(void *fdt, const struct board_hart *hart, const struct vm *
 
 static int cpu_node(void *fdt, const struct vm *vm, uint32_t index)
 {
-    const struct board_hart *hart = rv_hart_of_const(vm->vcpus[index]->hart)->board;
+    const struct board_hart *hart = rv_hart_of_const(vcpu_hart(vm->vcpus[index]))->board;
     char name[16];
     int e;
 

@@ -125,16 +125,17 @@ void rv_tlb_post(struct rv_vm *vm)
     atomic_thread_fence(memory_order_seq_cst);
     for (uint32_t i = 0; i < vm->core.vcpu_count; i++) {
         struct vcpu *v = vm->core.vcpus[i];
-        bool kicked = false;
+        struct hart *kicked = NULL;
+        struct hart *hart;
 
-        while (v->hart != arch_hart_self() &&
+        while ((hart = vcpu_hart(v)) != arch_hart_self() &&
                (int32_t)(atomic_load_explicit(&rv_vcpu_of(v)->fences_done, memory_order_acquire) -
                          fences) < 0 &&
-               atomic_load_explicit(&v->hart->mode, memory_order_acquire) == HART_GUEST &&
+               atomic_load_explicit(&hart->mode, memory_order_acquire) == HART_GUEST &&
                vcpu_loaded(v)) {
-            if (!kicked) {
-                vcpu_request(v, VCPU_REQ_IRQ); /* any: the hart catches up before it goes on */
-                kicked = true;
+            if (hart != kicked) {
+                hart_kick(hart); /* it catches up before it goes on */
+                kicked = hart;
             }
             arch_relax();
         }

@@ -159,7 +159,7 @@ static void exit_insn(struct rv_vcpu *v)
             rv_skip(v, bytes);
             if (sys.kind == RV_SYS_WFI) {
                 vcpu_wait(&v->core);
-            } else if (hart_has_queue(v->core.hart)) {
+            } else if (hart_has_queue(vcpu_hart(&v->core))) {
                 sched_give_way(&v->core);
             }
             return;

@@ -39,6 +39,11 @@ static bool add_vectors(struct rv_vcpu *last)
     size_t bytes = rv_vec_bytes(last->hart->vlenb);
     char *at;
 
+    for (uint32_t i = 0; i < vm->config->affinity_count; i++) {
+        if (rv_hart_of(vm->affinity[i])->vlenb != last->hart->vlenb) {
+            return true;
+        }
+    }
     if (others + 1 < vm->config->vcpu_count || last->hart->vlenb == 0 ||
         (others > 0 &&
          (!rv_isa_vectors(vm) || rv_vcpu_of(vm->vcpus[0])->hart->vlenb != last->hart->vlenb))) {
@@ -67,7 +72,7 @@ struct vcpu *arch_vcpu_create(struct vm *vm, uint32_t index, struct hart *hart)
     v->core.timer_detour = (uint8_t)(rv_features.sstc ? 0 : VCPU_TIMER_SOFT);
     v->core.vm = vm;
     v->core.index = index;
-    v->core.hart = hart;
+    atomic_init(&v->core.hart, hart);
     return add_vectors(v) ? &v->core : NULL;
 }
 
@@ -205,7 +210,7 @@ static void set_entry(struct rv_vcpu *v, gpa_t pc, uint64_t opaque)
                       (rv_features.d ? SSTATUS_FS_CLEAN : SSTATUS_FS_OFF) |
                       (v->vec != NULL ? SSTATUS_VS_CLEAN : SSTATUS_VS_OFF);
     v->trap.hstatus = HSTATUS_VSXL_64 | HSTATUS_SPV | HSTATUS_SPVP |
-                      (hart_has_queue(v->core.hart) ? HSTATUS_VTW : 0) |
+                      (hart_has_queue(vcpu_hart(&v->core)) ? HSTATUS_VTW : 0) |
                       ((uint64_t)v->vgein << HSTATUS_VGEIN_SHIFT);
 }
 
@@ -358,6 +363,7 @@ void arch_vcpu_put(struct vcpu *vcpu)
     csr_write(CSR_VSATP, 0);
     csr_write(CSR_HGATP, 0);
     csr_clear(CSR_HSTATUS, HSTATUS_VGEIN);
+    v->hart->resident = NULL; /* it may be loaded elsewhere next */
 }
 
 uint64_t arch_vcpu_pc(const struct vcpu *vcpu)

@@ -74,7 +74,7 @@ static __attribute__((noinline)) void set_timer_slow(struct rv_vcpu *v, uint64_t
     atomic_fetch_and_explicit(&v->core.irq_lines, ~LINE(VCPU_IRQ_TIMER), memory_order_relaxed);
     csr_clear(CSR_HVIP, HVIP_VSTIP);
     if (deadline != UINT64_MAX) {
-        timer_arm(&v->timer, v->core.hart, deadline, timer_due);
+        timer_arm(&v->timer, vcpu_hart(&v->core), deadline, timer_due);
     }
 }
 
@@ -126,7 +126,7 @@ void arch_vcpu_watch(struct vcpu *vcpu)
     const struct rv_guest_csrs *c = &v->csrs;
 
     if (rv_features.sstc && (c->vsie & SIE_STIE) != 0 && c->vstimecmp != UINT64_MAX) {
-        timer_arm(&v->timer, vcpu->hart, c->vstimecmp, watched_due);
+        timer_arm(&v->timer, vcpu_hart(vcpu), c->vstimecmp, watched_due);
     }
     if (v->vgein != 0 && (c->vsie & SIE_SEIE) != 0) {
         v->hart->watched |= 1ull << v->vgein;
@@ -152,6 +152,21 @@ void rv_vcpu_unwatch(struct rv_vcpu *v)
         v->hart->watched &= ~file;
         csr_clear(CSR_HGEIE, file);
     }
+}
+
+/*
+ * Timers of this hart run on this hart, and not now, so none of them is about to call. Without Sstc
+ * one that has fired and is armed again raises a line that is up until the guest sets it anew.
+ */
+void arch_vcpu_move(struct vcpu *vcpu, struct hart *to)
+{
+    struct rv_vcpu *v = rv_vcpu_of(vcpu);
+
+    rv_vcpu_unwatch(v);
+    if (!rv_features.sstc && v->timer.hart != NULL) {
+        timer_arm(&v->timer, to, v->timer.deadline, timer_due);
+    }
+    v->hart = rv_hart_of(to);
 }
 
 void rv_watched_files(struct rv_hart *hart, uint64_t files)

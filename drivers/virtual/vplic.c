@@ -42,12 +42,15 @@ static inline __attribute__((always_inline)) void vplic_set_line(struct vplic *v
                                                                  bool raised) REQUIRES(vp->lock)
 {
     struct vcpu *vcpu = vp->chip.vm->vcpus[index];
+    struct hart *owed;
 
     if (raised != vp->contexts[index].raised) {
         vp->contexts[index].raised = raised;
-        if (vcpu_irq_post(vcpu, VCPU_IRQ_EXT, raised)) {
-            if (vcpu->hart == arch_hart_self()) {
-                hart_kick(vcpu->hart);
+        owed = vcpu_irq_post(vcpu, VCPU_IRQ_EXT, raised);
+        if (owed != NULL) {
+            /* Later, that of one that moves may be another. */
+            if (owed == arch_hart_self() || vp->chip.vm->affinity != NULL) {
+                hart_kick(owed);
             } else {
                 vp->kicks |= 1ull << index;
             }
@@ -67,7 +70,7 @@ static void vplic_update(struct vplic *vp, uint32_t index) REQUIRES(vp->lock)
 static __attribute__((noinline)) void vplic_kick(const struct vplic *vp, uint64_t kicks)
 {
     for (; kicks != 0; kicks &= kicks - 1u) {
-        hart_kick(vp->chip.vm->vcpus[first_bit(kicks)]->hart);
+        hart_kick(vcpu_hart(vp->chip.vm->vcpus[first_bit(kicks)]));
     }
 }
 

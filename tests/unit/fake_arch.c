@@ -373,6 +373,16 @@ void arch_vcpu_watch(struct vcpu *vcpu)
     f->watched = true;
 }
 
+void arch_vcpu_move(struct vcpu *vcpu, struct hart *to)
+{
+    struct fake_vcpu *f = own(vcpu);
+
+    if (f->resident || !hart_has_queue(to)) {
+        fake_wrong("moves a vCPU that is loaded, or to a hart that is not shared");
+    }
+    f->watched = false;
+}
+
 void arch_vcpu_sync_irqs(struct vcpu *vcpu)
 {
     struct fake_vcpu *f = own_loaded(vcpu);

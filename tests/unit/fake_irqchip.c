@@ -103,19 +103,21 @@ void fake_irqchip_install(bool msi)
     };
 }
 
-bool vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level)
+struct hart *vcpu_irq_post(struct vcpu *v, enum vcpu_irq irq, bool level)
 {
     uint32_t bit = 1u << irq;
     uint32_t old =
         level ? atomic_fetch_or(&v->irq_lines, bit) : atomic_fetch_and(&v->irq_lines, ~bit);
 
-    return ((old & bit) != 0) != level;
+    return ((old & bit) != 0) != level ? vcpu_hart(v) : NULL;
 }
 
 void vcpu_irq_set(struct vcpu *v, enum vcpu_irq irq, bool level)
 {
-    if (vcpu_irq_post(v, irq, level)) {
-        hart_kick(v->hart);
+    struct hart *owed = vcpu_irq_post(v, irq, level);
+
+    if (owed != NULL) {
+        hart_kick(owed);
     }
 }
 

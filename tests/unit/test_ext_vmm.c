@@ -6,6 +6,7 @@
 #include "tests/unit/fake_arch.h"
 
 #include "core/lifecycle.h"
+#include "core/sched.h"
 #include "core/timer.h"
 #include "sbi/sbi.h"
 
@@ -24,7 +25,7 @@ enum { PLAIN, VIEWER, MANAGER, TARGET, VMS };
 
 static struct vm *vms[VMS];
 static struct {
-    uint32_t starts, stops, asks, pauses, resumes, beats;
+    uint32_t starts, stops, asks, pauses, resumes, beats, moves;
     uint64_t us;
     const struct vm *vm;
     enum stop_reason reason;
@@ -53,6 +54,14 @@ enum err lifecycle_stop_graceful(struct vm *vm, bool restart)
     life.asks++;
     life.vm = vm;
     life.restart = restart;
+    return life.answer;
+}
+
+enum err sched_move(struct vcpu *v, uint64_t hart_id)
+{
+    life.moves++;
+    life.vm = v->vm;
+    life.us = hart_id;
     return life.answer;
 }
 
@@ -133,7 +142,7 @@ static void test_numbers(void **state)
     (void)state;
     expect(SBI_SUCCESS, TARGET, call(TARGET, CURIA_VMM_SELF, 9, 9, 9, 9));
     expect(SBI_SUCCESS, VMS, call(PLAIN, CURIA_VMM_COUNT, 9, 9, 9, 9));
-    expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, CURIA_VMM_HART + 1, 0, 0, 0, 0));
+    expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, CURIA_VMM_MOVE + 1, 0, 0, 0, 0));
     expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, UP, 0, 0, 0, 0));
 }
 
@@ -213,7 +222,7 @@ static void test_vcpu(void **state)
     uint64_t size = sizeof(*info);
 
     (void)state;
-    assert_int_equal(size, 176); /* docs/abi.md */
+    assert_int_equal(size, 184); /* docs/abi.md */
     machine.boot_ticks = US(1000);
     atomic_store(&fake.now, US(1100));
     v->hart->rq = &rq;
@@ -227,6 +236,7 @@ static void test_vcpu(void **state)
     tally_end(&v->sched.time[SCHED_THROTTLED], US(1033));
     tally_begin(&v->sched.time[SCHED_RUNNING], US(1033));
     v->sched.switches = 4;
+    v->moves = 7;
     for (uint32_t c = 0; c < EXIT_CAUSES; c++) {
         v->exits[c] = 100 + c;
     }
@@ -247,6 +257,7 @@ static void test_vcpu(void **state)
     assert_int_equal(info->ready_ns, 10000);
     assert_int_equal(info->throttled_ns, 3000);
     assert_int_equal(info->switches, 4);
+    assert_int_equal(info->moves, 7);
     for (uint32_t c = 0; c < EXIT_CAUSES; c++) {
         assert_int_equal(info->exits[c], 100 + c);
     }
@@ -310,8 +321,7 @@ static void test_hart(void **state)
     machine.boot_ticks = US(1000);
     atomic_store(&fake.now, US(1100));
     hart->rq = &rq;
-    hart->vcpus = vms[VIEWER]->vcpus[0];
-    hart->vcpus->hart_next = vms[TARGET]->vcpus[0];
+    vms[TARGET]->vcpus[0]->hart = hart;
     tally_begin(&hart->idle, US(1040));
     expect(SBI_SUCCESS, size, call(VIEWER, CURIA_VMM_HART, 1, RAM, 0, UINT64_MAX));
     assert_int_equal(info->size, size);
@@ -325,7 +335,7 @@ static void test_hart(void **state)
 
     expect(SBI_SUCCESS, size, call(MANAGER, CURIA_VMM_HART, 0, RAM, 0, size));
     info = fake_gpa(vms[MANAGER], RAM, size);
-    assert_true(info->flags == 0 && info->vcpus == 0 && info->idle_ns == 0);
+    assert_true(info->flags == 0 && info->vcpus == 1 && info->idle_ns == 0);
 
     /* A clock that is behind that of the hart. */
     tally_begin(&machine.harts[0]->idle, US(1101));
@@ -371,6 +381,23 @@ static void test_rights(void **state)
     }
     assert_int_equal(life.starts, 2);
     assert_int_equal(life.asks, 4);
+}
+
+/* Not even its own, without the privilege. */
+static void test_move(void **state)
+{
+    (void)state;
+    expect(FROM(ERR_NOT_FOUND), 0, call(MANAGER, CURIA_VMM_MOVE, VMS, 0, 3, 0));
+    expect(FROM(ERR_NOT_FOUND), 0, call(MANAGER, CURIA_VMM_MOVE, TARGET, 1, 3, 0));
+    expect(FROM(ERR_NOT_FOUND), 0, call(MANAGER, CURIA_VMM_MOVE, TARGET, UP, 3, 0));
+    expect(FROM(ERR_DENIED), 0, call(VIEWER, CURIA_VMM_MOVE, TARGET, 0, 3, 0));
+    expect(FROM(ERR_DENIED), 0, call(PLAIN, CURIA_VMM_MOVE, PLAIN, 0, 3, 0));
+    assert_int_equal(life.moves, 0);
+    expect(FROM(ERR_OK), 0, call(MANAGER, CURIA_VMM_MOVE, TARGET, 0, UP + 3, 0));
+    assert_true(life.moves == 1 && life.vm == vms[TARGET] && life.us == UP + 3);
+    expect(FROM(ERR_OK), 0, call(MANAGER, CURIA_VMM_MOVE, MANAGER, 0, 3, 0));
+    life.answer = ERR_INVALID;
+    expect(FROM(ERR_INVALID), 0, call(MANAGER, CURIA_VMM_MOVE, TARGET, 0, 4, 0));
 }
 
 static void test_start(void **state)
@@ -451,6 +478,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_name_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rights, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_move, setup, teardown),
         cmocka_unit_test_setup_teardown(test_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pause, setup, teardown),

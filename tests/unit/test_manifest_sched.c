@@ -14,6 +14,7 @@
 #include "tests/unit/dts.h"
 
 #include <inttypes.h>
+#include <libfdt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -226,8 +227,6 @@ static void each_mistake_is_told(void **state)
     }
 }
 
-/* ---- admission ------------------------------------------------------------------------------- */
-
 static uint64_t ceil_div(uint64_t a, uint64_t b)
 {
     return a / b + (a % b != 0 ? 1 : 0);
@@ -240,6 +239,130 @@ static uint64_t whole_ns(uint64_t c, uint64_t slice)
 
     return c * 1000 + 2 * turns * SCHED_SWITCH_NS + SCHED_REPLENISH_NS;
 }
+
+/* ---- affinity -------------------------------------------------------------------------------- */
+
+static void where_it_may_run(void **state)
+{
+    static const uint64_t harts[] = {3, 1, 2, 1};
+    struct sched_seat s = {0, 0};
+    struct manifest m;
+
+    (void)state;
+    must_take(HEAD VM("a", "harts = <0>;") VM("b", "harts = <3 1>; affinity = <2 1>;")
+                  VM("c", "harts = <2>; budget-us = <5000>; period-us = <10000>;") TAIL,
+              &aia_board, &m);
+    assert_int_equal(m.vms[0].affinity_count, 0);
+    assert_int_equal(m.vms[1].vcpu_count, 2);
+    assert_int_equal(m.vms[1].affinity_count, 2);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(m.vms[1].harts[i], harts[i]);
+    }
+    for (uint32_t i = 0; i < 2; i++, s.vcpu++) {
+        assert_true(manifest_seat_find(&m, 2, &s) && s.vm == 1 && s.vcpu == i);
+    }
+    assert_true(manifest_seat_find(&m, 2, &s) && s.vm == 2 && s.vcpu == 0);
+    s = (struct sched_seat){0, 0};
+    assert_true(manifest_seat_find(&m, 3, &s) && s.vm == 1 && s.vcpu == 0);
+    s.vcpu++;
+    assert_false(manifest_seat_find(&m, 3, &s));
+
+    /* A budget's figures are as without it. */
+    s = (struct sched_seat){2, 0};
+    assert_int_equal(manifest_response_ns(&m, &s),
+                     ceil_div((whole_ns(5000, 10000) + SCHED_SECTION_NS) * 50, 49));
+}
+
+static void affinity_is_checked(void **state)
+{
+    static const struct {
+        const char *props, *line;
+    } mistakes[] = {
+        {"affinity;", "/a|affinity|must list harts, <0 1>, 64 at most"},
+        {"affinity = \"all\", \"x\";", "/a|affinity|must list harts"},
+        {"affinity = <2 1 2>;", "/a|affinity|names hart 2 twice"},
+        {"affinity = <2 4>;", "/a|affinity|there is no hart 4: this machine has 4, from 0 to 3"},
+        {"affinity = <2>; budget-us = <0 1000>; period-us = <10000>;",
+         "/a|affinity|lets vCPU 1 run on several harts, but its budget-us is a promise of one"},
+        {"affinity = <2>; irqchip = \"aia\";",
+         "/a|irqchip|\"aia\", but an interrupt file is one hart's"},
+        {"affinity = <2>; priority = <20>;",
+         "/b|budget-us|guarantees nothing to vCPU 0: on hart 2, vCPU 0 of VM a has priority 20"},
+        {"afinity = <2>;", "/a|afinity|unknown property; did you mean affinity?"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(mistakes); i++) {
+        char source[1024];
+
+        snprintf(source, sizeof(source),
+                 HEAD VM("a", "harts = <0 1>; %s")
+                     VM("b", "harts = <2>; budget-us = <1000>; period-us = <10000>;") TAIL,
+                 mistakes[i].props);
+        must_refuse(source, mistakes[i].line);
+    }
+}
+
+/* One that may come takes a seat on each of its harts, and one on its own. */
+static void seats_are_counted(void **state)
+{
+    static char source[64 * 1024];
+    struct manifest m;
+
+    (void)state;
+    for (uint32_t count = SCHED_PER_HART - 1; count <= SCHED_PER_HART; count++) {
+        size_t at = (size_t)snprintf(source, sizeof(source), HEAD);
+
+        for (uint32_t v = 0; v < count; v++) {
+            at += (size_t)snprintf(source + at, sizeof(source) - at, VM("v%u", "harts = <1>;"), v);
+        }
+        snprintf(source + at, sizeof(source) - at, VM("c", "harts = <3>; affinity = <3 1>;") TAIL);
+        if (count < SCHED_PER_HART) {
+            must_take(source, &aia_board, &m);
+        } else {
+            must_refuse(source, "/c|affinity|vCPU 0 is one too many on hart 1: there may be 16");
+        }
+    }
+}
+
+/* A PLIC, where others have files. */
+static void files_stay(void **state)
+{
+    struct manifest m;
+
+    (void)state;
+    must_take(HEAD VM("a", "harts = <0>; affinity = <1>;") VM("b", "harts = <0 1>;") TAIL,
+              &aia_board, &m);
+    assert_int_equal(m.vms[0].irqchip, IRQCHIP_PLIC);
+    assert_false(m.vms[0].files_short);
+    assert_int_equal(m.vms[1].irqchip, IRQCHIP_BEST);
+}
+
+static void harts_are_alike(void **state)
+{
+    static const char source[] =
+        HEAD VM("a", "harts = <0>; affinity = <1>;") VM("b", "harts = <2>;") TAIL;
+    static _Alignas(8) char fdt[64 * 1024];
+    struct board board;
+    struct manifest m;
+    const char *why = NULL;
+
+    (void)state;
+    assert_int_equal(fdt_open_into(aia_fdt, fdt, sizeof(fdt)), 0);
+    assert_int_equal(fdt_setprop_string(fdt, fdt_path_offset(fdt, "/cpus/cpu@2"), "mmu-type", "x"),
+                     0);
+    assert_int_equal(board_read(&board, fdt, &why), ERR_OK);
+    must_take(source, &board, &m);
+    assert_int_equal(
+        fdt_setprop_u32(fdt, fdt_path_offset(fdt, "/cpus/cpu@1"), "riscv,cboz-block-size", 32), 0);
+    assert_int_equal(board_read(&board, fdt, &why), ERR_OK);
+    assert_false(is_taken(source, &board, &m));
+    assert_int_equal(found.count, 1);
+    assert_non_null(strstr(
+        found.lines[0], "/a|affinity|harts 0 and 1 differ in riscv,cboz-block-size: name harts"));
+}
+
+/* ---- admission ------------------------------------------------------------------------------- */
 
 static uint64_t ppm_of(uint64_t c, uint64_t slice, uint64_t period)
 {
@@ -531,6 +654,11 @@ int main(void)
         cmocka_unit_test(harts_are_shared),
         cmocka_unit_test(as_many_as_a_hart_takes),
         cmocka_unit_test(each_mistake_is_told),
+        cmocka_unit_test(where_it_may_run),
+        cmocka_unit_test(affinity_is_checked),
+        cmocka_unit_test(seats_are_counted),
+        cmocka_unit_test(files_stay),
+        cmocka_unit_test(harts_are_alike),
         cmocka_unit_test(shares_are_summed),
         cmocka_unit_test(no_guarantee_below_the_unlimited),
         cmocka_unit_test(response_times_are_the_least),

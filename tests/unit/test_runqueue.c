@@ -417,17 +417,77 @@ static void test_many(void **state)
     }
 }
 
+/* Blocked, it is of no queue: in another one its times go on, and in this one nothing is left. */
+static void test_two_queues(void **state)
+{
+    struct runqueue other;
+
+    (void)state;
+    rq_init(&other);
+    entities(3, (struct sched_params){.priority = 7, .slice = 10});
+    wake(0, 0);
+    wake(1, 0);
+    picks(0, 0, 10);
+    picks(4, 0, 10);
+    block(0, 5);
+    picks(5, 1, NEVER);
+
+    /* On its way nothing has run; a clock that is behind takes nothing back. */
+    rq_wake(&other, &e[2], at0);
+    assert_ptr_equal(rq_pick(&other, at0), &e[2]);
+    rq_wake(&other, &e[0], at0 + 4);
+    totals(0, 5, 5, 0, 0);
+    assert_ptr_equal(rq_pick(&other, at0 + 14), &e[0]);
+    block(1, 30);
+    picks(30, NONE, NEVER);
+    totals(0, 30, 21, 9, 0);
+    assert_ptr_equal(rq_pick(&other, at0 + 30), &e[2]);
+    rq_block(&other, &e[0], at0 + 32);
+
+    /* And back, where it was the last but one. */
+    wake(0, 40);
+    picks(41, 0, NEVER);
+    totals(0, 50, 30, 12, 0);
+    assert_int_equal(e[0].switches, 3);
+}
+
+/* Who would be before one that wakes up. */
+static void test_behind(void **state)
+{
+    (void)state;
+    entities(4, (struct sched_params){.priority = 7, .slice = 10});
+    entity(1, (struct sched_params){.priority = 6});
+    entity(2, (struct sched_params){.priority = 7, .budget = 20, .period = 100, .least = 1});
+    assert_false(rq_is_behind(&rq, &e[0], at0));
+    wake(1, 0);
+    picks(0, 1, NEVER);
+    assert_false(rq_is_behind(&rq, &e[0], at0 + 1)); /* it makes room */
+    wake(3, 1);
+    assert_true(rq_is_behind(&rq, &e[0], at0 + 1)); /* an equal, that was not picked yet */
+    block(3, 2);
+    assert_false(rq_is_behind(&rq, &e[0], at0 + 2));
+    wake(2, 2);
+    picks(2, 2, 22);
+    assert_true(rq_is_behind(&rq, &e[0], at0 + 21));
+    assert_false(rq_is_behind(&rq, &e[0], at0 + 22)); /* out of its budget, behind all */
+    picks(22, 1, 102);
+    assert_true(rq_is_behind(&rq, &e[0], at0 + 102)); /* it is back */
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_alone),         TEST(test_priority),    TEST(test_extremes),
-        TEST(test_slice),         TEST(test_no_slice),    TEST(test_yield_slice),
-        TEST(test_hard),          TEST(test_soft),        TEST(test_guarantee),
-        TEST(test_equal_returns), TEST(test_lower_waits), TEST(test_preempted_budget),
-        TEST(test_sleep),         TEST(test_crumbs),      TEST(test_many),
-        TEST(test_shares),
+        TEST(test_two_queues),  TEST(test_behind),
+        TEST(test_alone),       TEST(test_priority),
+        TEST(test_extremes),    TEST(test_slice),
+        TEST(test_no_slice),    TEST(test_yield_slice),
+        TEST(test_hard),        TEST(test_soft),
+        TEST(test_guarantee),   TEST(test_equal_returns),
+        TEST(test_lower_waits), TEST(test_preempted_budget),
+        TEST(test_sleep),       TEST(test_crumbs),
+        TEST(test_many),        TEST(test_shares),
     };
 
     return cmocka_run_group_tests_name("runqueue", tests, NULL, NULL);

@@ -730,6 +730,7 @@ static void alone_it_has_the_rest(void **state)
     (void)state;
     hart->vcpu = NULL;
     hart->vcpus = NULL;
+    hart->seats = 0;
     hart->rq = NULL;
     machine.boot_ticks = atomic_load(&fake.now);
     assert_int_equal(sched_add(urgent, &(struct vcpu_sched_config){.priority = URGENT}), ERR_OK);

@@ -133,6 +133,42 @@ static void its_file(void **state)
     assert_int_equal(csrs[CSR_HGEIE] | hart.watched, 0);
 }
 
+/* What watches for it here does so no more; the next hart looks for itself. */
+static void it_moves(void **state)
+{
+    static struct rv_hart next;
+
+    (void)state;
+    a.vgein = 3;
+    a.csrs.vsie = SIE_STIE | SIE_SEIE;
+    a.csrs.vstimecmp = 77;
+    arch_vcpu_watch(&a.core);
+    arch_vcpu_move(&a.core, &next.core);
+    assert_null(a.timer.hart);
+    assert_int_equal(csrs[CSR_HGEIE] | hart.watched | requests, 0);
+    assert_ptr_equal(a.hart, &next);
+}
+
+/* Without Sstc the timer is all there is: it fires there. */
+static void its_soft_timer_moves(void **state)
+{
+    static struct rv_hart next;
+
+    (void)state;
+    rv_features.sstc = false;
+    arch_vcpu_move(&a.core, &next.core);
+    assert_null(a.timer.hart);
+
+    a.hart = &hart;
+    a.core.timer_detour = VCPU_TIMER_SOFT;
+    arch_vcpu_set_timer(&a.core, 99);
+    assert_ptr_equal(a.timer.hart, &hart.core);
+    arch_vcpu_move(&a.core, &next.core);
+    assert_ptr_equal(a.timer.hart, &next.core);
+    assert_int_equal(a.timer.deadline, 99);
+    assert_ptr_equal(a.timer.fn, timer_due);
+}
+
 /* An overflow that Curia saw only when it took the counters: nothing else will tell of it. */
 static void its_overflow(void **state)
 {
@@ -149,6 +185,8 @@ int main(void)
         cmocka_unit_test_setup(nothing, setup),
         cmocka_unit_test_setup(its_timer, setup),
         cmocka_unit_test_setup(its_file, setup),
+        cmocka_unit_test_setup(it_moves, setup),
+        cmocka_unit_test_setup(its_soft_timer_moves, setup),
         cmocka_unit_test_setup(its_overflow, setup),
     };
 

@@ -150,13 +150,14 @@ static void print_row(const struct row *row)
 
     printf("%-*s %4" PRIu32 " %4" PRIu64, NAME_MAX_SHOWN, row->name, row->vcpu, row->now.hart);
     if ((row->now.flags & CURIA_VCPU_SHARED) == 0) {
-        printf("    - %5.1f      -      -        - %8.0f\n", run, exits);
+        printf("    - %5.1f      -      -        -      - %8.0f\n", run, exits);
         return;
     }
-    printf(" %4" PRIu32 " %5.1f %6.1f %6.1f %8.0f %8.0f\n", row->now.priority, run,
+    printf(" %4" PRIu32 " %5.1f %6.1f %6.1f %8.0f %6.0f %8.0f\n", row->now.priority, run,
            share(row->now.ready_ns, row->before.ready_ns, ns),
            share(row->now.throttled_ns, row->before.throttled_ns, ns),
-           (double)(row->now.switches - row->before.switches) / seconds, exits);
+           (double)(row->now.switches - row->before.switches) / seconds,
+           (double)(row->now.moves - row->before.moves) / seconds, exits);
 }
 
 static size_t print_harts(void)
@@ -183,8 +184,8 @@ static void print_all(size_t lines)
     size_t rows = seen.row_count;
 
     qsort(seen.rows, seen.row_count, sizeof(*seen.rows), busiest_first);
-    printf("%-*s %4s %4s %4s %5s %6s %6s %8s %8s\n", NAME_MAX_SHOWN, "VM", "VCPU", "HART", "PRIO",
-           "%RUN", "%READY", "%THROT", "SWITCH/S", "EXITS/S");
+    printf("%-*s %4s %4s %4s %5s %6s %6s %8s %6s %8s\n", NAME_MAX_SHOWN, "VM", "VCPU", "HART",
+           "PRIO", "%RUN", "%READY", "%THROT", "SWITCH/S", "MOVE/S", "EXITS/S");
     if (lines > used && rows > lines - used) {
         rows = lines - used;
     }
