@@ -232,9 +232,19 @@ void rq_entity_init(struct sched_entity *e, const struct sched_params *p)
 void rq_wake(struct runqueue *rq, struct sched_entity *e, uint64_t now)
 {
     advance(rq, now);
-    if (e->state == SCHED_BLOCKED) {
+    if (e->state == SCHED_BLOCKED || (e->state == SCHED_READY && e->level == NO_LIST)) {
         budget_not_before(&e->budget, now);
         place(rq, e, now);
+    }
+}
+
+static void take_out(struct runqueue *rq, struct sched_entity *e, enum sched_state state,
+                     uint64_t now)
+{
+    list_remove(rq, e);
+    enter(e, state, now);
+    if (rq->current == e) {
+        rq->current = NULL;
     }
 }
 
@@ -242,11 +252,13 @@ void rq_block(struct runqueue *rq, struct sched_entity *e, uint64_t now)
 {
     advance(rq, now);
     wait_remove(rq, e);
-    list_remove(rq, e);
-    enter(e, SCHED_BLOCKED, now);
-    if (rq->current == e) {
-        rq->current = NULL;
-    }
+    take_out(rq, e, SCHED_BLOCKED, now);
+}
+
+void rq_leave(struct runqueue *rq, struct sched_entity *e, uint64_t now)
+{
+    advance(rq, now);
+    take_out(rq, e, e->state == SCHED_BLOCKED ? SCHED_BLOCKED : SCHED_READY, now);
 }
 
 void rq_yield(struct runqueue *rq, struct sched_entity *e, uint64_t now)

@@ -18,8 +18,8 @@
  * At one moment comes first what the running one has used up, then chunks that are due, in order,
  * then what the call is about.
  *
- * An entity that is blocked, and has no budget, is of no queue: it may wake up in another one, and
- * its times go on.
+ * An entity without a budget that has left one queue may wake up, or be blocked, in another one. Its
+ * times go on, those on the way included.
  */
 #ifndef CORE_RUNQUEUE_H
 #define CORE_RUNQUEUE_H
@@ -87,6 +87,10 @@ void rq_wake(struct runqueue *rq, struct sched_entity *e, uint64_t now);
 
 /* e does not want to run any more, whatever it did. */
 void rq_block(struct runqueue *rq, struct sched_entity *e, uint64_t now);
+
+/* e, which has no budget, is of this queue no more; if it wanted to run, it is ready until it comes
+ * to another. */
+void rq_leave(struct runqueue *rq, struct sched_entity *e, uint64_t now);
 
 /* e goes to the end of its list, with a new slice, if it stands in one. */
 void rq_yield(struct runqueue *rq, struct sched_entity *e, uint64_t now);

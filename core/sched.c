@@ -69,12 +69,13 @@ static struct hart *elsewhere(struct hart *hart, struct vcpu *v, bool wants, uin
 }
 
 /*
- * v is blocked in the queue. Nothing watches for it on the way. Where it arrives it has a turn,
+ * v's requests were taken. Nothing watches for it on the way. Where it arrives it has a turn,
  * whatever it does, and sees what is pending; unless it is stopped or paused, when nobody watches
  * for it in any case.
  */
-static void move(struct hart *hart, struct vcpu *v, struct hart *to)
+static void move(struct hart *hart, struct vcpu *v, struct hart *to, uint64_t now)
 {
+    rq_leave(hart->rq, &v->sched, now);
     (void)vcpu_take_off(v, true);
     if (hart->vcpu == v) {
         hart->vcpu = NULL;
@@ -93,13 +94,13 @@ static void attend(struct hart *hart, struct vcpu *v, uint64_t now)
     bool wants = vcpu_attend(v);
     struct hart *to = v->vm->affinity != NULL ? elsewhere(hart, v, wants, now) : NULL;
 
-    if (to == NULL && wants) {
+    if (wants) {
         rq_wake(hart->rq, &v->sched, now);
-        return;
+    } else {
+        rq_block(hart->rq, &v->sched, now);
     }
-    rq_block(hart->rq, &v->sched, now);
     if (to != NULL) {
-        move(hart, v, to);
+        move(hart, v, to, now);
     }
 }
 

@@ -9,7 +9,8 @@
  * well; with steal=1 it tells its steal time, too; with vary=1 it writes fcsr anew at each look;
  * with delegate=1 its misaligned accesses are its own (FWFT). STOP of a suspend puts it to sleep;
  * with sleep=deaf it does not, with sleep=veto it says that it cannot, with wake-ms it wakes so
- * long after by its timer, with alarm-ms by its RTC's alarm, once.
+ * long after by its timer, with alarm-ms by its RTC's alarm, once. With move-vm and move-harts it
+ * moves the vCPUs of that VM round those harts of the machine, from 0, one at each look.
  */
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
@@ -38,6 +39,7 @@ static struct {
     uint64_t last_time, worst_late;
     uint64_t echoed, bells;
     uint64_t beat_us, beats_of;
+    uint64_t move_vm, move_harts, move_turn; /* 0 harts: it moves nobody */
     bool steal, vectors, fp, vary;
     volatile uint64_t alarms;
     volatile bool power_due; /* events may wait: the interrupt has come, or there is none */
@@ -240,6 +242,17 @@ static void beat(void)
     }
 }
 
+/* Of as many vCPUs as no test has more; one that is not there is refused. */
+static void move_one(void)
+{
+    uint64_t turn = me.move_turn++;
+
+    if (me.move_harts != 0) {
+        (void)sbi_call(CURIA_EXT_VMM, CURIA_VMM_MOVE, me.move_vm, turn % 4,
+                       turn / 4 % me.move_harts, 0);
+    }
+}
+
 static void report(void)
 {
     me.reports++;
@@ -296,6 +309,8 @@ static void start(void)
     }
     me.beat_us = board_arg_number("beat-ms", 0) * 1000;
     me.beats_of = board_arg_number("beats-of", UINT64_MAX);
+    me.move_vm = board_arg_number("move-vm", 0);
+    me.move_harts = board_arg_number("move-harts", 0);
     me.tick_us = board_arg_number("rest-ms", TICK_MS) * 1000;
     me.due = time_now() + ticks_of_us(me.tick_us);
     timer_set(me.due);
@@ -321,6 +336,7 @@ void role_neighbour(void)
         if (board.curia) {
             obey();
             beat();
+            move_one();
         }
         if (time_now() >= report_at) {
             report_at += board.timebase_hz;

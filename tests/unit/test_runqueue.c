@@ -451,6 +451,36 @@ static void test_two_queues(void **state)
     assert_int_equal(e[0].switches, 3);
 }
 
+/* On its way it is ready, if it was not blocked. */
+static void test_on_the_way(void **state)
+{
+    struct runqueue other;
+
+    (void)state;
+    rq_init(&other);
+    entities(2, (struct sched_params){.priority = 7, .slice = 10});
+    wake(0, 0);
+    wake(1, 0);
+    picks(0, 0, 10);
+    rq_leave(&rq, &e[0], at0 + 6);
+    picks(6, 1, NEVER);
+    rq_leave(&rq, &e[1], at0 + 8);
+    picks(8, NONE, NEVER);
+    assert_int_equal(rq.slots_used, 0);
+    totals(0, 20, 6, 14, 0);
+    rq_wake(&other, &e[0], at0 + 20);
+    assert_ptr_equal(rq_pick(&other, at0 + 21), &e[0]);
+    totals(0, 30, 15, 15, 0);
+
+    /* It may have lost its will, or not had it. */
+    rq_block(&other, &e[1], at0 + 30);
+    totals(1, 40, 2, 28, 0);
+    rq_leave(&other, &e[1], at0 + 40);
+    wake(1, 50);
+    picks(50, 1, NEVER);
+    totals(1, 60, 12, 28, 0);
+}
+
 /* Who would be before one that wakes up. */
 static void test_behind(void **state)
 {
@@ -479,15 +509,13 @@ static void test_behind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_two_queues),  TEST(test_behind),
-        TEST(test_alone),       TEST(test_priority),
-        TEST(test_extremes),    TEST(test_slice),
-        TEST(test_no_slice),    TEST(test_yield_slice),
-        TEST(test_hard),        TEST(test_soft),
-        TEST(test_guarantee),   TEST(test_equal_returns),
-        TEST(test_lower_waits), TEST(test_preempted_budget),
-        TEST(test_sleep),       TEST(test_crumbs),
-        TEST(test_many),        TEST(test_shares),
+        TEST(test_two_queues),    TEST(test_on_the_way),  TEST(test_behind),
+        TEST(test_alone),         TEST(test_priority),    TEST(test_extremes),
+        TEST(test_slice),         TEST(test_no_slice),    TEST(test_yield_slice),
+        TEST(test_hard),          TEST(test_soft),        TEST(test_guarantee),
+        TEST(test_equal_returns), TEST(test_lower_waits), TEST(test_preempted_budget),
+        TEST(test_sleep),         TEST(test_crumbs),      TEST(test_many),
+        TEST(test_shares),
     };
 
     return cmocka_run_group_tests_name("runqueue", tests, NULL, NULL);

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""vCPUs that may run on several harts: they wake up where there is room, and go where they are sent, and neither
+they nor those who stay notice."""
+
+import re
+
+import pytest
+
+from lives import row_of
+from small import READY_SECONDS, bundle, manifest, power_off, vm
+from curia_qemu import Machine
+from test_selftest import ALONE, NO_AIA, NO_PEER, NO_SSTC, run
+
+MOVER = dict(harts=[3], memory=0x400000)
+MANAGE = 'privileges = "manage";'
+
+
+def moves(m, name="rover"):
+    rows = [re.match(rf"{name} +vCPU \d+ moved (\d+) times$", row) for row in m.curia("stat")]
+    return sum(int(row[1]) for row in rows if row)
+
+
+def more_moves(m, count):
+    before = moves(m)
+    m.until(lambda: moves(m) >= before + count, f"{count} moves", READY_SECONDS)
+
+
+def all_go_on(m, *names):
+    mark = m.mark()
+    for name in names:
+        m.expect("^neighbour ok", vm=name, since=mark, seconds=READY_SECONDS)
+
+
+# Without Sstc its timer is a line that Curia raises. With max it has vectors, counters and triggers.
+@pytest.mark.parametrize("irqchip,cpu", (("plic", "max"), ("aplic", "rv64,sstc=false")))
+def test_rover(irqchip, cpu):
+    """On hart 0 one that never waits, on 1 and 2 such as do: who may run on all three moves each time that it would
+    wait. Then somebody moves it all the time, and it is paused, restarted, stopped and started meanwhile."""
+    names = ("hog", "right", "left")
+    text = manifest(vm("rover", [0], args="rest-ms=5 vary=1 steal=1", more="affinity = <1 2>;", memory=0x400000),
+                    vm("hog", [0], args="steal=1"), vm("right", [1], args="rest-ms=11", memory=0x400000),
+                    vm("left", [2], args="rest-ms=7", memory=0x400000),
+                    vm("mover", **MOVER, args="rest-ms=2 move-vm=0 move-harts=3", more=MANAGE + "no-autostart;"))
+    name = f"move-{irqchip}-{cpu}".replace(",", "-").replace("=", "-")
+    with Machine(name, bundle=bundle(name, text), irqchip=irqchip, memory="256M", cpu=cpu,
+                 vms=("rover", *names, "mover")) as m:
+        for each in ("rover", *names):
+            m.expect("^neighbour: ready", vm=each, seconds=READY_SECONDS)
+        more_moves(m, 20)
+        all_go_on(m, "rover", *names)
+        # By its own clock: the rover is seldom there, and hardly waits itself.
+        for each in ("hog", "rover"):
+            first = int(m.expect(r"^neighbour: (\d+) us stolen", vm=each).match[1])
+            last = int(m.expect(r"^neighbour: (\d+) us stolen", vm=each).match[1])
+            assert last - first < 300_000, (each, first, last)
+
+        assert m.curia("start mover") == ["start mover: under way"]
+        more_moves(m, 100)
+        all_go_on(m, "rover")
+        assert m.curia("pause rover") == ["pause rover: under way"]
+        more_moves(m, 5)
+        assert row_of(m, "rover")[0] == "paused"
+        assert m.curia("resume rover") == ["resume rover: under way"]
+        for starts, how in ((2, " force"), (3, "")):
+            mark = m.mark()
+            assert m.curia(f"restart rover{how}") == ["restart rover: under way"]
+            m.expect(r"rover: stopped \(asked\)", vm="curia", since=mark, seconds=READY_SECONDS)
+            m.expect("^neighbour: ready", vm="rover", since=mark, seconds=READY_SECONDS)
+            assert row_of(m, "rover")[:2] == ("running", str(starts))
+        mark = m.mark()
+        assert m.curia("stop rover force") == ["stop rover: under way"]
+        m.expect(r"rover: stopped \(asked\)", vm="curia", since=mark)
+        more_moves(m, 5)
+        assert m.curia("start rover") == ["start rover: under way"]
+        m.expect("^neighbour: ready", vm="rover", since=mark, seconds=READY_SECONDS)
+        all_go_on(m, "rover", *names)
+        power_off(m, ("rover", *names, "mover"))
+        assert not m.find("BAD"), m.failure("something is not as it was")
+
+
+@pytest.mark.parametrize("irqchip,cpu", (("plic", "max"), ("aplic", "rv64,sstc=false")))
+def test_selftest(irqchip, cpu):
+    """All that a guest is promised, while it is moved: IPIs, fences, timers, events, counters, starts and stops."""
+    text = manifest(vm("selftest", [0, 1, 2], "test", 0x1000000, "reboot=1 moved=1", ALONE + "affinity = <0 1 2>;"),
+                    vm("mover", **MOVER, args="rest-ms=3 move-vm=0 move-harts=3", more=MANAGE))
+    name = f"move-selftest-{irqchip}-{cpu}".replace(",", "-").replace("=", "-")
+    run(name, irqchip, 4, text, NO_PEER | NO_AIA | (NO_SSTC if "sstc=false" in cpu else set()), cpu=cpu,
+        neighbours=("mover",), vms=("selftest", "mover"))
