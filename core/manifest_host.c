@@ -182,7 +182,8 @@ static const struct board_hart *find_hart(const struct board *b, uint64_t id)
 }
 
 /* What a guest is told of a hart must be so wherever it is. */
-static void check_alike(struct manifest_reader *r, const struct vm_config *vm, uint64_t id)
+static void check_alike(struct manifest_reader *r, const struct vm_config *vm,
+                        const struct board_hart *hart)
 {
     static const char *const told[] = {
         "riscv,isa",
@@ -194,7 +195,6 @@ static void check_alike(struct manifest_reader *r, const struct vm_config *vm, u
     };
     const void *fdt = r->board->fdt;
     const struct board_hart *first = find_hart(r->board, vm->harts[0]);
-    const struct board_hart *hart = find_hart(r->board, id);
 
     for (size_t i = 0; first != NULL && i < ARRAY_SIZE(told); i++) {
         int len = 0, first_len = 0;
@@ -216,13 +216,15 @@ static void check_harts(struct manifest_reader *r, const struct vm_config *vm)
     const struct board *b = r->board;
 
     for (uint32_t i = 0; i < vm->vcpu_count + vm->affinity_count; i++) {
-        if (find_hart(b, vm->harts[i]) == NULL) {
+        const struct board_hart *hart = find_hart(b, vm->harts[i]);
+
+        if (hart == NULL) {
             manifest_fault(
                 r, vm->node, i < vm->vcpu_count ? "harts" : "affinity",
                 "there is no hart %" PRIu64 ": this machine has %u, from %" PRIu64 " to %" PRIu64,
                 vm->harts[i], b->hart_count, b->harts[0].id, b->harts[b->hart_count - 1].id);
         } else if (vm->affinity_count != 0) {
-            check_alike(r, vm, vm->harts[i]);
+            check_alike(r, vm, hart);
         } else {
             /* it stays there */
         }

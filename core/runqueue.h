@@ -18,8 +18,8 @@
  * At one moment comes first what the running one has used up, then chunks that are due, in order,
  * then what the call is about.
  *
- * An entity without a budget that has left one queue may wake up, or be blocked, in another one. Its
- * times go on, those on the way included.
+ * An entity without a budget that has left one queue may wake up, or be blocked, in another one.
+ * Its times go on, those on the way included.
  */
 #ifndef CORE_RUNQUEUE_H
 #define CORE_RUNQUEUE_H

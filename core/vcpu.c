@@ -112,7 +112,7 @@ static void leave(struct vcpu *v)
     }
     steal_forget(v); /* before its RAM may be the next life's */
     atomic_store_explicit(&v->state, VCPU_STOPPED, memory_order_release);
-    sse_leave(v); /* the next life, if a sibling has asked for it, begins on this hart, later */
+    sse_leave(v); /* the next life, if a sibling has asked for it, begins on its hart, later */
     lifecycle_vcpu_left(v->vm);
 }
 

@@ -44,17 +44,16 @@ static inline __attribute__((always_inline)) void vplic_set_line(struct vplic *v
     struct vcpu *vcpu = vp->chip.vm->vcpus[index];
     struct hart *owed;
 
-    if (raised != vp->contexts[index].raised) {
-        vp->contexts[index].raised = raised;
-        owed = vcpu_irq_post(vcpu, VCPU_IRQ_EXT, raised);
-        if (owed != NULL) {
-            /* Later, that of one that moves may be another. */
-            if (owed == arch_hart_self() || vp->chip.vm->affinity != NULL) {
-                hart_kick(owed);
-            } else {
-                vp->kicks |= 1ull << index;
-            }
-        }
+    if (raised == vp->contexts[index].raised) {
+        return;
+    }
+    vp->contexts[index].raised = raised;
+    owed = vcpu_irq_post(vcpu, VCPU_IRQ_EXT, raised);
+    /* Later, the hart of one that moves may be another. */
+    if (owed != NULL && (owed == arch_hart_self() || vp->chip.vm->affinity != NULL)) {
+        hart_kick(owed);
+    } else {
+        vp->kicks |= (owed != NULL ? 1ull : 0) << index;
     }
 }
 

@@ -43,7 +43,8 @@ def top(m, told):
     half = lines[lines.index(""):]
     idle = {int(h): float(i) for h, i in re.findall(r" (\d+) +([\d.]+)%", half[1])}
     rows = [re.match(r"(\S+) +(\d+) +(\d+) +- +([\d.]+) +- +- +- +- +(\d+)$", line) for line in half[3:]]
-    assert half[2].split() == "VM VCPU HART PRIO %RUN %READY %THROT SWITCH/S MOVE/S EXITS/S".split() and None not in rows
+    assert half[2].split() == "VM VCPU HART PRIO %RUN %READY %THROT SWITCH/S MOVE/S EXITS/S".split()
+    assert None not in rows, half
     assert sorted((r[1], int(r[2]), int(r[3])) for r in rows) == \
         [("adas", 0, 3), ("cockpit", 0, 1), ("cockpit", 1, 2), ("control", 0, 0)], half
     assert set(idle) == {0, 1, 2, 3} and all(abs(float(r[4]) + idle[int(r[3])] - 100) <= 1 for r in rows), half
