@@ -32,12 +32,15 @@ def all_go_on(m, *names):
 
 
 # Without Sstc its timer is a line that Curia raises. With max it has vectors, counters and triggers.
-@pytest.mark.parametrize("irqchip,cpu", (("plic", "max"), ("aplic", "rv64,sstc=false")))
+# With an AIA its interrupt file moves with it: through a guest file of each hart, or in memory.
+@pytest.mark.parametrize("irqchip,cpu", (("plic", "max"), ("aplic", "rv64,sstc=false"), ("aia-2", "max"),
+                                         ("aia-0", "rv64")))
 def test_rover(irqchip, cpu):
     """On hart 0 one that never waits, on 1 and 2 such as do: who may run on all three moves each time that it would
     wait. Then somebody moves it all the time, and it is paused, restarted, stopped and started meanwhile."""
     names = ("hog", "right", "left")
-    text = manifest(vm("rover", [0], args="rest-ms=5 vary=1 steal=1", more="affinity = <1 2>;", memory=0x400000),
+    aia = 'irqchip = "aia";' if irqchip.startswith("aia") else ""
+    text = manifest(vm("rover", [0], args="rest-ms=5 vary=1 steal=1", more="affinity = <1 2>;" + aia, memory=0x400000),
                     vm("hog", [0], args="steal=1"), vm("right", [1], args="rest-ms=11", memory=0x400000),
                     vm("left", [2], args="rest-ms=7", memory=0x400000),
                     vm("mover", **MOVER, args="rest-ms=2 move-vm=0 move-harts=3", more=MANAGE + "no-autostart;"))
@@ -78,11 +81,14 @@ def test_rover(irqchip, cpu):
         assert not m.find("BAD"), m.failure("something is not as it was")
 
 
-@pytest.mark.parametrize("irqchip,cpu", (("plic", "max"), ("aplic", "rv64,sstc=false")))
+@pytest.mark.parametrize("irqchip,cpu", (("plic", "max"), ("aplic", "rv64,sstc=false"), ("aia-2", "max"),
+                                         ("aia-0", "rv64")))
 def test_selftest(irqchip, cpu):
     """All that a guest is promised, while it is moved: IPIs, fences, timers, events, counters, starts and stops."""
-    text = manifest(vm("selftest", [0, 1, 2], "test", 0x1000000, "reboot=1 moved=1", ALONE + "affinity = <0 1 2>;"),
+    aia = 'irqchip = "aia";' if irqchip.startswith("aia") else ""
+    text = manifest(vm("selftest", [0, 1, 2], "test", 0x1000000, "reboot=1 moved=1",
+                       ALONE + "affinity = <0 1 2>;" + aia),
                     vm("mover", **MOVER, args="rest-ms=3 move-vm=0 move-harts=3", more=MANAGE))
     name = f"move-selftest-{irqchip}-{cpu}".replace(",", "-").replace("=", "-")
-    run(name, irqchip, 4, text, NO_PEER | NO_AIA | (NO_SSTC if "sstc=false" in cpu else set()), cpu=cpu,
-        neighbours=("mover",), vms=("selftest", "mover"))
+    skips = NO_PEER | (set() if aia else NO_AIA) | (NO_SSTC if "sstc=false" in cpu else set())
+    run(name, irqchip, 4, text, skips, cpu=cpu, neighbours=("mover",), vms=("selftest", "mover"))

@@ -284,8 +284,6 @@ static void affinity_is_checked(void **state)
         {"affinity = <2 4>;", "/a|affinity|there is no hart 4: this machine has 4, from 0 to 3"},
         {"affinity = <2>; budget-us = <0 1000>; period-us = <10000>;",
          "/a|affinity|lets vCPU 1 run on several harts, but its budget-us is a promise of one"},
-        {"affinity = <2>; irqchip = \"aia\";",
-         "/a|irqchip|\"aia\", but an interrupt file is one hart's"},
         {"affinity = <2>; priority = <20>;",
          "/b|budget-us|guarantees nothing to vCPU 0: on hart 2, vCPU 0 of VM a has priority 20"},
         {"afinity = <2>;", "/a|afinity|unknown property; did you mean affinity?"},
@@ -601,6 +599,18 @@ static void files_of_a_shared_hart(void **state)
     must_take(three, &board, &m);
     assert_int_equal(m.vms[0].memory_files, 3);
     assert_int_equal(m.vms[1].memory_files, 3);
+    /* Who may move has none for good, and a hart that it may come to keeps one for it. */
+    board.guest_files = 2;
+    must_take(HEAD VM("a", "harts = <1 2>; irqchip = \"aia\";")
+                  VM("b", "harts = <0>; affinity = <1 2>; irqchip = \"aia\";")
+                      VM("c", "harts = <1 2>; irqchip = \"aia\";") VM("d", "harts = <2>;")
+                          VM("e", "harts = <3>; affinity = <0>;") TAIL,
+              &board, &m);
+    assert_int_equal(m.vms[0].memory_files, 0);
+    assert_int_equal(m.vms[1].memory_files, 1);
+    assert_int_equal(m.vms[2].memory_files, 3);
+    assert_true(m.vms[3].files_short);
+    assert_int_equal(m.vms[4].irqchip, IRQCHIP_PLIC);
     board.imsic = false;
     assert_false(is_taken(three, &board, &m));
     assert_int_equal(found.count, 2);
