@@ -61,8 +61,10 @@ static void stat_turns(const struct vm *vm, uint32_t index)
               (unsigned int)index, seconds(u.run, run), seconds(u.ready, ready),
               seconds(u.throttled, throttled), (unsigned long long)u.switches);
     if (vm->affinity != NULL) {
+        const struct vcpu *v = vm->vcpus[index];
+
         shell_say("%-12s vCPU %u moved %u times", vm->config->name, (unsigned int)index,
-                  (unsigned int)atomic_load_explicit(&vm->vcpus[index]->moves, memory_order_relaxed));
+                  (unsigned int)atomic_load_explicit(&v->moves, memory_order_relaxed));
     }
 }
 

@@ -3,12 +3,13 @@
 they nor those who stay notice."""
 
 import re
+import subprocess
 
 import pytest
 
-from lives import row_of
-from small import READY_SECONDS, bundle, manifest, power_off, vm
 from curia_qemu import Machine
+from lives import row_of
+from small import READY_SECONDS, TOOL, bundle, manifest, power_off, vm
 from test_selftest import ALONE, NO_AIA, NO_PEER, NO_SSTC, run
 
 MOVER = dict(harts=[3], memory=0x400000)
@@ -92,3 +93,14 @@ def test_selftest(irqchip, cpu):
     name = f"move-selftest-{irqchip}-{cpu}".replace(",", "-").replace("=", "-")
     skips = NO_PEER | (set() if aia else NO_AIA) | (NO_SSTC if "sstc=false" in cpu else set())
     run(name, irqchip, 4, text, skips, cpu=cpu, neighbours=("mover",), vms=("selftest", "mover"))
+
+
+def test_at_a_desk():
+    """What curia-manifest shows of it: where each vCPU may come, and beside whom."""
+    text = manifest(vm("rover", [0, 1], more="affinity = <1 2>;"),
+                    vm("timely", [2], more="priority = <20>; budget-us = <2000>; period-us = <10000>;"))
+    desk = subprocess.run([TOOL, "check", bundle("move-desk", text)], capture_output=True, text=True, timeout=60)
+    assert desk.returncode == 0 and re.search(r"^ +each may run on +1, 2$", desk.stdout, re.M), desk
+    table = desk.stdout.split("hart 2: 3 vCPUs, 20.45 %")[1].split("\n\n")[0]
+    assert len(re.findall(r"^ +rover +[01] .* \(may come\)$", table, re.M)) == 2, table
+    assert re.search(r"^ +timely +0 +20 .* 2000/10000 +20\.45 +\d+ +10000$", table, re.M), table
