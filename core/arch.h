@@ -53,6 +53,12 @@ void arch_hart_poll(void);
 /* Own hart: interrupt (and so leave guest or wait) at deadline; UINT64_MAX: never. */
 void arch_hart_timer(uint64_t deadline);
 
+/*
+ * Own hart: from now on the traps of its guests are traced (exits, interrupts given to them,
+ * doorbells), or no more. Costs nothing where they are not.
+ */
+void arch_hart_trace(bool traps);
+
 /* Own hart: stop it for good (firmware HSM). Does not return. */
 _Noreturn void arch_hart_park(void);
 

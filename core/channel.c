@@ -12,6 +12,7 @@
 
 #include "core/arch.h"
 #include "core/memmap.h"
+#include "core/trace.h"
 
 #define RECORD_HEADER 8u /* u32 length, u32 zero; records are padded to as much */
 
@@ -271,6 +272,18 @@ static enum err ring_put(struct channel_end *end, const struct vm *from, gpa_t b
     return e;
 }
 
+void channel_trace(const struct channel_end *end, const struct vcpu *v, uint32_t event, enum err e,
+                   uint32_t more)
+{
+    uint32_t sent = e == ERR_OK     ? TRACE_SENT
+                    : e == ERR_BUSY ? TRACE_SENT_REFUSED
+                                    : TRACE_SENT_NOBODY;
+    uint64_t channel = (uint64_t)(end->channel - machine.manifest.channels);
+
+    trace_put(v->hart, TRACE_WHAT(event, sent, v->vm->index, v->index), more,
+              channel << 8 | end->peer->vm->index);
+}
+
 static void count_send(struct channel_end *end, enum err e)
 {
     spin_lock(&end->lock);
@@ -300,6 +313,9 @@ enum err ipc_send(struct vm *vm, uint64_t index, gpa_t buf, uint64_t len)
 
     e = ring_put(end->peer, vm, buf, (uint32_t)len);
     count_send(end, e);
+    if (trace_on(arch_hart_self(), TRACE_IPC)) {
+        channel_trace(end, arch_hart_self()->vcpu, TRACE_EV_SEND, e, (uint32_t)len);
+    }
     if (e == ERR_OK) {
         (void)channel_event(end->peer, MAILBOX_EV_MESSAGE);
     }

@@ -57,6 +57,7 @@
 #include <stdint.h>
 
 struct runqueue;
+struct trace_ring;
 struct vcpu;
 
 enum hart_mode {
@@ -70,6 +71,7 @@ enum hart_mode {
 #define HART_WORK_COMMIT  (1u << 1) /* the machine goes down: park, or carry it out */
 #define HART_WORK_CONSOLE (1u << 2) /* it left console output behind: its turn to send that */
 #define HART_WORK_VCPUS   (1u << 3) /* posted is not empty */
+#define HART_WORK_TRACE   (1u << 4) /* what is traced has changed */
 
 struct hart {
     uint32_t index;        /* 0 .. machine.hart_count - 1 */
@@ -77,6 +79,9 @@ struct hart {
     uint64_t id;           /* as the firmware knows it; neither dense nor from 0 */
     _Atomic uint32_t mode; /* enum hart_mode */
     _Atomic uint32_t work; /* HART_WORK_*: set by anyone, cleared by the hart */
+
+    uint32_t trace_mask;      /* own hart: TRACE_*, classes that are on */
+    struct trace_ring *trace; /* written by the own hart; NULL: none, and trace_mask is 0 */
 
     /* Own hart: the vCPU whose turn it is, or was last, if it has not moved away; the only one that
      * may be loaded. */

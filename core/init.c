@@ -11,6 +11,7 @@
 #include "core/machine.h"
 #include "core/pagepool.h"
 #include "core/power_ctl.h"
+#include "core/trace.h"
 #include "core/vm.h"
 
 #include <stddef.h>
@@ -87,6 +88,10 @@ void machine_build(void)
     }
     if (power_ctl_build(&why) != ERR_OK) {
         boot_fail("the power coordinator cannot be built: %s", why);
+    }
+    if (trace_build() != ERR_OK) {
+        boot_fail("no room for a trace of %u KiB for each of %u harts: trace-kib must be less",
+                  (unsigned int)machine.manifest.trace_kib, (unsigned int)machine.hart_count);
     }
     console_start();
 

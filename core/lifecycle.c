@@ -185,9 +185,9 @@ static enum err begin_stop(struct vm *vm, enum stop_reason reason, bool restart)
         return ERR_STATE;
     }
 
+    vm->stop_reason = reason;
     vm_set_state(vm, VM_STOPPING);
     watchdog_end(vm);
-    vm->stop_reason = reason;
     vm->restart_wanted = restart;
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         vcpu_request(vm->vcpus[i], VCPU_REQ_STOP);
@@ -356,8 +356,8 @@ static enum stop_reason settle(struct vm *vm) EXCLUDES(vm->lock)
     timer_cancel(&vm->timer);
     watchdog_end(vm);
     if (vm->state != VM_STOPPING) {
-        vm_set_state(vm, VM_STOPPING);
         vm->stop_reason = vm->stop_asked ? STOP_ASKED : STOP_SHUTDOWN;
+        vm_set_state(vm, VM_STOPPING);
         vm->restart_wanted = vm->stop_asked && vm->asked_restart;
     }
     vm->stop_asked = false;

@@ -43,6 +43,7 @@ enum crash_policy {
 #define PRIV_MANAGE (1u << 0) /* start, stop, pause ... other VMs */
 #define PRIV_INFO   (1u << 1) /* see other VMs (implied by PRIV_MANAGE) */
 #define PRIV_AUDIT  (1u << 2) /* read the audit ring */
+#define PRIV_TRACE  (1u << 3) /* read the trace and say what is traced (includes PRIV_INFO) */
 
 struct mem_config {
     uint64_t gpa;
@@ -147,8 +148,10 @@ struct manifest {
     struct channel_config *channels;
     uint32_t shmem_count;
     struct shmem_config *shmems;
-    uint64_t deadline_us; /* of a whole transition; POWER_NEVER: none */
-    bool huge_pages;      /* all RAM fits also where 1 GiB pages are made to map it */
+    uint64_t deadline_us;   /* of a whole transition; POWER_NEVER: none */
+    uint32_t trace_kib;     /* of each hart's trace; 0: there is none */
+    uint32_t trace_at_boot; /* TRACE_*: classes that are on from the boot on */
+    bool huge_pages;        /* all RAM fits also where 1 GiB pages are made to map it */
 };
 
 /* Receives each finding: node path, property (or NULL), what is wrong and how to mend it. */

@@ -6,6 +6,7 @@
 #include "core/manifest_reader.h"
 
 #include "core/pagepool.h"
+#include "core/trace.h"
 
 #include <string.h>
 
@@ -19,7 +20,8 @@ _Static_assert(POWER_MAY(POWER_OFF) == 1u << 0 && POWER_MAY(POWER_RESET_COLD) ==
                    POWER_MAY(POWER_RESET_WARM) == 1u << 2 && POWER_MAY(POWER_SUSPEND) == 1u << 3 &&
                    POWER_MAY_EMERGENCY == 1u << 4,
                "power-may-initiate lists its choices in the order of the bits");
-_Static_assert(PRIV_MANAGE == 1u << 0 && PRIV_INFO == 1u << 1 && PRIV_AUDIT == 1u << 2,
+_Static_assert(PRIV_MANAGE == 1u << 0 && PRIV_INFO == 1u << 1 && PRIV_AUDIT == 1u << 2 &&
+                   PRIV_TRACE == 1u << 3,
                "privileges lists its choices in the order of the bits");
 _Static_assert(sizeof(enum irqchip_kind) == 4 && sizeof(enum crash_policy) == 4 &&
                    sizeof(enum srst_policy) == 4 && sizeof(enum power_on_timeout) == 4,
@@ -61,7 +63,7 @@ static const struct prop_spec vm_props[] = {
     {"restart-window-ms", NULL, PROP_MS64, VM(restart_window_us), 1, 24 * HOUR_MS},
     {"restart-backoff-ms", NULL, PROP_MS64, VM(restart_backoff_us), 1, HOUR_MS},
     {"watchdog-ms", NULL, PROP_MS64, VM(watchdog_us), 1, HOUR_MS},
-    {"privileges", "manage\0info\0audit\0", PROP_SET32, VM(privileges), 0, 0},
+    {"privileges", "manage\0info\0audit\0trace\0", PROP_SET32, VM(privileges), 0, 0},
     {"no-autostart", NULL, PROP_FLAG, VM(autostart), 0, 0},
 };
 
@@ -306,7 +308,7 @@ static void read_vm(struct manifest_reader *r, struct vm_config *vm)
     for (uint32_t i = 0; i < count; i++) {
         vm->power.superiors |= UINT64_C(1) << superiors[i];
     }
-    if ((vm->privileges & PRIV_MANAGE) != 0) {
+    if ((vm->privileges & (PRIV_MANAGE | PRIV_TRACE)) != 0) {
         vm->privileges |= PRIV_INFO;
     }
 }
@@ -363,6 +365,9 @@ enum err manifest_read(struct manifest *m, const void *blob, size_t size, const 
         {"version", NULL, PROP_OTHER, 0, 0, 0},
         {"power-deadline-ms", NULL, PROP_MS64, FIELD(struct manifest, deadline_us), 1,
          24 * HOUR_MS},
+        {"trace-kib", NULL, PROP_U32, FIELD(struct manifest, trace_kib), 4, 1024},
+        {"trace-at-boot", TRACE_CLASS_NAMES, PROP_SET32, FIELD(struct manifest, trace_at_boot), 0,
+         0},
     };
     struct manifest_reader r = {.m = m,
                                 .blob = blob,
@@ -394,6 +399,9 @@ enum err manifest_read(struct manifest *m, const void *blob, size_t size, const 
         manifest_fault(&r, 0, "version", "must be <%u>, the one this Curia reads", VERSION);
     }
     manifest_props(&r, 0, root_props, ARRAY_SIZE(root_props), m);
+    if (m->trace_at_boot != 0 && m->trace_kib == 0) {
+        manifest_fault(&r, 0, "trace-at-boot", "needs trace-kib, the room for it: <64>");
+    }
     find_vms(&r);
     for (uint32_t i = 0; i < m->vm_count; i++) {
         read_vm(&r, &m->vms[i]);

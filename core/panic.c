@@ -7,12 +7,16 @@
 #include "core/console.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/trace.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
 #define TEXT_MAX 192u
+
+/* Records that each hart's trace ends with. */
+#define TRACE_LAST 32u
 
 static struct {
     _Atomic uint32_t entered;
@@ -27,6 +31,11 @@ void panic_enter(void)
 bool panicked(void)
 {
     return atomic_load_explicit(&state.entered, memory_order_acquire) != 0;
+}
+
+static void say(const char *text)
+{
+    log_error("%s", text);
 }
 
 void panic(const char *fmt, ...)
@@ -47,6 +56,7 @@ void panic(const char *fmt, ...)
                 arch_hart_kick(machine.harts[i]);
             }
         }
+        trace_dump(say, TRACE_LAST);
     }
     arch_hart_park();
 }

@@ -13,6 +13,7 @@
 #include "core/machine.h"
 #include "core/pagepool.h"
 #include "core/power_commit.h"
+#include "core/trace.h"
 #include "core/vdev.h"
 #include "core/virq.h"
 
@@ -71,6 +72,12 @@ static void audit(const struct power_action *a) REQUIRES(ctl.lock)
 
     r.seq = ctl.audit.next_seq;
     audit_put(&ctl.audit, &r);
+    if (trace_on(arch_hart_self(), TRACE_POWER)) {
+        trace_put(arch_hart_self(), TRACE_WHAT(TRACE_EV_POWER, 0, r.vm, TRACE_NONE),
+                  (uint32_t)r.seq,
+                  (uint64_t)r.txn << 32 | (uint32_t)r.event << 16 | (uint32_t)r.old_state << 8 |
+                      r.new_state);
+    }
     (void)audit_format(&r, power_ctl_name(r.vm), line, sizeof(line));
     log_info("%s", line);
 }

@@ -23,6 +23,7 @@
 #include "core/pagepool.h"
 #include "core/power_commit.h"
 #include "core/runqueue.h"
+#include "core/trace.h"
 #include "core/vcpu.h"
 #include "core/vm.h"
 
@@ -173,6 +174,31 @@ static void put_off(struct vcpu *v, bool wants_still)
     }
 }
 
+/* Why v, who had the hart and may be gone (NULL), does not run from now on; next: who does, or NULL. */
+static enum trace_left why_left(const struct vcpu *v, const struct vcpu *next)
+{
+    if (v == NULL) {
+        return TRACE_LEFT_BLOCKED;
+    }
+    if (v->sched.state == SCHED_THROTTLED) {
+        return TRACE_LEFT_THROTTLED;
+    }
+    if (!wants(v) || next == NULL) {
+        return TRACE_LEFT_BLOCKED;
+    }
+    return next->sched.priority > v->sched.priority ? TRACE_LEFT_PREEMPTED : TRACE_LEFT_SLICE;
+}
+
+static __attribute__((noinline)) void trace_switch(struct hart *hart, const struct vcpu *last,
+                                                   const struct vcpu *v)
+{
+    uint32_t from =
+        last != NULL ? last->vm->index << 8 | last->index : TRACE_NONE << 8 | TRACE_NONE;
+
+    trace_put(hart, TRACE_WHAT(TRACE_EV_SWITCH, why_left(last, v), v->vm->index, v->index), from,
+              0);
+}
+
 /* Whose turn it is, which is the hart's vCPU from now on. */
 static struct vcpu *pick(struct hart *hart)
 {
@@ -186,6 +212,9 @@ static struct vcpu *pick(struct hart *hart)
             put_off(last, wants(last));
         }
         hart->vcpu = v;
+        if (trace_on(hart, TRACE_SWITCH)) {
+            trace_switch(hart, last, v);
+        }
     } else if (v == NULL && last != NULL && wants(last)) {
         /* Its budget is used up: interrupts that it cannot take yet must not end every wait. */
         put_off(last, true);
@@ -257,15 +286,43 @@ enum err sched_add(struct vcpu *v, const struct vcpu_sched_config *config)
 
 /* ---- any hart -------------------------------------------------------------------------------- */
 
+/* From here on until it goes on the hart does nothing. */
+static __attribute__((noinline)) void trace_rest(struct hart *hart, enum trace_event event,
+                                                 uint32_t detail)
+{
+    const struct vcpu *v = hart->vcpu;
+
+    trace_put(hart,
+              TRACE_WHAT(event, detail, v != NULL ? v->vm->index : TRACE_NONE,
+                         v != NULL ? v->index : TRACE_NONE),
+              0, 0);
+}
+
+static void rest_begin(struct hart *hart, enum trace_left why)
+{
+    if (trace_on(hart, TRACE_SWITCH)) {
+        trace_rest(hart, TRACE_EV_WAIT, why);
+    }
+    tally_begin(&hart->idle, arch_now());
+}
+
+static void rest_end(struct hart *hart)
+{
+    tally_end(&hart->idle, arch_now());
+    if (trace_on(hart, TRACE_SWITCH)) {
+        trace_rest(hart, TRACE_EV_AWAKE, 0);
+    }
+}
+
 static void hart_work(struct hart *hart)
 {
     /* acquire pairs with the release in hart_post() and hart_post_vcpu() */
     uint32_t work = atomic_exchange_explicit(&hart->work, 0, memory_order_acquire);
 
     if ((work & HART_WORK_COMMIT) != 0) {
-        tally_begin(&hart->idle, arch_now());
+        rest_begin(hart, TRACE_LEFT_DOWN);
         power_commit_hart();
-        tally_end(&hart->idle, arch_now());
+        rest_end(hart);
     }
     if ((work & HART_WORK_TIMER) != 0) {
         timer_run(hart);
@@ -275,6 +332,9 @@ static void hart_work(struct hart *hart)
     }
     if ((work & HART_WORK_VCPUS) != 0) {
         take_posted(hart);
+    }
+    if ((work & HART_WORK_TRACE) != 0) {
+        trace_hart(hart);
     }
 }
 
@@ -303,9 +363,9 @@ static bool leave_hyp(struct hart *hart, enum hart_mode mode)
 static void wait(struct hart *hart)
 {
     if (leave_hyp(hart, HART_IDLE)) {
-        tally_begin(&hart->idle, arch_now());
+        rest_begin(hart, why_left(hart->vcpu, NULL));
         arch_hart_wait(hart);
-        tally_end(&hart->idle, arch_now());
+        rest_end(hart);
         atomic_store_explicit(&hart->mode, HART_HYP, memory_order_relaxed);
         if (hart_has_queue(hart)) {
             waited(hart);

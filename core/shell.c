@@ -15,6 +15,7 @@
 #include "core/machine.h"
 #include "core/power_ctl.h"
 #include "core/shell_cmd.h"
+#include "core/trace.h"
 #include "core/vm.h"
 
 #include <stdarg.h>
@@ -30,7 +31,7 @@ struct word {
 };
 
 /* The order of commands[], and of who is called for some of them. */
-enum { HELP, VMS, STAT, START, PAUSE, RESUME, STOP, RESTART, POWER, AUDIT };
+enum { HELP, VMS, STAT, START, PAUSE, RESUME, STOP, RESTART, POWER, AUDIT, TRACE };
 
 struct command {
     const char *name;
@@ -191,6 +192,16 @@ static void cmd_audit(const struct word *words)
     }
 }
 
+static void say_line(const char *text)
+{
+    shell_say("%s", text);
+}
+
+static void cmd_trace(const struct word *words)
+{
+    trace_shell(say_line, words[1].text, words[2].text);
+}
+
 /* ---- commands -------------------------------------------------------------------------------- */
 
 static void cmd_help(const struct word *words);
@@ -207,6 +218,8 @@ static const struct command commands[] = {
     [POWER] = {"power", "off|reset|warm|suspend|cancel [now]",
                "take all VMs down in order, then the machine; now: emergency", cmd_power},
     [AUDIT] = {"audit", "", "what power transitions did, with times", cmd_audit},
+    [TRACE] = {"trace", "dump|off|all|switch|exit|inject|ipc|power|lifecycle [all]",
+               "record what harts do; dump: show the last records, dump all: all of them", cmd_trace},
 };
 
 static void usage(const struct command *c)

@@ -11,6 +11,7 @@
 #include "core/mmio_bus.h"
 #include "core/spinlock.h"
 #include "core/timer.h"
+#include "core/trace.h"
 #include "core/vcpu.h"
 #include "core/watchdog.h"
 
@@ -96,6 +97,7 @@ struct vm {
 
 static inline void vm_set_state(struct vm *vm, enum vm_state state) REQUIRES(vm->lock)
 {
+    trace_state(vm->index, vm->state, state, vm->stop_reason, vm->generation);
     vm->state = state;
     atomic_store_explicit(&vm->state_seen, state, memory_order_release);
 }

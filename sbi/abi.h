@@ -114,6 +114,11 @@
 #define CURIA_VMM_HART 10 /* of a hart: (index, buffer lo, buffer hi, bytes) -> bytes written */
 #define CURIA_VMM_MOVE 11 /* (vm, vcpu, the machine's hart id) */
 
+/* The trace of what harts did; docs/tracing.md. */
+#define CURIA_VMM_TRACE_INFO 12 /* (buffer lo, buffer hi, bytes) -> bytes written */
+#define CURIA_VMM_TRACE_SET  13 /* (classes) -> those before */
+#define CURIA_VMM_TRACE_READ 14 /* (hart index, number, buffer lo, hi, bytes) -> bytes written */
+
 #define CURIA_VMM_FORCE 1 /* flag of STOP and RESTART: do not ask the guest */
 
 #define CURIA_VM_OFF       0
@@ -149,6 +154,29 @@
 #define CURIA_EXIT_IRQ_EXT    8
 #define CURIA_EXIT_OTHER      9
 #define CURIA_EXIT_CAUSES     10
+
+/* Classes of what is traced. */
+#define CURIA_TRACE_SWITCH    0x01
+#define CURIA_TRACE_EXIT      0x02
+#define CURIA_TRACE_INJECT    0x04
+#define CURIA_TRACE_IPC       0x08
+#define CURIA_TRACE_POWER     0x10
+#define CURIA_TRACE_LIFECYCLE 0x20
+#define CURIA_TRACE_ALL       0x3f
+/* Events: docs/tracing.md says what else their records hold. */
+#define CURIA_TRACE_EV_MASK   1
+#define CURIA_TRACE_EV_SWITCH 2
+#define CURIA_TRACE_EV_WAIT   3
+#define CURIA_TRACE_EV_AWAKE  4
+#define CURIA_TRACE_EV_EXIT   5
+#define CURIA_TRACE_EV_ENTRY  6
+#define CURIA_TRACE_EV_LINES  7
+#define CURIA_TRACE_EV_SOURCE 8
+#define CURIA_TRACE_EV_SEND   9
+#define CURIA_TRACE_EV_BELL   10
+#define CURIA_TRACE_EV_POWER  11
+#define CURIA_TRACE_EV_STATE  12
+#define CURIA_TRACE_READ_MAX  4096 /* bytes a call */
 
 #ifndef __ASSEMBLER__
 
@@ -218,6 +246,35 @@ struct curia_hart_info {
     uint32_t vcpus;   /* that run on it */
     uint64_t time_ns; /* since the boot */
     uint64_t idle_ns; /* of that: it waited */
+};
+
+struct curia_trace_info {
+    uint64_t magic;        /* "CURTRACE" */
+    uint32_t size;         /* of this structure, names included */
+    uint32_t record_bytes; /* of struct curia_trace_record */
+    uint32_t harts, vms;
+    uint32_t ring_offset, ring_stride; /* in Curia's memory: docs/tracing.md */
+    uint64_t timebase_hz;
+    uint64_t boot_ticks;
+    uint32_t mask; /* CURIA_TRACE_* */
+    uint32_t form; /* 0 */
+    uint64_t reserved;
+    char names[][32]; /* of VMs */
+};
+
+struct curia_trace_record {
+    uint64_t time; /* ticks */
+    uint8_t event; /* CURIA_TRACE_EV_* */
+    uint8_t detail;
+    uint8_t vm, vcpu; /* 0xff: none */
+    uint32_t more;
+    uint64_t arg;
+};
+
+/* What TRACE_READ writes. */
+struct curia_trace_block {
+    uint64_t first; /* the number of the first record; those before, from the one asked for: lost */
+    struct curia_trace_record records[];
 };
 
 struct curia_audit_record {

@@ -8,6 +8,7 @@
 #include "core/memmap.h"
 #include "core/sched.h"
 #include "core/timer.h"
+#include "core/trace.h"
 #include "core/usage.h"
 #include "core/vm.h"
 #include "sbi/sbi.h"
@@ -34,6 +35,24 @@ _Static_assert((int)EXIT_ECALL_FAST == CURIA_EXIT_ECALL_FAST &&
                    (int)EXIT_IRQ_EXT == CURIA_EXIT_IRQ_EXT && (int)EXIT_OTHER == CURIA_EXIT_OTHER &&
                    (int)EXIT_CAUSES == CURIA_EXIT_CAUSES,
                "why a guest was left");
+#define SAME_BIT(name)   ((int)TRACE_##name == CURIA_TRACE_##name)
+#define SAME_EVENT(name) ((int)TRACE_EV_##name == CURIA_TRACE_EV_##name)
+_Static_assert(SAME_BIT(SWITCH) && SAME_BIT(EXIT) && SAME_BIT(INJECT) && SAME_BIT(IPC) &&
+                   SAME_BIT(POWER) && SAME_BIT(LIFECYCLE) && SAME_BIT(ALL),
+               "classes of the trace");
+_Static_assert(SAME_EVENT(MASK) && SAME_EVENT(SWITCH) && SAME_EVENT(WAIT) && SAME_EVENT(AWAKE) &&
+                   SAME_EVENT(EXIT) && SAME_EVENT(ENTRY) && SAME_EVENT(LINES) &&
+                   SAME_EVENT(SOURCE) && SAME_EVENT(SEND) && SAME_EVENT(BELL) &&
+                   SAME_EVENT(POWER) && SAME_EVENT(STATE) &&
+                   CURIA_TRACE_EV_STATE + 1 == TRACE_EVENTS,
+               "events of the trace");
+_Static_assert(sizeof(struct curia_trace_info) == sizeof(struct trace_header) &&
+                   offsetof(struct curia_trace_info, mask) == offsetof(struct trace_header, mask) &&
+                   offsetof(struct curia_trace_info, names) ==
+                       offsetof(struct trace_header, names) &&
+                   sizeof(struct curia_trace_record) == sizeof(struct trace_record) &&
+                   offsetof(struct curia_trace_record, more) == offsetof(struct trace_record, more),
+               "struct curia_trace_info is the trace's header");
 _Static_assert(sizeof(((struct curia_vm_info *)0)->name) == MANIFEST_NAME_MAX + 1, "a VM's name");
 
 /* The VM that index names, if caller may do to it what needs one of privileges. */
@@ -295,6 +314,90 @@ static struct sbi_ret heartbeat(struct vm *caller, uint64_t us)
     return e == ERR_OK ? sbi_ok(granted_us) : sbi_from(e);
 }
 
+/* ---- the trace ------------------------------------------------------------------------------- */
+
+static enum err may_trace(const struct vm *caller)
+{
+    if (trace_header() == NULL) {
+        return ERR_NOT_SUPPORTED;
+    }
+    return (caller->config->privileges & PRIV_TRACE) != 0 ? ERR_OK : ERR_DENIED;
+}
+
+static struct sbi_ret trace_info(const struct vm *caller, const uint64_t a[6])
+{
+    const struct trace_header *header = trace_header();
+
+    return tell(caller, may_trace(caller), a, header, header != NULL ? header->size : 0);
+}
+
+static struct sbi_ret trace_classes(const struct vm *caller, uint64_t mask)
+{
+    enum err e = may_trace(caller);
+
+    if (e == ERR_OK && (mask & ~(uint64_t)TRACE_ALL) != 0) {
+        e = ERR_INVALID;
+    }
+    return e == ERR_OK ? sbi_ok(trace_set((uint32_t)mask)) : sbi_from(e);
+}
+
+/*
+ * Copies max records of hart from *first on to at, or as many as there are; *first becomes the
+ * number of the first. Ends early where the hart has overwritten some in between.
+ */
+static enum err copy_records(const struct vm *caller, const struct hart *hart, uint64_t *first,
+                             gpa_t at, uint64_t max, uint64_t *copied)
+{
+    struct trace_record some[16];
+    enum err e = ERR_OK;
+    uint64_t done = 0;
+    uint64_t n;
+
+    do {
+        uint64_t number = *first + done;
+
+        n = max - done < ARRAY_SIZE(some) ? max - done : ARRAY_SIZE(some);
+        n = trace_read(hart, &number, some, (uint32_t)n);
+        if (done == 0) {
+            *first = number;
+        } else if (number != *first + done) {
+            break;
+        }
+        e = guest_write(caller, gpa_add(at, done * sizeof(some[0])), some, n * sizeof(some[0]));
+        done += n;
+    } while (e == ERR_OK && n == ARRAY_SIZE(some));
+    *copied = done;
+    return e;
+}
+
+/* a: {hart, number, low, high, bytes} */
+static struct sbi_ret trace_records(const struct vm *caller, const uint64_t a[6])
+{
+    uint64_t bytes = a[4] < CURIA_TRACE_READ_MAX ? a[4] : CURIA_TRACE_READ_MAX;
+    const uint64_t head = sizeof(struct curia_trace_block);
+    uint64_t first = a[1], count = 0;
+    enum err e = may_trace(caller);
+
+    if (e == ERR_OK && a[0] >= machine.hart_count) {
+        e = ERR_NOT_FOUND;
+    }
+    if (e == ERR_OK &&
+        (bytes < head + sizeof(struct trace_record) || first > trace_head(machine.harts[a[0]]))) {
+        e = ERR_INVALID;
+    }
+    if (e == ERR_OK && (a[3] != 0 || !memmap_is_ram(&caller->map, gpa(a[2]), bytes))) {
+        e = ERR_FAULT;
+    }
+    if (e == ERR_OK) {
+        e = copy_records(caller, machine.harts[a[0]], &first, gpa(a[2] + head),
+                         (bytes - head) / sizeof(struct trace_record), &count);
+    }
+    if (e == ERR_OK) {
+        e = guest_write(caller, gpa(a[2]), &first, head);
+    }
+    return e == ERR_OK ? sbi_ok(head + count * sizeof(struct trace_record)) : sbi_from(e);
+}
+
 static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
 {
     switch (fid) {
@@ -322,6 +425,12 @@ static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
         return hart(v->vm, a);
     case CURIA_VMM_MOVE:
         return move(v->vm, a[0], a[1], a[2]);
+    case CURIA_VMM_TRACE_INFO:
+        return trace_info(v->vm, a);
+    case CURIA_VMM_TRACE_SET:
+        return trace_classes(v->vm, a[0]);
+    case CURIA_VMM_TRACE_READ:
+        return trace_records(v->vm, a);
     default:
         return sbi_err(SBI_ERR_NOT_SUPPORTED);
     }

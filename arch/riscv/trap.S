@@ -36,6 +36,7 @@
     .section .text.rv_trap, "ax", @progbits
 
     .balign 4
+    .globl  rv_trap_vector
     .type   rv_trap_vector, @function
 rv_trap_vector:
     csrrw   a0, CSR_SSCRATCH, a0
@@ -139,6 +140,25 @@ rv_trap_vector:
     csrrw   a0, CSR_SSCRATCH, a0
     j       rv_hyp_trap
     .size   rv_trap_vector, . - rv_trap_vector
+
+    /* While traps are traced, and so no path is short: rv_exit_traced() does what is above. */
+    .balign 4
+    .globl  rv_trap_vector_traced
+    .type   rv_trap_vector_traced, @function
+rv_trap_vector_traced:
+    csrrw   a0, CSR_SSCRATCH, a0
+    beqz    a0, .Lhyp
+    caller_saved sd
+    callee_saved sd
+    csrrw   t0, CSR_SSCRATCH, zero
+    sd      t0, X(10)(a0)
+    mv      a1, a0
+    ld      tp, RV_VCPU_HART(a0)
+    mv      a0, tp
+    ld      sp, RV_HART_STACK_TOP(tp)
+    call    rv_exit_traced
+    j       .Lenter
+    .size   rv_trap_vector_traced, . - rv_trap_vector_traced
 
     .globl  rv_run
     .type   rv_run, @function

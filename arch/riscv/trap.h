@@ -24,6 +24,16 @@ enum rv_fast {
  */
 struct rv_vcpu *rv_exit(struct rv_hart *hart, struct rv_vcpu *v, enum rv_fast handled);
 
+/*
+ * traced.c, from trap.S's other vector, with all of the guest's integer registers in v->frame: the
+ * whole exit, by the fast handler if that serves it, with what the trace wants of it.
+ */
+struct rv_vcpu *rv_exit_traced(struct rv_hart *hart, struct rv_vcpu *v);
+
+/* trap.S: the two. Not to be called. */
+void rv_trap_vector(void);
+void rv_trap_vector_traced(void);
+
 /* From trap.S: the first vCPU that this hart enters. */
 struct rv_vcpu *rv_first(struct rv_hart *hart);
 

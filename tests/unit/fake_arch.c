@@ -96,6 +96,11 @@ void arch_hart_wait(struct hart *hart)
     }
 }
 
+void arch_hart_trace(bool traps)
+{
+    container_of(arch_hart_self(), struct fake_hart, core)->trace_traps = traps;
+}
+
 void arch_hart_timer(uint64_t deadline)
 {
     container_of(arch_hart_self(), struct fake_hart, core)->timer = deadline;

@@ -44,6 +44,7 @@ struct fake_hart {
     uint64_t timer;      /* what arch_hart_timer() set; UINT64_MAX: never */
     _Atomic bool parked; /* or in arch_hart_sleep() */
     uint32_t sleeps, wakes;
+    bool trace_traps; /* arch_hart_trace() */
 };
 
 struct fake_vcpu {

@@ -2,6 +2,8 @@
 /* The fake port: how a machine for a test is made, and what does not return is caught. */
 #include "tests/unit/fake_arch.h"
 
+#include "core/trace.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,22 @@ struct fake fake;
 
 /* Weak: a test that links the core module that owns it takes that one. */
 __attribute__((weak)) struct machine machine;
+
+/* Likewise: nothing is traced unless a test links core/trace.c. */
+__attribute__((weak)) void trace_put(struct hart *hart, uint32_t what, uint32_t more, uint64_t arg)
+{
+    (void)hart;
+    (void)what;
+    (void)more;
+    (void)arg;
+    fake_wrong("traces, and core/trace.c is not linked");
+}
+
+__attribute__((weak)) void trace_hart(struct hart *hart)
+{
+    (void)hart;
+    fake_wrong("traces, and core/trace.c is not linked");
+}
 
 static void *allocations[1024];
 static uint32_t allocation_count;

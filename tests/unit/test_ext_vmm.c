@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LINK: sbi/ext_vmm.c core/usage.c core/budget.c core/memmap.c core/guest_copy.c
- *       tests/unit/fake_arch.c tests/unit/fake_core.c */
+/* LINK: sbi/ext_vmm.c core/trace.c core/hart.c core/usage.c core/budget.c core/memmap.c
+ *       core/guest_copy.c tests/unit/fake_arch.c tests/unit/fake_core.c */
 /* VMM as guests call it: rights, states, what INFO tells. Lifecycle and sbi_from() are faked. */
 #include "tests/unit/ext_rig.h"
 #include "tests/unit/fake_arch.h"
+#include "tests/unit/trace_rig.h"
 
 #include "core/lifecycle.h"
 #include "core/sched.h"
@@ -142,7 +143,7 @@ static void test_numbers(void **state)
     (void)state;
     expect(SBI_SUCCESS, TARGET, call(TARGET, CURIA_VMM_SELF, 9, 9, 9, 9));
     expect(SBI_SUCCESS, VMS, call(PLAIN, CURIA_VMM_COUNT, 9, 9, 9, 9));
-    expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, CURIA_VMM_MOVE + 1, 0, 0, 0, 0));
+    expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, CURIA_VMM_TRACE_READ + 1, 0, 0, 0, 0));
     expect(SBI_ERR_NOT_SUPPORTED, 0, call(PLAIN, UP, 0, 0, 0, 0));
 }
 
@@ -468,9 +469,132 @@ static void test_heartbeat(void **state)
     expect(FROM(ERR_DENIED), 0, call(PLAIN, CURIA_VMM_HEARTBEAT, 0, 0, 0, 0));
 }
 
+/* ---- the trace ------------------------------------------------------------------------------- */
+
+#define BUF (RAM + 0x1000)
+
+/* TRACE_READ has five arguments. */
+static struct sbi_ret trace_get(uint32_t by, uint64_t index, uint64_t number, uint64_t lo,
+                                uint64_t hi, uint64_t bytes)
+{
+    const uint64_t a[6] = {index, number, lo, hi, bytes, ~0ull};
+
+    return sbi_ext_vmm.handle(vms[by]->vcpus[0], CURIA_VMM_TRACE_READ, a);
+}
+
+static void put(uint32_t index, uint64_t count)
+{
+    for (uint64_t n = 0; n < count; n++) {
+        trace_put(machine.harts[index], TRACE_EV_POWER, 0, n);
+    }
+}
+
+/* First: no test before has made a trace. */
+static void test_no_trace(void **state)
+{
+    (void)state;
+    fake_vm(vms[MANAGER])->config.privileges |= PRIV_TRACE;
+    expect(FROM(ERR_NOT_SUPPORTED), 0, call(MANAGER, CURIA_VMM_TRACE_INFO, BUF, 0, 64, 0));
+    expect(FROM(ERR_NOT_SUPPORTED), 0, call(MANAGER, CURIA_VMM_TRACE_SET, 0, 0, 0, 0));
+    expect(FROM(ERR_NOT_SUPPORTED), 0, trace_get(MANAGER, 0, 0, BUF, 0, 4096));
+}
+
+static void test_trace_rights(void **state)
+{
+    static const uint32_t others[] = {PLAIN, VIEWER, MANAGER};
+
+    (void)state;
+    rig_trace(0);
+    for (uint32_t i = 0; i < ARRAY_SIZE(others); i++) {
+        expect(FROM(ERR_DENIED), 0, call(others[i], CURIA_VMM_TRACE_INFO, BUF, 0, 64, 0));
+        expect(FROM(ERR_DENIED), 0, call(others[i], CURIA_VMM_TRACE_SET, TRACE_ALL, 0, 0, 0));
+        expect(FROM(ERR_DENIED), 0, trace_get(others[i], 0, 0, BUF, 0, 4096));
+    }
+    assert_int_equal(atomic_load(&trace_header()->mask), 0);
+    fake_vm(vms[PLAIN])->config.privileges = PRIV_TRACE;
+    expect(FROM(ERR_INVALID), 0, call(PLAIN, CURIA_VMM_TRACE_SET, TRACE_ALL + 1, 0, 0, 0));
+    expect(FROM(ERR_INVALID), 0, call(PLAIN, CURIA_VMM_TRACE_SET, UP, 0, 0, 0));
+    assert_int_equal(atomic_load(&machine.harts[1]->work), 0);
+    expect(SBI_SUCCESS, 0, call(PLAIN, CURIA_VMM_TRACE_SET, TRACE_ALL, 0, 0, 0));
+    expect(SBI_SUCCESS, TRACE_ALL, call(PLAIN, CURIA_VMM_TRACE_SET, TRACE_IPC, 0, 0, 0));
+    assert_int_equal(atomic_load(&trace_header()->mask), TRACE_IPC);
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        assert_int_equal(atomic_load(&machine.harts[i]->work), HART_WORK_TRACE);
+    }
+}
+
+static void test_trace_info(void **state)
+{
+    struct curia_trace_info *info = fake_gpa(vms[PLAIN], BUF, 4096);
+    uint64_t size = sizeof(*info) + VMS * sizeof(info->names[0]);
+
+    (void)state;
+    rig_trace(0);
+    fake_vm(vms[PLAIN])->config.privileges = PRIV_TRACE;
+    expect(SBI_SUCCESS, size, call(PLAIN, CURIA_VMM_TRACE_INFO, BUF, 0, 4096, 0));
+    assert_memory_equal(&info->magic, "CURTRACE", 8);
+    assert_int_equal(info->size, size);
+    assert_int_equal(info->record_bytes, sizeof(struct curia_trace_record));
+    assert_int_equal(info->harts * 10 + info->vms, VMS * 11);
+    assert_int_equal(info->timebase_hz, FAKE_TIMEBASE_HZ);
+    assert_string_equal(info->names[TARGET], "target");
+    assert_int_equal(*((uint8_t *)info + size), 0xa5);
+    expect(SBI_SUCCESS, 16, call(PLAIN, CURIA_VMM_TRACE_INFO, RAM + BYTES - 16, 0, 16, 0));
+    expect(FROM(ERR_FAULT), 0, call(PLAIN, CURIA_VMM_TRACE_INFO, RAM + BYTES - 16, 0, 17, 0));
+    expect(FROM(ERR_FAULT), 0, call(PLAIN, CURIA_VMM_TRACE_INFO, BUF, 1, 64, 0));
+    expect(FROM(ERR_INVALID), 0, call(PLAIN, CURIA_VMM_TRACE_INFO, BUF, 0, 0, 0));
+}
+
+static void test_trace_read(void **state)
+{
+    struct curia_trace_block *block = fake_gpa(vms[PLAIN], BUF, 8192);
+
+    (void)state;
+    rig_trace(0);
+    fake_vm(vms[PLAIN])->config.privileges = PRIV_TRACE;
+    expect(SBI_SUCCESS, 8, trace_get(PLAIN, 0, 0, BUF, 0, 4096));
+    assert_int_equal(block->first, 0);
+
+    put(1, 100);
+    expect(SBI_SUCCESS, 8 + 100 * 24, trace_get(PLAIN, 1, 0, BUF, 0, UINT64_MAX));
+    assert_int_equal(block->first, 0);
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_int_equal(block->records[i].arg, i);
+    }
+    assert_int_equal(((uint8_t *)block)[8 + 100 * 24], 0xa5);
+    expect(SBI_SUCCESS, 8 + 20 * 24, trace_get(PLAIN, 1, 80, BUF, 0, 8 + 20 * 24 + 23));
+    assert_int_equal(block->first, 80);
+    assert_int_equal(block->records[19].arg, 99);
+    expect(SBI_SUCCESS, 8 + 17 * 24, trace_get(PLAIN, 1, 50, BUF, 0, 8 + 17 * 24));
+    expect(SBI_SUCCESS, 8, trace_get(PLAIN, 1, 100, BUF, 0, 32));
+    assert_int_equal(block->first, 100);
+
+    /* What is gone is told, and no call moves more than it may. */
+    put(1, 1000);
+    expect(SBI_SUCCESS, 8 + 168 * 24, trace_get(PLAIN, 1, 100, BUF, 0, 8192));
+    assert_int_equal(block->first, 1100 - 168);
+    assert_int_equal(block->records[167].arg, 999);
+
+    expect(FROM(ERR_INVALID), 0, trace_get(PLAIN, 1, 1101, BUF, 0, 4096));
+    expect(FROM(ERR_INVALID), 0, trace_get(PLAIN, 1, UINT64_MAX, BUF, 0, 4096));
+    expect(FROM(ERR_INVALID), 0, trace_get(PLAIN, 1, 0, BUF, 0, 31));
+    expect(FROM(ERR_INVALID), 0, trace_get(PLAIN, 1, 0, BUF, 0, 0));
+    expect(FROM(ERR_NOT_FOUND), 0, trace_get(PLAIN, VMS, 0, BUF, 0, 4096));
+    expect(FROM(ERR_NOT_FOUND), 0, trace_get(PLAIN, UP | 1, 0, BUF, 0, 4096));
+    expect(FROM(ERR_FAULT), 0, trace_get(PLAIN, 1, 0, BUF, 1, 4096));
+    expect(FROM(ERR_FAULT), 0, trace_get(PLAIN, 1, 0, RAM - 8, 0, 4096));
+    expect(FROM(ERR_FAULT), 0, trace_get(PLAIN, 1, 0, RAM + BYTES - 4088, 0, UINT64_MAX));
+    expect(FROM(ERR_FAULT), 0, trace_get(PLAIN, 1, 0, UINT64_MAX - 31, 0, 4096));
+    expect(SBI_SUCCESS, 8 + 168 * 24, trace_get(PLAIN, 1, 0, RAM + BYTES - 4096, 0, UINT64_MAX));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_no_trace, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trace_rights, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trace_info, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trace_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_info, setup, teardown),
         cmocka_unit_test_setup_teardown(test_vcpu, setup, teardown),

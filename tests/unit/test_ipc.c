@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/ipc.c core/channel.c core/shmem.c core/virq.c core/memmap.c core/guest_copy.c
- *       core/ram.c tests/unit/ipc_env.c tests/unit/fake_arch.c tests/unit/fake_core.c libfdt */
+ *       core/ram.c core/trace.c core/hart.c tests/unit/ipc_env.c tests/unit/fake_arch.c
+ *       tests/unit/fake_core.c libfdt */
 /*
  * Channels and shared regions: what arrives, what is refused, what a hostile owner can do to itself
  * and to nobody else, what restarts leave behind.
  */
 #include "core/ram.h"
 #include "tests/unit/ipc_env.h"
+#include "tests/unit/trace_rig.h"
 
 #include "core/ipc.h"
 
@@ -674,6 +676,43 @@ static void test_region_ram(void **state)
     assert_non_null(strstr(why, "RAM"));
 }
 
+/* Who sent how much to whom, or could not; and who rang. */
+static void test_traced(void **state)
+{
+    struct guest_box box;
+    struct trace_record r;
+
+    (void)state;
+    rig_trace(TRACE_IPC);
+    assert_int_equal(env_send(A, 0, data, 5), ERR_STATE);
+    box_open(&box, B, 0, RING);
+    assert_int_equal(env_send(A, 0, data, 4096), ERR_OK);
+    assert_int_equal(env_send(A, 0, data, 4000), ERR_OK);
+    assert_int_equal(env_send(A, 0, data, 4000), ERR_BUSY);
+    /* The sender's own mistake is none. */
+    assert_int_equal(ipc_send(env.vm[A], 0, gpa(ENV_BUF), 0), ERR_INVALID);
+    for (uint32_t i = 0; i < 4; i++) {
+        static const uint32_t bytes[] = {5, 4096, 4000, 4000};
+        static const uint32_t how[] = {TRACE_SENT_NOBODY, TRACE_SENT, TRACE_SENT,
+                                       TRACE_SENT_REFUSED};
+
+        r = rig_next(0);
+        assert_int_equal(r.event, TRACE_EV_SEND);
+        assert_int_equal(r.vm * 256 + r.vcpu, A * 256);
+        assert_int_equal(r.more, bytes[i]);
+        assert_int_equal(r.detail, how[i]);
+        assert_int_equal(r.arg, 0 << 8 | B); /* channel "ab" */
+    }
+    assert_int_equal(rig_next(0).event, TRACE_EV_NONE);
+
+    channel_trace(env.vm[B]->ipc->ends[1], env.vm[B]->vcpus[0], TRACE_EV_BELL, ERR_OK, 3);
+    r = rig_next(env.vm[B]->vcpus[0]->hart->index);
+    assert_int_equal(r.event, TRACE_EV_BELL);
+    assert_int_equal(r.vm, B);
+    assert_int_equal(r.more, 3);
+    assert_int_equal(r.arg, 1 << 8 | C);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -700,6 +739,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fdt_whole_or_error, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stats_of_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_region_ram, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_traced, setup, teardown),
         cmocka_unit_test_setup(test_build_fails, setup),
     };
 

@@ -7,6 +7,7 @@
 #include "core/board.h"
 #include "core/manifest.h"
 #include "core/pagepool.h"
+#include "core/trace.h"
 #include "tests/unit/dts.h"
 
 #include <setjmp.h>
@@ -192,6 +193,29 @@ static void good_one_is_read(void **state)
     free(blob);
 }
 
+static void the_trace(void **state)
+{
+    char *source = dts_replace(base, "version = <1>;",
+                               "version = <1>; trace-kib = <64>; trace-at-boot = \"switch\", "
+                               "\"lifecycle\";");
+    char *viewer = dts_replace(source, "privileges = \"manage\"", "privileges = \"trace\"");
+    struct manifest m;
+    struct findings f;
+    void *blob;
+
+    (void)state;
+    assert_int_equal(read_source(base, &aia_board, &m, &f, &blob), ERR_OK);
+    assert_int_equal(m.trace_kib + m.trace_at_boot, 0);
+    free(blob);
+    assert_int_equal(read_source(viewer, &aia_board, &m, &f, &blob), ERR_OK);
+    assert_int_equal(m.trace_kib, 64);
+    assert_int_equal(m.trace_at_boot, TRACE_SWITCH | TRACE_LIFECYCLE);
+    assert_int_equal(m.vms[0].privileges, PRIV_TRACE | PRIV_INFO);
+    free(blob);
+    free(viewer);
+    free(source);
+}
+
 static void must_fit(const char *source, const struct board *board, uint32_t vms)
 {
     struct manifest m;
@@ -273,6 +297,12 @@ static const struct mistake mistakes[] = {
     {"\"curia,manifest\"", "\"other\"", "/", "compatible", "must be \"curia,manifest\""},
     {"version = <1>", "version = <2>", "/", "version", "must be <1>"},
     {"version = <1>;", "", "/", "version", "must be <1>"},
+    {"version = <1>;", "version = <1>; trace-kib = <2>;", "/", "trace-kib",
+     "is 2: must be 4 to 1024"},
+    {"version = <1>;", "version = <1>; trace-at-boot = \"exit\";", "/", "trace-at-boot",
+     "needs trace-kib"},
+    {"version = <1>;", "version = <1>; trace-kib = <4>; trace-at-boot = \"exits\";", "/",
+     "trace-at-boot", "must be a list of \"switch\", \"exit\""},
     {"power-deadline-ms", "power-dedline-ms", "/", "power-dedline-ms",
      "did you mean power-deadline-ms?"},
     {"compatible = \"curia,vm\";\n        harts = <0>", "harts = <0>", "/alpha", "compatible",
@@ -700,6 +730,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_one_is_read),
+        cmocka_unit_test(the_trace),
         cmocka_unit_test(the_demo_fits_both_machines),
         cmocka_unit_test(the_examples_of_the_documentation),
         cmocka_unit_test(any_alignment_will_do),

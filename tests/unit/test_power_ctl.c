@@ -3,7 +3,7 @@
  *       core/runqueue.c core/budget.c
  *       core/timer.c core/power_ctl.c core/power_commit.c core/power.c core/power_steps.c
  *       core/power_graph.c core/audit.c core/vm_names.c core/sse.c core/steal.c core/memmap.c
- *       core/guest_copy.c core/pmu.c tests/unit/life_env.c tests/unit/fake_arch.c
+ *       core/guest_copy.c core/pmu.c core/trace.c tests/unit/life_env.c tests/unit/fake_arch.c
  *       tests/unit/fake_core.c libfdt */
 /* The coordinator carried out: what the guests are told, who is stopped when, and the commit. */
 #include "core/console.h"
@@ -12,6 +12,7 @@
 #include "core/vdev.h"
 #include "core/virq.h"
 #include "tests/unit/life_env.h"
+#include "tests/unit/trace_rig.h"
 
 #include <libfdt.h>
 
@@ -577,9 +578,49 @@ static void test_records_outlive_a_boot(void **state)
     assert_int_equal(r.vm, AUDIT_NO_VM);
 }
 
+/* Each record of the audit is one of the trace, and each state of a VM. */
+static void test_traced(void **state)
+{
+    struct audit_record audited;
+    struct trace_record r;
+    uint64_t seq = 0, lost = 0;
+    uint32_t txn;
+
+    (void)state;
+    while (power_ctl_audit_read(&seq, &audited, &lost) == ERR_OK) {
+    }
+    rig_trace(TRACE_POWER | TRACE_LIFECYCLE);
+    fake_become(machine.harts[0]);
+    txn = request(0, POWER_OFF);
+    srst(0, false);
+    r = rig_next(0);
+    for (uint32_t states = 0; r.event != TRACE_EV_NONE; r = rig_next(0)) {
+        if (r.event == TRACE_EV_STATE) {
+            static const enum vm_state way[] = {VM_RUNNING, VM_STOPPING, VM_OFF};
+
+            assert_int_equal(r.vm, 0);
+            assert_in_range(states, 0, 1);
+            assert_int_equal(r.vcpu, way[states]);
+            assert_int_equal(r.detail, way[++states]);
+            assert_int_equal(r.arg, STOP_SHUTDOWN);
+            assert_int_equal(r.more, 1);
+        } else {
+            assert_int_equal(r.event, TRACE_EV_POWER);
+            assert_int_equal(power_ctl_audit_read(&seq, &audited, &lost), ERR_OK);
+            assert_int_equal(r.vm, audited.vm);
+            assert_int_equal(r.more, audited.seq);
+            assert_int_equal(r.arg, (uint64_t)txn << 32 | (uint32_t)audited.event << 16 |
+                                        (uint32_t)audited.old_state << 8 | audited.new_state);
+        }
+    }
+    assert_int_equal(power_ctl_audit_read(&seq, &audited, &lost), ERR_NOT_FOUND);
+    assert_int_equal(vm_state(life.vm[0]), VM_OFF);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_traced, setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_in_order, setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_force, setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_restart_waits, setup, life_teardown),

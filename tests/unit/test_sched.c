@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/sched.c core/runqueue.c core/budget.c core/usage.c core/vcpu.c core/hart.c
  *       core/timer.c core/sse.c core/steal.c core/pmu.c core/memmap.c core/guest_copy.c
- *       tests/unit/fake_arch.c tests/unit/fake_core.c */
+ *       core/trace.c tests/unit/fake_arch.c tests/unit/fake_core.c */
 /* TSAN */
 /*
  * vCPUs that share a hart: whose turn it is, who is loaded, what reaches one that is not. The order
@@ -13,6 +13,7 @@
 #include "core/power_commit.h"
 #include "core/usage.h"
 #include "tests/unit/fake_arch.h"
+#include "tests/unit/trace_rig.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -191,6 +192,61 @@ static void an_early_interrupt_loses_no_turn(void **state)
     assert_true(fake_hart(0)->timer == at);
     run(SLICE);
     assert_ptr_equal(next(), hog);
+}
+
+/* The next record on the hart: of v, or nobody (NULL), after last. */
+static void traced(enum trace_event event, enum trace_left detail, const struct vcpu *v,
+                   const struct vcpu *last)
+{
+    struct trace_record r = rig_next(0);
+
+    assert_int_equal(r.event, event);
+    assert_int_equal(r.detail, detail);
+    assert_int_equal(r.vm, v != NULL ? v->vm->index : TRACE_NONE);
+    assert_int_equal(r.vcpu, v != NULL ? v->index : TRACE_NONE);
+    assert_int_equal(r.more, last != NULL ? last->vm->index << 8 | last->index : 0);
+}
+
+/* Each change of whose turn it is, and why; each wait. */
+static void turns_are_traced(void **state)
+{
+    (void)state;
+    rig_trace(TRACE_SWITCH);
+    start(hog);
+    start(other);
+    assert_ptr_equal(next(), other);
+    traced(TRACE_EV_SWITCH, TRACE_LEFT_SLICE, other, hog);
+    run(SLICE);
+    assert_ptr_equal(next(), hog);
+    traced(TRACE_EV_SWITCH, TRACE_LEFT_SLICE, hog, other);
+    start(urgent);
+    assert_ptr_equal(next(), urgent);
+    traced(TRACE_EV_SWITCH, TRACE_LEFT_PREEMPTED, urgent, hog);
+    vcpu_stop_self(urgent);
+    vcpu_stop_self(hog);
+    vcpu_stop_self(other);
+    start(poor);
+    assert_ptr_equal(next(), poor);
+    traced(TRACE_EV_SWITCH, TRACE_LEFT_BLOCKED, poor, urgent);
+    run(BUDGET);
+    assert_ptr_equal(next(), poor);
+    traced(TRACE_EV_WAIT, TRACE_LEFT_THROTTLED, poor, NULL);
+    traced(TRACE_EV_AWAKE, TRACE_LEFT_BLOCKED, poor, NULL);
+    traced(TRACE_EV_NONE, TRACE_LEFT_BLOCKED, hog, NULL); /* nothing: VM 0, vCPU 0 are its zeros */
+
+    /* Classes that are off cost no record. */
+    machine.harts[0]->trace_mask = TRACE_ALL & ~TRACE_SWITCH;
+    start(hog);
+    vcpu_stop_self(poor);
+    assert_ptr_equal(next(), hog);
+    assert_int_equal(rig_next(0).event, TRACE_EV_NONE);
+    machine.harts[0]->trace_mask = 0;
+
+    /* What is to be traced comes by the hart's work. */
+    (void)trace_set(TRACE_SWITCH);
+    assert_ptr_equal(next(), hog);
+    assert_int_equal(rig_next(0).arg, TRACE_SWITCH);
+    assert_int_equal(rig_next(0).more, TRACE_NONE << 8 | TRACE_NONE); /* it is hog's, from where */
 }
 
 static void a_wait_gives_the_hart_away(void **state)
@@ -846,6 +902,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(equals_take_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_early_interrupt_loses_no_turn, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(turns_are_traced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wait_gives_the_hart_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_idle_look_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_else, set_up, tear_down),
