@@ -275,9 +275,9 @@ static enum err ring_put(struct channel_end *end, const struct vm *from, gpa_t b
 void channel_trace(const struct channel_end *end, const struct vcpu *v, uint32_t event, enum err e,
                    uint32_t more)
 {
-    uint32_t sent = e == ERR_OK     ? TRACE_SENT
-                    : e == ERR_BUSY ? TRACE_SENT_REFUSED
-                                    : TRACE_SENT_NOBODY;
+    enum trace_sent sent = e == ERR_OK     ? TRACE_SENT
+                           : e == ERR_BUSY ? TRACE_SENT_REFUSED
+                                           : TRACE_SENT_NOBODY;
     uint64_t channel = (uint64_t)(end->channel - machine.manifest.channels);
 
     trace_put(v->hart, TRACE_WHAT(event, sent, v->vm->index, v->index), more,

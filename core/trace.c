@@ -144,7 +144,8 @@ static const struct virqchip_ops *raised(const struct virqchip *chip, uint32_t s
     struct hart *self = arch_hart_self();
 
     if (trace_on(self, TRACE_INJECT)) {
-        trace_put(self, TRACE_WHAT(TRACE_EV_SOURCE, level, chip->vm->index, TRACE_NONE), source, 0);
+        trace_put(self, TRACE_WHAT(TRACE_EV_SOURCE, level ? 1 : 0, chip->vm->index, TRACE_NONE),
+                  source, 0);
     }
     return ((const struct traced_irqchip *)(const void *)chip->ops)->real;
 }

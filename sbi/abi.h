@@ -259,7 +259,7 @@ struct curia_trace_info {
     uint32_t mask; /* CURIA_TRACE_* */
     uint32_t form; /* 0 */
     uint64_t reserved;
-    char names[][32]; /* of VMs */
+    /* names of VMs, 32 bytes each */
 };
 
 struct curia_trace_record {
@@ -271,10 +271,9 @@ struct curia_trace_record {
     uint64_t arg;
 };
 
-/* What TRACE_READ writes. */
+/* What TRACE_READ writes, before the records. */
 struct curia_trace_block {
     uint64_t first; /* the number of the first record; those before, from the one asked for: lost */
-    struct curia_trace_record records[];
 };
 
 struct curia_audit_record {

@@ -48,8 +48,6 @@ _Static_assert(SAME_EVENT(MASK) && SAME_EVENT(SWITCH) && SAME_EVENT(WAIT) && SAM
                "events of the trace");
 _Static_assert(sizeof(struct curia_trace_info) == sizeof(struct trace_header) &&
                    offsetof(struct curia_trace_info, mask) == offsetof(struct trace_header, mask) &&
-                   offsetof(struct curia_trace_info, names) ==
-                       offsetof(struct trace_header, names) &&
                    sizeof(struct curia_trace_record) == sizeof(struct trace_record) &&
                    offsetof(struct curia_trace_record, more) == offsetof(struct trace_record, more),
                "struct curia_trace_info is the trace's header");

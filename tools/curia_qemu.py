@@ -530,6 +530,11 @@ class Machine:
             raise self.failure(f"QMP {command}: {answer['error'].get('desc')}")
         return answer["return"]
 
+    def pmemsave(self, start, size, path):
+        """The machine's memory as a file, while it stands still."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.qmp("pmemsave", val=start, size=size, filename=str(path))
+
     def qmp_events(self, name):
         """All events of that name so far: their data."""
         return [e.get("data", {}) for e in self._qmp.events if e["event"] == name]

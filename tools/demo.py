@@ -21,10 +21,15 @@ import re
 import sys
 import time
 
-from curia_qemu import BOOT_SECONDS, CURIA, IRQCHIPS, SHARED_BUNDLE, Failure, Machine
+import trace_picture
+import trace_records
+from curia_qemu import BOOT_SECONDS, BUILD, CURIA, IRQCHIPS, SHARED_BUNDLE, TOP, Failure, Machine
 
 VMS = ("control", "cockpit", "adas")        # down the ranks
 OFF_SECONDS = 180                           # above power-deadline-ms: Curia's own limit acts first
+
+TRACES = BUILD / "trace"
+CURIA_MEMORY = (0x80000000, 16 << 20)       # where OpenSBI and QEMU put Curia, and what it keeps
 
 # How a VM's part in a transition ended. Frozen late: a hart did not leave the guest in the time
 # allowed, as may happen to an emulated one that gets no processor.
@@ -35,8 +40,8 @@ GONE = ("STOPPED", "CRASHED") + FROZEN
 class Told:
     """What a story says of itself: steps with the time that they took."""
 
-    def __init__(self, machine, out=None):
-        self.machine, self.out = machine, out
+    def __init__(self, machine, out=None, trace=None):
+        self.machine, self.out, self.trace = machine, out, trace
         self.last = 0.0
 
     def step(self, text):
@@ -284,9 +289,17 @@ def check_sleep(m, told, initiator, woken_by):
 
 
 def machine_off(m, told):
-    """The platform went off because Curia asked its firmware, and QEMU ended well."""
-    status = m.wait_exit(OFF_SECONDS)
-    events = m.qmp_events("SHUTDOWN")
+    """The platform went off because Curia asked its firmware, and QEMU ended well; where it is traced, QEMU
+    keeps the memory of the machine that is off until the trace has been taken out of it."""
+    if told.trace is not None:
+        m.qmp_event("SHUTDOWN", seconds=OFF_SECONDS)
+        events = m.qmp_events("SHUTDOWN")
+        m.pmemsave(*CURIA_MEMORY, told.trace)
+        m.qmp("quit")
+        status = m.wait_exit()
+    else:
+        status = m.wait_exit(OFF_SECONDS)
+        events = m.qmp_events("SHUTDOWN")
     told.check(events == [{"guest": True, "reason": "guest-shutdown"}],
                f"QMP reports SHUTDOWN {events}")
     told.check(status == 0, f"QEMU ended with status {status}")
@@ -441,13 +454,28 @@ STORIES = {"order": story_order, "poweroff": story_poweroff, "hung": story_hung,
 
 def play(variant, irqchip, out=None, prefix="demo", shared=False):
     """One story from start to end; shared: on two harts. Failure: something was not as told."""
-    machine = {"bundle": SHARED_BUNDLE, "harts": 2} if shared else {}
+    machine = {"bundle": SHARED_BUNDLE, "harts": 2, "extra": ["-no-shutdown"]} if shared else {}
     prefix += "-shared" if shared else ""
-    with Machine(f"{prefix}-{variant}-{irqchip}", irqchip=irqchip, vms=VMS, **machine) as m:
-        told = Told(m, out)
+    name = f"{prefix}-{variant}-{irqchip}"
+    with Machine(name, irqchip=irqchip, vms=VMS, **machine) as m:
+        told = Told(m, out, TRACES / f"{name}.trace" if shared else None)
         STORIES[variant](m, told)
         timeline(told, records(m))
-        return m.now()
+        took = m.now()
+    if told.trace is not None:
+        traced(told, variant)
+    return took
+
+
+def traced(told, variant):
+    """The trace that was taken out of the machine's memory, and its picture if there is someone to see it."""
+    trace = trace_records.keep(told.trace)
+    told.check(trace.vms == list(VMS) and trace.transition(), f"there is no transition in {told.trace}")
+    if told.out is not None:
+        picture = told.trace.with_suffix(".png")
+        trace_picture.draw(trace, picture, title=f"{STORIES_TOLD[variant]}: two harts, three domains")
+        print(f"  trace     {told.trace.relative_to(TOP)}\n  picture   {picture.relative_to(TOP)}\n",
+              file=told.out, flush=True)
 
 
 def main():

@@ -44,6 +44,7 @@ CAUSES = {0: "instruction misaligned", 1: "instruction access", 2: "illegal inst
           20: "instruction guest page", 21: "load guest page", 22: "virtual instruction",
           23: "store guest page", 0x81: "software interrupt", 0x85: "timer interrupt",
           0x89: "external interrupt", 0x8c: "guest file interrupt", 0x8d: "counter interrupt"}
+CAUSE_CALL = 10
 LINES = ("soft", "timer", "external")
 
 Record = namedtuple("Record", "hart number time event detail vm vcpu more arg")
@@ -97,6 +98,10 @@ class Trace:
         if not times:
             raise Unreadable("there is no record in it")
         return min(times), max(times)
+
+    def known(self):
+        """From when on nothing is lost."""
+        return max((ring[0].time for ring, lost in zip(self.rings, self.lost) if lost and ring), default=0)
 
     # ---- what follows -----------------------------------------------------------------------
 
@@ -173,8 +178,11 @@ class Trace:
                 begun = r.time
             if r.event == EV_POWER and r.vm == vm and (r.arg & 0xff) >= 0x10:
                 old, new = power_state(r.arg >> 8 & 0xff), power_state(r.arg & 0xff)
-                if old == "WAITING" and asked is None and begun is not None:
-                    change(max(begun, since), old)
+                if old == "WAITING" and asked is None:
+                    if own != "RUNNING":            # that it runs was overwritten
+                        own, now = "RUNNING", "UNKNOWN" if now is not None else None
+                        change(max(self.known(), since), own)
+                    change(max(begun or since, since), old)
                 asked = None if new in ("UP", "OFF", "LOADING") else new
                 if asked is not None:
                     change(r.time, asked)
@@ -185,8 +193,8 @@ class Trace:
 # ---- reading ----------------------------------------------------------------------------------------
 
 
-def _record(hart, number, data):
-    return Record(hart, number, *RECORD.unpack(data))
+def _record(hart, number, data, at=0):
+    return Record(hart, number, *RECORD.unpack_from(data, at))
 
 
 def _names(data, count):
@@ -202,7 +210,7 @@ def _rings(data, at, harts, offset, stride):
         if slots == 0 or RING.size + slots * RECORD.size > stride:
             raise Unreadable(f"the ring of hart {hart} is damaged")
         first = max(0, head - slots + 1)    # the slot of record head may be half written
-        rings.append([_record(hart, n, data[base + RING.size + n % slots * RECORD.size:][:RECORD.size])
+        rings.append([_record(hart, n, data, base + RING.size + n % slots * RECORD.size)
                       for n in range(first, head)])
         lost.append(first)
         ids.append(hart_id)
@@ -219,7 +227,7 @@ def _blocks(data, at, harts):
         ring = rings[hart]
         lost[hart] += first - (ring[-1].number + 1 if ring else 0)
         for i in range(count):
-            ring.append(_record(hart, first + i, data[at:at + RECORD.size]))
+            ring.append(_record(hart, first + i, data, at))
             at += RECORD.size
     return rings, lost, list(range(harts))
 
@@ -271,6 +279,21 @@ def parse(data):
     if trace is None:
         raise Unreadable("no trace of Curia's in it: neither the rings' memory, nor a file of curiactl, nor a dump")
     return trace
+
+
+def keep(path):
+    """The trace in a file of the machine's memory, of which no more is kept than that."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at = data.find(MAGIC)
+    while at >= 0 and _image(data, at) is None:
+        at = data.find(MAGIC, at + 1)
+    if at < 0:
+        raise Unreadable(f"no trace in {path}")
+    _, _, _, harts, _, offset, stride, *_ = HEADER.unpack_from(data, at)
+    with open(path, "wb") as f:
+        f.write(data[at:at + offset + harts * stride])
+    return read(path)
 
 
 def read(path):

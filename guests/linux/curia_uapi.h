@@ -105,6 +105,13 @@ struct curia_ctl_audit {
     __u32 reserved; /* 0 */
 };
 
+struct curia_ctl_trace {
+    __u64 buffer; /* in: address; at most a page of it is written */
+    __u64 number; /* in, of READ: the first record wanted */
+    __u32 hart;   /* in, of READ: from 0 */
+    __u32 bytes;  /* in: of the buffer; out: written */
+};
+
 #define CURIA_CTL_COUNT   _IOR(CURIA_IOC, 0x10, struct curia_ctl_count)
 #define CURIA_CTL_VM_INFO _IOWR(CURIA_IOC, 0x11, struct curia_ctl_vm_info)
 #define CURIA_CTL_VM_OP   _IOW(CURIA_IOC, 0x12, struct curia_ctl_vm_op)
@@ -119,5 +126,9 @@ struct curia_ctl_audit {
 /* What has run. */
 #define CURIA_CTL_VCPU_INFO _IOWR(CURIA_IOC, 0x1a, struct curia_ctl_vcpu_info)
 #define CURIA_CTL_HART_INFO _IOWR(CURIA_IOC, 0x1b, struct curia_ctl_hart_info)
+/* The trace: what VMM's TRACE_INFO and TRACE_READ write; the classes, out: those before. */
+#define CURIA_CTL_TRACE_INFO _IOWR(CURIA_IOC, 0x1c, struct curia_ctl_trace)
+#define CURIA_CTL_TRACE_READ _IOWR(CURIA_IOC, 0x1d, struct curia_ctl_trace)
+#define CURIA_CTL_TRACE_SET  _IOWR(CURIA_IOC, 0x1e, __u32)
 
 #endif

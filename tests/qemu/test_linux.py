@@ -2,12 +2,15 @@
 """curia.ko as guests/linux/README.md tells it, where the demo does not use it: mappings of a region,
 messages in parts, wrong arguments, the module's coming and going, a VM that sleeps."""
 
+import base64
+import gzip
 import re
 import sys
 
 import pytest
 
 import demo
+import trace_records
 from curia_qemu import BUILD, PATIENCE, TOP, Machine, make_bundle
 
 CHIPS = ("aia", "plic")
@@ -15,8 +18,13 @@ CHIPS = ("aia", "plic")
 
 @pytest.fixture(scope="module")
 def probe_bundle():
-    """The demo, with tests/qemu/probe.c in the Linux VMs."""
-    return make_bundle("demo-probe", TOP / "platforms" / "qemu-virt" / "demo.dts",
+    """The demo, with tests/qemu/probe.c in the Linux VMs, and a trace that control may read."""
+    text = (TOP / "platforms" / "qemu-virt" / "demo.dts").read_text()
+    for before, after in (("version = <1>;", "version = <1>; trace-kib = <64>;"),
+                          ('privileges = "manage", "audit";', 'privileges = "manage", "audit", "trace";')):
+        assert text.count(before) == 1
+        text = text.replace(before, after)
+    return make_bundle("demo-probe", text,
                        kernel=BUILD / "deps" / "guest" / "Image",
                        initrd=BUILD / "test" / "initrd.cpio", rtos=BUILD / "guests" / "rtos.bin")
 
@@ -59,6 +67,26 @@ def top(m, told):
     m.send("q")
     m.prompt("control")
     told.step("curiactl top")
+
+
+def traces(m, told):
+    """`curiactl trace`: what is traced, and the records in a file, as tools/curia-trace reads them."""
+    assert any("no privilege" in line for line in
+               m.shell("curiactl trace on 2>&1", vm="cockpit", check=False)[1])
+    m.prompt("control")
+    assert m.shell("curiactl trace")[1][0] == "traced: nothing"
+    assert m.shell("curiactl trace on ipc lifecycle && curiactl trace | head -n 1")[1] == ["traced: ipc lifecycle"]
+    m.shell("curiactl trace save /run/trace 3 > /run/saved & curiactl ping adas; wait")
+    _, lines = m.shell("curiactl trace off; cat /run/saved; gzip -c /run/trace | base64")
+    saved = re.match(r"(\d+) records of 4 harts; 0 were overwritten before$", lines[0])
+    trace = trace_records.parse(gzip.decompress(base64.b64decode("".join(lines[1:]))))
+    assert saved and trace.vms == list(demo.VMS) and trace.lost == [0, 0, 0, 0], lines[0]
+    assert int(saved[1]) == sum(len(ring) for ring in trace.rings)
+    sent = [(r.vm, r.arg & 0xff, r.detail) for r in trace.merged() if r.event == trace_records.EV_SEND]
+    assert sent.count((0, 2, 0)) == sent.count((2, 0, 0)) == 4, sent    # control's pings, adas's answers
+    assert sent.count((2, 1, 0)) >= 10, sent                            # what adas tells cockpit, ten times a second
+    assert [[span.what for span in trace.states(vm)] for vm in range(3)] == [["RUNNING"]] * 3
+    told.step("curiactl trace")
 
 
 def sleep(m, told, vm):
@@ -164,6 +192,7 @@ def test_linux(irqchip, probe_bundle):
 
         if irqchip == "aia":
             top(m, told)
+            traces(m, told)
         late_reader(m, told)
         if irqchip == "plic": # on AIA, Linux sleeps in the demo's story
             suspends(m, told)

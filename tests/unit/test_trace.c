@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* TSAN */
-/* LINK: core/trace.c core/trace_shell.c core/hart.c tests/unit/fake_arch.c */
+/* LINK: core/trace.c core/trace_shell.c core/panic.c core/hart.c tests/unit/fake_arch.c */
 /*
  * The trace: its rings as they fill, wrap and are read while they are written; who traces what from
  * when on; what goes by a VM's irqchip; and the text of it.
  */
 #include "tests/unit/fake_arch.h"
 
+#include "core/console.h"
+#include "core/log.h"
 #include "core/pagepool.h"
 #include "core/trace.h"
 #include "core/virq.h"
@@ -360,6 +362,47 @@ static uint32_t mask_now(void)
     return atomic_load(&trace_header()->mask);
 }
 
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    va_list args;
+
+    assert_int_equal(level, LOG_ERROR);
+    assert_true(lines < ARRAY_SIZE(text));
+    va_start(args, fmt);
+    (void)vsnprintf(text[lines++], sizeof(text[0]), fmt, args);
+    va_end(args);
+}
+
+void console_flush(void)
+{
+}
+
+/* A panic ends with the last records, after all other harts were told. */
+static void test_panic(void **state)
+{
+    (void)state;
+    build(KIB_LEAST, 0);
+    fill(0, 0, 3);
+    fill(1, 0, 100);
+    fake_become(hart(0));
+    lines = 0;
+    if (setjmp(*fake_catch()) == FAKE_RUNS) {
+        panic("it is %s", "wrong");
+    }
+    assert_int_equal(atomic_load(&fake_hart(1)->kicks), 1);
+    assert_string_equal(text[0], "panic: it is wrong");
+    assert_int_equal(lines, 2 + 3 + 3 + 32);
+    assert_non_null(strstr(text[2], "trace: harts 2"));
+    assert_non_null(strstr(text[lines - 1], "trace: 1 99 "));
+
+    /* A second one, by what it has met on the way, says no more. */
+    if (setjmp(*fake_catch()) == FAKE_RUNS) {
+        panic("again");
+    }
+    assert_int_equal(lines, 2 + 3 + 3 + 32);
+    fake_end();
+}
+
 static void shell(const char *what, const char *more)
 {
     lines = 0;
@@ -449,7 +492,7 @@ int main(void)
         cmocka_unit_test(test_race),      cmocka_unit_test(test_set),
         cmocka_unit_test(test_boot),      cmocka_unit_test(test_irqchip),
         cmocka_unit_test(test_dump),      cmocka_unit_test(test_shell),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_panic),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

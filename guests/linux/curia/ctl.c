@@ -45,7 +45,7 @@ static long get_info(int fid, const u32 __user *which, void __user *info, size_t
     }
     mutex_lock(&ctl.lock);
     memset(ctl.page, 0, bytes);
-    r = fid == CURIA_VMM_VCPU ? curia_vmm_vcpu(word[0], word[1], virt_to_phys(ctl.page), bytes)
+    r = fid == CURIA_VMM_VCPU ? curia_vmm_of(fid, word[0], word[1], virt_to_phys(ctl.page), bytes)
                               : curia_vmm(fid, word[0], virt_to_phys(ctl.page), 0, bytes);
     bad = curia_errno(r.error);
     if (bad == 0 && copy_to_user(info, ctl.page, bytes) != 0) {
@@ -156,6 +156,50 @@ static long read_audit(struct curia_ctl_audit __user *arg)
     return bad;
 }
 
+/* What Curia has written to ctl.page, to the caller's buffer. */
+static long give_page(struct curia_ret r, u64 buffer, u32 room, u32 __user *bytes)
+{
+    u32 written = min(room, (u32)r.value);
+
+    if (r.error != SBI_SUCCESS) {
+        return curia_errno(r.error);
+    }
+    return copy_to_user(u64_to_user_ptr(buffer), ctl.page, written) != 0 ? -EFAULT
+                                                                         : put_user(written, bytes);
+}
+
+static long trace_read(unsigned int cmd, struct curia_ctl_trace __user *arg)
+{
+    unsigned long page = virt_to_phys(ctl.page);
+    struct curia_ctl_trace in;
+    long bad;
+    u32 room;
+
+    if (copy_from_user(&in, arg, sizeof(in)) != 0) {
+        return -EFAULT;
+    }
+    room = min(in.bytes, (u32)PAGE_SIZE);
+    mutex_lock(&ctl.lock);
+    bad = give_page(cmd == CURIA_CTL_TRACE_INFO
+                        ? curia_vmm(CURIA_VMM_TRACE_INFO, page, 0, room, 0)
+                        : curia_vmm_of(CURIA_VMM_TRACE_READ, in.hart, in.number, page, room),
+                    in.buffer, room, &arg->bytes);
+    mutex_unlock(&ctl.lock);
+    return bad;
+}
+
+static long trace_set(u32 __user *arg)
+{
+    struct curia_ret r;
+    u32 classes;
+
+    if (get_user(classes, arg) != 0) {
+        return -EFAULT;
+    }
+    r = curia_vmm(CURIA_VMM_TRACE_SET, classes, 0, 0, 0);
+    return r.error != SBI_SUCCESS ? curia_errno(r.error) : put_user((u32)r.value, arg);
+}
+
 static long set_ignore(const u32 __user *arg)
 {
     u32 on;
@@ -205,6 +249,11 @@ static long ctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
         return set_ignore(user);
     case CURIA_CTL_IGNORED:
         return put_user((u32)curia_power_ignored(), (u32 __user *)user);
+    case CURIA_CTL_TRACE_INFO:
+    case CURIA_CTL_TRACE_READ:
+        return trace_read(cmd, user);
+    case CURIA_CTL_TRACE_SET:
+        return trace_set(user);
     case CURIA_CTL_WAKE:
         return power_wake(user);
     default:

@@ -30,9 +30,9 @@ struct curia_ret curia_pwr(int fid, unsigned long a0, unsigned long a1, unsigned
                            unsigned long a3);
 struct curia_ret curia_vmm(int fid, unsigned long a0, unsigned long a1, unsigned long a2,
                            unsigned long a3);
-/* The one call with five arguments: CURIA_VMM_VCPU. */
-struct curia_ret curia_vmm_vcpu(unsigned long vm, unsigned long vcpu, unsigned long buffer,
-                                unsigned long bytes);
+/* The calls with five arguments, of a part of something: CURIA_VMM_VCPU, _TRACE_READ. */
+struct curia_ret curia_vmm_of(int fid, unsigned long which, unsigned long part,
+                              unsigned long buffer, unsigned long bytes);
 
 /* What a program is told of an SBI error: 0 or a negative errno. */
 int curia_errno(long error);

@@ -61,10 +61,10 @@ struct curia_ret curia_vmm(int fid, unsigned long a0, unsigned long a1, unsigned
 
 EXPORT_SYMBOL_GPL(curia_vmm);
 
-struct curia_ret curia_vmm_vcpu(unsigned long vm, unsigned long vcpu, unsigned long buffer,
-                                unsigned long bytes)
+struct curia_ret curia_vmm_of(int fid, unsigned long which, unsigned long part,
+                              unsigned long buffer, unsigned long bytes)
 {
-    struct sbiret r = sbi_ecall(CURIA_EXT_VMM, CURIA_VMM_VCPU, vm, vcpu, buffer, 0, bytes, 0);
+    struct sbiret r = sbi_ecall(CURIA_EXT_VMM, fid, which, part, buffer, 0, bytes, 0);
 
     return (struct curia_ret){.error = r.error, .value = (unsigned long)r.value};
 }

@@ -39,6 +39,9 @@ int cmd_vm_op(int argc, char **argv); /* start, stop, restart */
 /* top.c */
 int cmd_top(int argc, char **argv);
 
+/* trace.c */
+int cmd_trace(int argc, char **argv);
+
 /* power.c */
 int cmd_poweroff(int argc, char **argv); /* reboot, suspend */
 int cmd_cancel(int argc, char **argv);

@@ -33,6 +33,7 @@ static const struct command commands[] = {
     {"cancel", "[TRANSITION]", "call it off, as long as nobody was told to stop", cmd_cancel},
     {"status", "", "where the machine and this VM stand", cmd_status},
     {"audit", "", "every step of the power transitions", cmd_audit},
+    {"trace", "on|off|save [...]", "what the harts do, recorded: see `curiactl trace`", cmd_trace},
     {"policy", "ready|veto|postpone MS", "answer the next question about power so", cmd_policy},
     {"ignore", "[on|off]", "on: behave like a hung system when power is asked", cmd_ignore},
     {"channels", "", "the channels of this VM", cmd_channels},
