@@ -13,6 +13,7 @@ import trace_export
 import trace_records as t
 from curia_qemu import BUILD, TOP, Machine
 from small import READY_SECONDS, bundle, hmp, manifest, physical, vm
+from test_selftest import ALONE, NO_AIA, NO_PEER, NO_SSTC, run
 
 VMS = ("left", "right", "third")
 CURIA = (0x80200000, 0x800000)          # its image and memory
@@ -217,6 +218,14 @@ def test_statistics():
         rows = m.curia("stat")
         m.qmp("stop")
         agrees(taken(m), rows)
+
+
+def test_selftest():
+    """What a guest sees is the same when each of its traps goes by the vector that traces: all of the selftest, with
+    its timer and its IPIs by way of Curia, over rings that wrap."""
+    text = manifest(vm("selftest", [0, 0], "test", 0x1000000, "reboot=1", f"{ALONE} time-slice-us = <1000>;"),
+                    more=ALL.replace("<1024>", "<4>"))
+    run("trace-selftest", "plic", 1, text, NO_PEER | NO_AIA | NO_SSTC, cpu="rv64,sstc=false")
 
 
 def test_names():
