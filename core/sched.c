@@ -174,7 +174,7 @@ static void put_off(struct vcpu *v, bool wants_still)
     }
 }
 
-/* Why v, who had the hart and may be gone (NULL), does not run from now on; next: who does, or NULL. */
+/* Why v, who had the hart and may be gone (NULL), runs no longer; next: who does, or NULL. */
 static enum trace_left why_left(const struct vcpu *v, const struct vcpu *next)
 {
     if (v == NULL) {

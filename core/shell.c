@@ -219,7 +219,7 @@ static const struct command commands[] = {
                "take all VMs down in order, then the machine; now: emergency", cmd_power},
     [AUDIT] = {"audit", "", "what power transitions did, with times", cmd_audit},
     [TRACE] = {"trace", "dump|off|all|switch|exit|inject|ipc|power|lifecycle [all]",
-               "record what harts do; dump: show the last records, dump all: all of them", cmd_trace},
+               "record what harts do; dump: show the last, dump all: all", cmd_trace},
 };
 
 static void usage(const struct command *c)

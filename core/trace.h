@@ -41,7 +41,7 @@
 enum trace_event {
     TRACE_EV_NONE,
     TRACE_EV_MASK,   /* this hart traces these classes from now on; arg: the mask */
-    TRACE_EV_SWITCH, /* to vm, vcpu; more: from (vm << 8 | vcpu, or none); detail: enum trace_left */
+    TRACE_EV_SWITCH, /* to vm, vcpu; more: from (vm << 8 | vcpu); detail: enum trace_left */
     TRACE_EV_WAIT,   /* the hart begins to wait; vm, vcpu: whose turn it was; detail: trace_left */
     TRACE_EV_AWAKE,  /* and goes on, with this vCPU */
     TRACE_EV_EXIT,   /* detail: the port's cause (bit 7: an interrupt); arg: what it was about */

@@ -46,12 +46,10 @@ bool rv_imsic_csr(struct rv_vcpu *v, const struct rv_sys_insn *insn);
  * Own hart: the guest's stopi is to show, or not, the external interrupt of a file in memory, whose
  * vCPU is loaded. It does so by hvip alone [AIA 6.3.3]; but on QEMU 10 by hvictl.
  */
-#ifdef __riscv
 static inline void rv_imsic_show(bool pending)
 {
     csr_write(CSR_HVICTL, pending ? (uint64_t)IRQ_SEI << HVICTL_IID_SHIFT | HVICTL_IPRIO : 0);
 }
-#endif
 
 /*
  * Own hart, vCPU (NULL: none) not loaded: what its file in the hart holds, if it is there; and

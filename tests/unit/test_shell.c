@@ -100,6 +100,12 @@ enum err power_ctl_request(struct vm *vm, enum power_kind kind, uint32_t reason,
     return call(what, emergency ? "now" : "");
 }
 
+void trace_shell(void (*line)(const char *text), const char *what, const char *more)
+{
+    (void)call(what, more != NULL ? more : "");
+    line("traced");
+}
+
 struct power_status power_ctl_status(struct vm *vm)
 {
     (void)vm;
@@ -190,6 +196,8 @@ static void test_commands(void **state)
         {"power suspend", "request 3 ;", "power suspend: transition 7 is under way\n"},
         {"power cancel", "cancel ;", "power cancel: done\n"},
         {"audit", "", "3 records were overwritten before they could be shown\n"},
+        {"trace ipc", "ipc ;", "traced\n"},
+        {"trace dump all", "dump all;", "traced\n"},
         {"help stop", "", "usage: stop NAME [force]\nask a VM to go down; force: do not ask\n"},
 
         {"nonsense", "", "nonsense: no such command (`help` lists them)\n"},
@@ -270,9 +278,9 @@ static void offered(const char *line, const char *all)
 static void test_completion(void **state)
 {
     (void)state;
-    offered("", "help vms stat start pause resume stop restart power audit ");
-    offered("  st", "help vms stat start pause resume stop restart power audit ");
-    offered("help ", "help vms stat start pause resume stop restart power audit ");
+    offered("", "help vms stat start pause resume stop restart power audit trace ");
+    offered("  st", "help vms stat start pause resume stop restart power audit trace ");
+    offered("help ", "help vms stat start pause resume stop restart power audit trace ");
     offered("start ", "control cockpit ");
     offered(" restart  co", "control cockpit ");
     offered("restart control ", "force ");

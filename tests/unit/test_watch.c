@@ -179,10 +179,38 @@ static void its_overflow(void **state)
     assert_int_equal(requests, VCPU_REQ_IRQ);
 }
 
+/* What was pending in a file that went to memory stands on its line. */
+static void its_file_in_memory(void **state)
+{
+    (void)state;
+    a.file = (struct rv_imsic_memory *)(void *)&a; /* one it has; nobody looks into it here */
+    atomic_store(&a.core.irq_lines, LINE(VCPU_IRQ_EXT));
+    arch_vcpu_watch(&a.core);
+    assert_int_equal(requests, 0); /* not enabled */
+    a.csrs.vsie = SIE_SEIE;
+    arch_vcpu_watch(&a.core);
+    assert_int_equal(requests, VCPU_REQ_IRQ);
+    assert_int_equal(csrs[CSR_HGEIE], 0);
+    requests = 0;
+    atomic_store(&a.core.irq_lines, 0);
+    arch_vcpu_watch(&a.core);
+    assert_int_equal(requests, 0);
+    /* In the hart without one: stopi shows it by the line. */
+    atomic_store(&a.core.irq_lines, LINE(VCPU_IRQ_EXT));
+    arch_vcpu_sync_irqs(&a.core);
+    assert_int_equal(csrs[CSR_HVIP], HVIP_VSEIP);
+    assert_int_equal(csrs[CSR_HVICTL], 0x900ff);
+    a.file = NULL;
+    csrs[CSR_HVICTL] = 0;
+    arch_vcpu_sync_irqs(&a.core);
+    assert_int_equal(csrs[CSR_HVICTL], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nothing, setup),
+        cmocka_unit_test_setup(its_file_in_memory, setup),
         cmocka_unit_test_setup(its_timer, setup),
         cmocka_unit_test_setup(its_file, setup),
         cmocka_unit_test_setup(it_moves, setup),
