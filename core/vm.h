@@ -65,7 +65,6 @@ struct vm {
     struct ipc_vm *ipc; /* core/channel.h: its ends of channels; made by ipc_build() */
     uint32_t vcpu_count;
     struct vcpu **vcpus;
-    struct hart **affinity; /* config->affinity_count: any vCPU may run there, too; NULL: none */
     struct sse_vm sse;
 
     struct spinlock lock;
@@ -93,6 +92,8 @@ struct vm {
     _Atomic uint32_t live_vcpus; /* and a load under way: core/lifecycle.c */
     _Atomic uint32_t state_seen; /* a copy of state for unlocked readers */
     _Atomic uint64_t freezing;   /* bit i: vCPU i has not left the guest since it was frozen */
+
+    struct hart **affinity; /* config->affinity_count: any vCPU may run there, too; NULL: none */
 };
 
 static inline void vm_set_state(struct vm *vm, enum vm_state state) REQUIRES(vm->lock)

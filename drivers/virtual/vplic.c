@@ -41,19 +41,19 @@ static struct vplic *vplic_of(struct virqchip *chip)
 static inline __attribute__((always_inline)) void vplic_set_line(struct vplic *vp, uint32_t index,
                                                                  bool raised) REQUIRES(vp->lock)
 {
-    struct vcpu *vcpu = vp->chip.vm->vcpus[index];
-    struct hart *owed;
+    struct hart *owed = NULL;
 
-    if (raised == vp->contexts[index].raised) {
+    if (raised != vp->contexts[index].raised) {
+        vp->contexts[index].raised = raised;
+        owed = vcpu_irq_post(vp->chip.vm->vcpus[index], VCPU_IRQ_EXT, raised);
+    }
+    if (owed == NULL) {
         return;
     }
-    vp->contexts[index].raised = raised;
-    owed = vcpu_irq_post(vcpu, VCPU_IRQ_EXT, raised);
-    /* Later, the hart of one that moves may be another. */
-    if (owed != NULL && (owed == arch_hart_self() || vp->chip.vm->affinity != NULL)) {
-        hart_kick(owed);
+    if (owed == arch_hart_self() || vp->chip.vm->affinity != NULL) {
+        hart_kick(owed); /* later, that of one that moves may be another */
     } else {
-        vp->kicks |= (owed != NULL ? 1ull : 0) << index;
+        vp->kicks |= 1ull << index;
     }
 }
 
