@@ -7,6 +7,7 @@ Its own warnings all count. Of the addon's findings count those of the rules tha
 but for what deviations.txt allows; a deviation that nothing needs any more is a finding, too.
 """
 import fnmatch
+import functools
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 FINDING = re.compile(r"^([^:]+):(\d+):\d+: (?:misra-c2012-)?([\w.-]+): ")
 
 
@@ -24,10 +26,28 @@ def rows(name):
             yield words
 
 
+@functools.cache
+def changed(path):
+    """When a file, or one that it includes, was changed last."""
+    included = (root / name for name in INCLUDE.findall(path.read_text()) for root in (TOP, TOP / "build/gen"))
+    return max([path.stat().st_mtime, *(changed(p) for p in included if p.is_file())])
+
+
+def forget_changed(build_dir, files):
+    """Cppcheck looks at a file again when its words are others, not when its lines have moved; but what it keeps of
+    each file for the rules about all of them names lines, those of headers too, which must be of one time."""
+    listed = TOP / build_dir / "files.txt"
+    for row in listed.read_text().splitlines() if listed.is_file() else ():
+        kept, name = TOP / build_dir / row.split(":")[0], row.split(":")[-1]
+        if name in files and kept.is_file() and changed(TOP / name) > kept.stat().st_mtime:
+            kept.unlink()
+
+
 def main():
     jobs, build_dir, files = sys.argv[2], sys.argv[4], sys.argv[5:]
     rules = {rule for words in rows("rules.txt") for rule in words}
     deviations = [words[:3] for words in rows("deviations.txt")]
+    forget_changed(build_dir, files)
     done = subprocess.run(
         ["cppcheck", f"-j{jobs}", f"--cppcheck-build-dir={build_dir}", "--std=c11", "--language=c",
          "--platform=unix64", "--enable=warning,performance,portability", "--inline-suppr",
