@@ -94,7 +94,8 @@ struct hart {
     struct vcpu *_Atomic posted; /* by posted_next: they have requests; pushed by anyone */
 
     struct timer_queue timers;
-    struct tally idle; /* own hart: in wait() of sched.c, or stopped to sleep; read by any */
+    struct tally idle;  /* own hart: in wait() of sched.c, or stopped to sleep; read by any */
+    struct tally guest; /* likewise: from sched_next() to sched_exited() */
 };
 
 /* May several vCPUs run there, or has its one a budget? Constant after boot. */

@@ -232,7 +232,7 @@ static int decode(struct line_edit *e, char key)
 }
 
 /* What a control key does: goes somewhere, or deletes until there. */
-enum { STAY, HOME, END, LEFT, RIGHT, WORD, TARGETS, GO = 8 };
+enum { STAY, HOME, END, LEFT, RIGHT, WORD, GO = 8 };
 
 static void line_key(struct line_edit *e, uint32_t key)
 {
@@ -241,7 +241,7 @@ static void line_key(struct line_edit *e, uint32_t key)
         [CTRL('E')] = END | GO,  [CTRL('F')] = RIGHT | GO, [CTRL('H')] = LEFT,
         [CTRL('K')] = END,       [CTRL('U')] = HOME,       [CTRL('W')] = WORD,
     };
-    const size_t targets[TARGETS] = {
+    const size_t targets[GO] = {
         [STAY] = e->pos,
         [HOME] = 0,
         [END] = e->len,

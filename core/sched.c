@@ -384,6 +384,7 @@ struct vcpu *sched_next(struct hart *hart)
         v = hart_has_queue(hart) ? pick(hart) : hart->vcpu;
         if (v != NULL && vcpu_prepare(v)) {
             if (leave_hyp(hart, HART_GUEST)) {
+                tally_begin(&hart->guest, arch_now());
                 return v;
             }
         } else if (v != NULL && v->deferred != 0) {
@@ -399,4 +400,5 @@ struct vcpu *sched_next(struct hart *hart)
 void sched_exited(struct hart *hart)
 {
     atomic_store_explicit(&hart->mode, HART_HYP, memory_order_release);
+    tally_end(&hart->guest, arch_now());
 }

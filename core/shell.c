@@ -303,7 +303,7 @@ const char *shell_offer(const char *line, size_t word, uint32_t n, size_t *len)
 
 void shell_run(char *line)
 {
-    struct word words[WORDS] = {{NULL, 0}};
+    struct word words[WORDS] = {0};
     const struct command *c = NULL;
     const char *left = "COMMAND";
     char *at = line + strspn(line, " ");

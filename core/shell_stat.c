@@ -50,7 +50,6 @@ static const char *seconds(uint64_t ticks, char text[24])
     return text;
 }
 
-/* Of one that has to take turns. */
 static void stat_turns(const struct vm *vm, uint32_t index)
 {
     struct usage u;
@@ -70,13 +69,13 @@ static void stat_turns(const struct vm *vm, uint32_t index)
 
 static void stat_hart(struct hart *hart)
 {
-    uint64_t of;
-    uint64_t idle = usage_idle(hart, &of);
-    char text[2][24];
+    struct hart_usage u;
+    char text[3][24];
 
-    shell_say("hart %llu: idle %u%%, %s of %s", (unsigned long long)hart->id,
-              (unsigned int)(of >= 100 ? idle / (of / 100) : 0), seconds(idle, text[0]),
-              seconds(of, text[1]));
+    usage_of_hart(hart, &u);
+    shell_say("hart %llu: idle %u%%, %s of %s; in Curia %s", (unsigned long long)hart->id,
+              (unsigned int)(u.time >= 100 ? u.idle / (u.time / 100) : 0), seconds(u.idle, text[0]),
+              seconds(u.time, text[1]), seconds(u.hyp, text[2]));
 }
 
 /* Only what is worth a look: ends that have been used, losses that have happened. */
@@ -106,9 +105,7 @@ static void stat_vm(struct vm *vm)
 
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         stat_vcpu(vm, i);
-        if (hart_has_queue(vcpu_hart(vm->vcpus[i]))) {
-            stat_turns(vm, i);
-        }
+        stat_turns(vm, i);
     }
     for (uint32_t i = 0; i < ipc_end_count(vm); i++) {
         stat_end(vm, i);

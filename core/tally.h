@@ -16,7 +16,7 @@
 
 struct tally {
     _Atomic uint64_t word;
-    _Atomic uint64_t told; /* the most that any reader was told: core/usage.c */
+    _Atomic uint64_t told; /* the most that any reader was told of it: core/usage.c */
 };
 
 /* Whose it is, in turns. */

@@ -36,24 +36,34 @@ static uint64_t ask(struct tally *t, uint64_t *now)
     return no_less(t, tally_at(word, *now));
 }
 
-uint64_t usage_idle(struct hart *hart, uint64_t *of)
+/* Two words of one time, likewise. Whatever a hart does not do for a guest or wait is Curia's. */
+void usage_of_hart(struct hart *hart, struct hart_usage *u)
 {
-    uint64_t idle = ask(&hart->idle, of);
+    uint64_t idle, guest, now;
 
-    *of -= machine.boot_ticks;
-    return idle;
+    do {
+        idle = atomic_load_explicit(&hart->idle.word, memory_order_relaxed);
+        guest = atomic_load_explicit(&hart->guest.word, memory_order_relaxed);
+        now = arch_now();
+    } while (atomic_load_explicit(&hart->idle.word, memory_order_relaxed) != idle ||
+             atomic_load_explicit(&hart->guest.word, memory_order_relaxed) != guest);
+    u->time = now - machine.boot_ticks;
+    u->idle = no_less(&hart->idle, tally_at(idle, now));
+    guest = tally_at(guest, now) + u->idle;
+    u->hyp = no_less(&hart->guest, u->time > guest ? u->time - guest : 0);
 }
 
 void usage_of(struct vcpu *v, struct usage *u)
 {
     struct tally *time = v->sched.time;
-    uint64_t now, idle;
+    struct hart_usage h;
+    uint64_t now;
 
     if (hart_has_queue(vcpu_hart(v))) {
         u->run = ask(&time[SCHED_RUNNING], &now);
     } else {
-        idle = usage_idle(vcpu_hart(v), &now);
-        u->run = no_less(&time[SCHED_RUNNING], now > idle ? now - idle : 0);
+        usage_of_hart(vcpu_hart(v), &h);
+        u->run = no_less(&time[SCHED_RUNNING], h.time > h.idle ? h.time - h.idle : 0);
     }
     u->ready = ask(&time[SCHED_READY], &now);
     u->throttled = ask(&time[SCHED_THROTTLED], &now);

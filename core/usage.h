@@ -25,7 +25,16 @@ struct usage {
  */
 void usage_of(struct vcpu *v, struct usage *u);
 
-/* For how long the hart has waited, or slept in the firmware, of the time since the boot (*of). */
-uint64_t usage_idle(struct hart *hart, uint64_t *of);
+struct hart_usage {
+    uint64_t time; /* since the boot */
+    uint64_t idle; /* of that, it waited, or slept in the firmware */
+    uint64_t hyp;  /* of that, it was in Curia otherwise, the boot included */
+};
+
+/*
+ * The rest is its guests', with what is done for them without leaving the short trap path: calls
+ * and accesses that cannot block, interrupts after which the guest goes on.
+ */
+void usage_of_hart(struct hart *hart, struct hart_usage *u);
 
 #endif

@@ -246,6 +246,7 @@ struct curia_hart_info {
     uint32_t vcpus;   /* that run on it */
     uint64_t time_ns; /* since the boot */
     uint64_t idle_ns; /* of that: it waited */
+    uint64_t hyp_ns;  /* of that: it was in Curia */
 };
 
 struct curia_trace_info {

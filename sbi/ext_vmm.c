@@ -154,11 +154,11 @@ static void describe_vcpu(struct vcpu *v, struct curia_vcpu_info *info)
 {
     const struct sched_entity *s = &v->sched;
     struct hart *hart = vcpu_hart(v);
+    struct hart_usage of_hart;
     struct usage usage;
-    uint64_t now;
 
     usage_of(v, &usage);
-    (void)usage_idle(hart, &now);
+    usage_of_hart(hart, &of_hart);
     *info = (struct curia_vcpu_info){
         .size = sizeof(*info),
         .vm = v->vm->index,
@@ -170,7 +170,7 @@ static void describe_vcpu(struct vcpu *v, struct curia_vcpu_info *info)
         .slice_us = ticks_to_us(s->slice),
         .budget_us = ticks_to_us(s->budget.total),
         .period_us = ticks_to_us(s->budget.period),
-        .time_ns = ticks_to_ns(now),
+        .time_ns = ticks_to_ns(of_hart.time),
         .run_ns = ticks_to_ns(usage.run),
         .ready_ns = ticks_to_ns(usage.ready),
         .throttled_ns = ticks_to_ns(usage.throttled),
@@ -211,17 +211,19 @@ static uint32_t vcpus_on(const struct hart *hart)
 
 static void describe_hart(struct hart *hart, struct curia_hart_info *info)
 {
-    uint64_t now;
+    struct hart_usage usage;
 
+    usage_of_hart(hart, &usage);
     *info = (struct curia_hart_info){
         .size = sizeof(*info),
         .index = hart->index,
         .hart = hart->id,
         .flags = hart_has_queue(hart) ? CURIA_HART_SHARED : 0u,
         .vcpus = vcpus_on(hart),
-        .idle_ns = ticks_to_ns(usage_idle(hart, &now)),
+        .time_ns = ticks_to_ns(usage.time),
+        .idle_ns = ticks_to_ns(usage.idle),
+        .hyp_ns = ticks_to_ns(usage.hyp),
     };
-    info->time_ns = ticks_to_ns(now);
 }
 
 static struct sbi_ret hart(const struct vm *caller, const uint64_t a[6])

@@ -242,8 +242,8 @@ static struct rv_vcpu *next(struct rv_hart *hart)
 struct rv_vcpu *rv_exit(struct rv_hart *hart, struct rv_vcpu *v, enum rv_fast handled)
 {
     snapshot(&v->trap);
+    sched_exited(&hart->core);
     if (handled == RV_FAST_DECLINED) {
-        sched_exited(&hart->core);
         handle(v);
     }
     return next(hart);

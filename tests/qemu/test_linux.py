@@ -49,7 +49,9 @@ def top(m, told):
     told.show(lines)
     assert all(len(line) <= 80 for line in lines), lines
     half = lines[lines.index(""):]
-    idle = {int(h): float(i) for h, i in re.findall(r" (\d+) +([\d.]+)%", half[1])}
+    used = {int(h): (float(i), float(c)) for h, i, c in re.findall(r" (\d+) +([\d.]+)/ *([\d.]+)%", half[1])}
+    idle = {hart: share[0] for hart, share in used.items()}
+    assert all(i + c <= 101 for i, c in used.values()), half
     rows = [re.match(r"(\S+) +(\d+) +(\d+) +- +([\d.]+) +- +- +- +- +(\d+)$", line) for line in half[3:]]
     assert half[2].split() == "VM VCPU HART PRIO %RUN %READY %THROT SWITCH/S MOVE/S EXITS/S".split()
     assert None not in rows, half
@@ -64,6 +66,8 @@ def top(m, told):
     mark = m.mark()
     m.type("curiactl top -d 1", vm="control")
     m.expect("^adas +0 +3 ", vm="control", since=mark)
+    m.send("x")
+    m.expect("^VM +VCPU +FAST +ECALL +MMIO ", vm="control", since=mark)
     m.send("q")
     m.prompt("control")
     told.step("curiactl top")

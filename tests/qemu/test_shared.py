@@ -27,8 +27,9 @@ def told(m):
     turns = [re.match(r"(\S+) +vCPU (\d+) ran ([\d.]+) s, was ready ([\d.]+) s, throttled [\d.]+ s; switches (\d+)$",
                       row) for row in rows]
     turns = {(t[1], int(t[2])): (float(t[3]), float(t[4]), int(t[5])) for t in turns if t}
-    harts = [h for h in (re.match(r"hart 0: idle \d+%, ([\d.]+) s of ([\d.]+) s$", row) for row in rows) if h]
-    assert len(harts) == 1, rows
+    hart = r"hart 0: idle \d+%, ([\d.]+) s of ([\d.]+) s; in Curia ([\d.]+) s$"
+    harts = [h for h in (re.match(hart, row) for row in rows) if h]
+    assert len(harts) == 1 and float(harts[0][1]) + float(harts[0][3]) <= float(harts[0][2]) + 0.1, rows
     return turns, float(harts[0][1]), float(harts[0][2])
 
 

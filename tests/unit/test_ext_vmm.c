@@ -318,11 +318,13 @@ static void test_hart(void **state)
     uint64_t size = sizeof(*info);
 
     (void)state;
-    assert_int_equal(size, 40); /* docs/abi.md */
+    assert_int_equal(size, 48); /* docs/abi.md */
     machine.boot_ticks = US(1000);
     atomic_store(&fake.now, US(1100));
     hart->rq = &rq;
     vms[TARGET]->vcpus[0]->hart = hart;
+    tally_begin(&hart->guest, US(1010));
+    tally_end(&hart->guest, US(1040));
     tally_begin(&hart->idle, US(1040));
     expect(SBI_SUCCESS, size, call(VIEWER, CURIA_VMM_HART, 1, RAM, 0, UINT64_MAX));
     assert_int_equal(info->size, size);
@@ -332,6 +334,7 @@ static void test_hart(void **state)
     assert_int_equal(info->vcpus, 2);
     assert_int_equal(info->time_ns, 100000);
     assert_int_equal(info->idle_ns, 60000);
+    assert_int_equal(info->hyp_ns, 10000);
     assert_int_equal(*((uint8_t *)info + size), 0xa5);
 
     expect(SBI_SUCCESS, size, call(MANAGER, CURIA_VMM_HART, 0, RAM, 0, size));

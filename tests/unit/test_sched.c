@@ -717,19 +717,18 @@ static void used(struct vcpu *v, uint64_t run, uint64_t ready, uint64_t throttle
 
 static void idle_is(uint64_t ticks)
 {
-    uint64_t of;
+    struct hart_usage u;
 
-    assert_int_equal(usage_idle(machine.harts[0], &of), ticks);
-    assert_true(of == atomic_load(&fake.now) - machine.boot_ticks);
+    usage_of_hart(machine.harts[0], &u);
+    assert_int_equal(u.idle, ticks);
+    assert_true(u.time == atomic_load(&fake.now) - machine.boot_ticks);
 }
 
 static void later(struct hart *hart)
 {
-    uint64_t of;
-
+    (void)hart;
     (void)atomic_fetch_add(&fake.now, 3 * SLICE);
     idle_is(3 * SLICE); /* while it waits */
-    assert_true(usage_idle(hart, &of) == 3 * SLICE);
     used(urgent, SLICE, 0, 0, 1);
     fake.on_wait = NULL;
     vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
@@ -801,6 +800,77 @@ static void alone_it_has_the_rest(void **state)
     used(urgent, 2 * SLICE, 0, 0, 0);
 }
 
+/* What the hart did, as the test knows it. */
+static uint64_t in_guest, in_hyp, in_wait;
+
+static void hart_is(void)
+{
+    struct hart_usage u;
+
+    usage_of_hart(machine.harts[0], &u);
+    assert_int_equal(u.idle, in_wait);
+    assert_int_equal(u.hyp, in_hyp);
+    assert_int_equal(u.time, in_guest + in_hyp + in_wait);
+}
+
+static void spend(uint64_t *where, uint64_t ticks)
+{
+    run(ticks / 2);
+    *where += ticks / 2;
+    hart_is(); /* while it goes on */
+    run(ticks - ticks / 2);
+    *where += ticks - ticks / 2;
+    hart_is();
+}
+
+static void in_the_wait(struct hart *hart)
+{
+    (void)hart;
+    spend(&in_wait, 77);
+    fake.on_wait = NULL;
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
+}
+
+static void at_the_commit(void)
+{
+    spend(&in_wait, 1001);
+}
+
+/* Each tick of a hart is a guest's, or Curia's, or idle, whatever it does. */
+static void hart_time_adds_up(void **state)
+{
+    struct hart *hart = machine.harts[0];
+
+    (void)state;
+    in_guest = in_hyp = in_wait = 0;
+    machine.boot_ticks = atomic_load(&fake.now);
+    spend(&in_hyp, 5000); /* the boot */
+    start(urgent);
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_ptr_equal(sched_next(hart), i % 4 == 3 ? hog : urgent);
+        spend(&in_guest, 100 + i);
+        sched_exited(hart);
+        spend(&in_hyp, 10 + i);
+        if (i % 4 == 0) { /* nobody wants to run */
+            vcpu_irq_set(urgent, VCPU_IRQ_EXT, false);
+            vcpu_wait(urgent);
+            fake.on_wait = in_the_wait;
+        } else if (i % 4 == 2) { /* another one does */
+            vcpu_irq_set(urgent, VCPU_IRQ_EXT, false);
+            vcpu_wait(urgent);
+            start(hog);
+        } else if (i % 4 == 3) {
+            vcpu_stop_self(hog);
+            vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
+        }
+        if (i == 17) { /* the machine sleeps */
+            commit = at_the_commit;
+            hart_post(hart, HART_WORK_COMMIT);
+        }
+    }
+    assert_true(in_wait == 5 * 77 + 1001);
+}
+
 /* ---- posted from everywhere ------------------------------------------------------------------ */
 
 #define POSTERS 3u
@@ -809,32 +879,33 @@ static void alone_it_has_the_rest(void **state)
 static _Atomic uint32_t asked[2], done[2], posters_left, went_back;
 
 /* What another hart reads of hart 0 and its hog never goes back. */
-static void look(struct usage *last, uint64_t *last_idle)
+static void look(struct usage *last, struct hart_usage *last_hart)
 {
-    uint64_t of, idle = usage_idle(machine.harts[0], &of);
+    struct hart_usage h;
     struct usage u;
 
+    usage_of_hart(machine.harts[0], &h);
     usage_of(hog, &u);
     if (u.run < last->run || u.ready < last->ready || u.switches < last->switches ||
-        idle < *last_idle || idle > of) {
+        h.idle < last_hart->idle || h.hyp < last_hart->hyp || h.idle > h.time) {
         atomic_store(&went_back, 1);
     }
     *last = u;
-    *last_idle = idle;
+    *last_hart = h;
 }
 
 static void *poster(void *hart)
 {
     struct vcpu *to[2] = {hog, urgent};
     struct usage last = {0};
-    uint64_t idle = 0;
+    struct hart_usage last_hart = {0};
 
     fake_become(hart);
     for (uint32_t i = 0; i < POSTS; i++) {
         uint32_t which = (i + ((struct hart *)hart)->index) % 2;
         uint32_t ticket = atomic_fetch_add(&asked[which], 1) + 1;
 
-        look(&last, &idle);
+        look(&last, &last_hart);
         vcpu_irq_set(to[which], VCPU_IRQ_EXT, true);
         /* Nobody else may ask before it was seen: the line is one. */
         while (i % 64 == 0 && (int32_t)(atomic_load(&done[which]) - ticket) < 0 &&
@@ -919,6 +990,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(others_turns_are_stolen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_time_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(alone_it_has_the_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(hart_time_adds_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_request_is_lost, set_up, tear_down),
     };
 

@@ -20,7 +20,7 @@ struct command {
 static const struct command commands[] = {
     {"list", "", "the VMs that this one may see", cmd_list},
     {"info", "VM", "all that is known of one", cmd_info},
-    {"top", "[-d SECONDS] [-n COUNT]", "who runs, again and again; q ends it", cmd_top},
+    {"top", "[-x] [-d SECONDS] [-n COUNT]", "who runs, again and again; q ends it", cmd_top},
     {"name", "", "the name of this VM", cmd_name},
     {"start", "VM", "load and start it", cmd_vm_op},
     {"stop", "[--force] VM", "ask it to stop; --force: do not ask", cmd_vm_op},

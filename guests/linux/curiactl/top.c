@@ -17,11 +17,13 @@
 
 #include "curiactl.h"
 
-#define NAME_MAX_SHOWN 14
-#define HARTS_A_LINE   6
+/* Lines have 80 columns at most. */
+#define NAME_MIN_SHOWN 14u
+#define NAME_MAX_SHOWN 19u
+#define HARTS_A_LINE   4
 
 struct row {
-    char name[NAME_MAX_SHOWN + 1];
+    char name[sizeof(((struct curia_vm_info *)0)->name)];
     uint32_t vm, vcpu;
     struct curia_vcpu_info now, before;
 };
@@ -32,7 +34,10 @@ static struct {
     struct curia_hart_info *now, *before; /* of harts; none where this VM has no privilege */
     size_t hart_count;
     uint32_t hidden; /* VMs */
+    size_t longest;  /* of the names shown */
 } seen;
+
+static bool by_cause; /* exits, instead of times */
 
 static void *grown(void *old, size_t count, size_t size)
 {
@@ -95,7 +100,10 @@ static void find_all(void)
             struct row *row = &seen.rows[seen.row_count++];
 
             *row = (struct row){.vm = i, .vcpu = c};
-            (void)snprintf(row->name, sizeof(row->name), "%.*s", NAME_MAX_SHOWN, vm.name);
+            memcpy(row->name, vm.name, sizeof(row->name) - 1);
+        }
+        if (strnlen(vm.name, sizeof(vm.name)) > seen.longest) {
+            seen.longest = strnlen(vm.name, sizeof(vm.name));
         }
     }
     while (hart_info(seen.hart_count, &hart)) {
@@ -141,14 +149,32 @@ static int busiest_first(const void *a, const void *b)
     return one->vcpu < other->vcpu ? -1 : 1;
 }
 
-static void print_row(const struct row *row)
+/* In as many columns; of one that is longer the middle is left out. */
+static void print_name(const char *name, size_t columns)
 {
-    uint64_t ns = row->now.time_ns - row->before.time_ns;
-    double seconds = ns == 0 ? 1.0 : (double)ns / 1e9;
+    size_t len = strlen(name), head = columns / 2;
+
+    if (len <= columns) {
+        printf("%-*s", (int)columns, name);
+    } else {
+        printf("%.*s~%s", (int)head, name, name + len - (columns - head - 1));
+    }
+}
+
+static size_t name_columns(void)
+{
+    return by_cause || seen.longest < NAME_MIN_SHOWN ? NAME_MIN_SHOWN
+           : seen.longest < NAME_MAX_SHOWN           ? seen.longest
+                                                     : NAME_MAX_SHOWN;
+}
+
+static void print_times(const struct row *row, uint64_t ns)
+{
+    double seconds = (double)ns / 1e9;
     double exits = (double)(exits_of(&row->now) - exits_of(&row->before)) / seconds;
     double run = share(row->now.run_ns, row->before.run_ns, ns);
 
-    printf("%-*s %4" PRIu32 " %4" PRIu64, NAME_MAX_SHOWN, row->name, row->vcpu, row->now.hart);
+    printf(" %4" PRIu32 " %4" PRIu64, row->vcpu, row->now.hart);
     if ((row->now.flags & CURIA_VCPU_SHARED) == 0) {
         printf("    - %5.1f      -      -        -      - %8.0f\n", run, exits);
         return;
@@ -160,16 +186,58 @@ static void print_row(const struct row *row)
            (double)(row->now.moves - row->before.moves) / seconds, exits);
 }
 
+static void print_causes(const struct row *row, uint64_t ns)
+{
+    printf(" %4" PRIu32, row->vcpu);
+    for (size_t i = 0; i < CURIA_EXIT_CAUSES; i++) {
+        double rate = (double)(row->now.exits[i] - row->before.exits[i]) / ((double)ns / 1e9);
+
+        if (rate < 99999) {
+            printf(" %5.0f", rate);
+        } else {
+            printf(rate < 9999e3 ? " %4.0fk" : " %4.0fM", rate < 9999e3 ? rate / 1e3 : rate / 1e6);
+        }
+    }
+    puts("");
+}
+
+static void print_row(const struct row *row)
+{
+    uint64_t ns = row->now.time_ns - row->before.time_ns;
+
+    print_name(row->name, name_columns());
+    if (by_cause) {
+        print_causes(row, ns != 0 ? ns : 1);
+    } else {
+        print_times(row, ns != 0 ? ns : 1);
+    }
+}
+
+static void print_head(void)
+{
+    printf("%-*s %4s", (int)name_columns(), "VM", "VCPU");
+    if (by_cause) {
+        printf(" %5s %5s %5s %5s %5s %5s %5s %5s %5s %5s\n", "FAST", "ECALL", "MMIO", "FAULT",
+               "INSN", "WFI", "TIMER", "IPI", "EXT", "OTHER");
+    } else {
+        printf(" %4s %4s %5s %6s %6s %8s %6s %8s\n", "HART", "PRIO", "%RUN", "%READY", "%THROT",
+               "SWITCH/S", "MOVE/S", "EXITS/S");
+    }
+}
+
 static size_t print_harts(void)
 {
     for (size_t i = 0; i < seen.hart_count; i++) {
         const struct curia_hart_info *now = &seen.now[i], *before = &seen.before[i];
 
-        printf("%s%4" PRIu64 " %5.1f%%",
-               i == 0                  ? "idle:"
-               : i % HARTS_A_LINE == 0 ? "     "
+        uint64_t ns = now->time_ns - before->time_ns;
+
+        printf("%s %4" PRIu64 " %5.1f/%4.1f%%",
+               i == 0                  ? "idle/Curia"
+               : i % HARTS_A_LINE == 0 ? "          "
                                        : "",
-               now->hart, share(now->idle_ns, before->idle_ns, now->time_ns - before->time_ns));
+               now->hart, share(now->idle_ns, before->idle_ns, ns),
+               share(now->hyp_ns, before->hyp_ns, ns));
         if (i % HARTS_A_LINE == HARTS_A_LINE - 1 || i + 1 == seen.hart_count) {
             puts("");
         }
@@ -184,8 +252,7 @@ static void print_all(size_t lines)
     size_t rows = seen.row_count;
 
     qsort(seen.rows, seen.row_count, sizeof(*seen.rows), busiest_first);
-    printf("%-*s %4s %4s %4s %5s %6s %6s %8s %6s %8s\n", NAME_MAX_SHOWN, "VM", "VCPU", "HART",
-           "PRIO", "%RUN", "%READY", "%THROT", "SWITCH/S", "MOVE/S", "EXITS/S");
+    print_head();
     if (lines > used && rows > lines - used) {
         rows = lines - used;
     }
@@ -248,6 +315,15 @@ static int64_t now_ms(void)
     return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static void show(bool live)
+{
+    if (live) {
+        fputs("\033[H\033[J", stdout);
+    }
+    print_all(live ? screen_lines() : 0);
+    fflush(stdout);
+}
+
 /* Until then, or until it is to end. */
 static void wait_until(int64_t then, bool keys)
 {
@@ -256,9 +332,14 @@ static void wait_until(int64_t then, bool keys)
     for (int64_t left = then - now_ms(); left > 0 && ended == 0; left = then - now_ms()) {
         char key;
 
-        if (poll(&in, 1, (int)left) > 0 &&
-            (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q')) {
+        if (poll(&in, 1, (int)left) <= 0) {
+            continue;
+        }
+        if (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q') {
             ended = 1;
+        } else if (key == 'x') {
+            by_cause = !by_cause;
+            show(true);
         }
     }
 }
@@ -272,6 +353,10 @@ int cmd_top(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
 
+        if (strcmp(argv[i], "-x") == 0) {
+            by_cause = true;
+            continue;
+        }
         if (strcmp(argv[i], "-d") == 0) {
             seconds = parse_number(value, 3600, "SECONDS");
         } else if (strcmp(argv[i], "-n") == 0) {
@@ -297,14 +382,10 @@ int cmd_top(int argc, char **argv)
             break;
         }
         look();
-        if (live) {
-            fputs("\033[H\033[J", stdout);
-        }
-        print_all(live ? screen_lines() : 0);
+        show(live);
         if (!live && count != 0) {
             puts("");
         }
-        fflush(stdout);
     }
     return EXIT_DONE;
 }
