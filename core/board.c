@@ -263,6 +263,25 @@ bool board_is(const struct board_device *dev, const char *compatible)
     return fdt_stringlist_contains(dev->compatible, (int)dev->compatible_len, compatible) != 0;
 }
 
+void board_cells(const struct board *board, const struct board_device *dev,
+                 const struct board_cell *cells, uint32_t count)
+{
+    int at;
+
+    fdt_for_each_property_offset(at, board->fdt, dev->node)
+    {
+        const char *name;
+        int len;
+        const void *data = fdt_getprop_by_offset(board->fdt, at, &name, &len);
+
+        for (uint32_t i = 0; data != NULL && len == 4 && i < count; i++) {
+            if (strcmp(name, cells[i].name) == 0) {
+                *cells[i].value = (uint32_t)fdt_cells(data, 1);
+            }
+        }
+    }
+}
+
 uint32_t board_u32(const struct board *board, const struct board_device *dev, const char *name,
                    uint32_t fallback)
 {

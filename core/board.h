@@ -89,4 +89,15 @@ bool board_is(const struct board_device *dev, const char *compatible);
 uint32_t board_u32(const struct board *board, const struct board_device *dev, const char *name,
                    uint32_t fallback);
 
+/*
+ * Several of those, each into what is named with it, which keeps its value where there is none: in
+ * one pass over the node's properties, as the search for one is a pass.
+ */
+struct board_cell {
+    const char *name;
+    uint32_t *value;
+};
+void board_cells(const struct board *board, const struct board_device *dev,
+                 const struct board_cell *cells, uint32_t count);
+
 #endif

@@ -76,20 +76,27 @@ static hpa_t imsic_file(const struct board_device *dev, const struct rv_imsic_co
 static void imsic_read(const struct board_device *dev, struct rv_imsic_config *c)
 {
     const struct board *b = &machine.board;
+    const struct board_cell cells[] = {
+        {"riscv,num-ids", &c->id_count},
+        {"riscv,num-guest-ids", &c->guest_id_count},
+        {"riscv,guest-index-bits", &c->guest_index_bits},
+        {"riscv,hart-index-bits", &c->hart_index_bits},
+        {"riscv,group-index-bits", &c->group_index_bits},
+        {"riscv,group-index-shift", &c->group_index_shift},
+    };
     int len = 0;
-    uint32_t parents, bits = 0;
+    uint32_t parents;
 
     (void)fdt_getprop(b->fdt, dev->node, "interrupts-extended", &len);
     parents = len > 0 ? (uint32_t)len / 8u : 0;
-    while (1u << bits < parents) {
-        bits++;
+    *c = (struct rv_imsic_config){.guest_id_count = UINT32_MAX, .group_index_shift = 24};
+    while (1u << c->hart_index_bits < parents) {
+        c->hart_index_bits++;
     }
-    c->id_count = board_u32(b, dev, "riscv,num-ids", 0);
-    c->guest_id_count = board_u32(b, dev, "riscv,num-guest-ids", c->id_count);
-    c->guest_index_bits = board_u32(b, dev, "riscv,guest-index-bits", 0);
-    c->hart_index_bits = board_u32(b, dev, "riscv,hart-index-bits", bits);
-    c->group_index_bits = board_u32(b, dev, "riscv,group-index-bits", 0);
-    c->group_index_shift = board_u32(b, dev, "riscv,group-index-shift", 24);
+    board_cells(b, dev, cells, ARRAY_SIZE(cells));
+    if (c->guest_id_count == UINT32_MAX) {
+        c->guest_id_count = c->id_count;
+    }
 }
 
 static bool imsic_sane(const struct rv_imsic_config *c)

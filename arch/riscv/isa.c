@@ -220,13 +220,30 @@ static int put_string(void *fdt, const char *name, const char *value)
     return fdt_property(fdt, name, value, (int)strlen(value) + 1);
 }
 
-/* The host's property, if the extension it belongs to is offered; the blob's byte order is kept. */
-static int copy_block_size(void *fdt, const struct board_hart *hart, const char *name)
+/*
+ * The host's properties riscv,cbom-block-size and the like, of the extensions (zicbom) that are
+ * offered; the blob's byte order is kept. One pass, as the search for one is a pass.
+ */
+static int copy_block_sizes(void *fdt, const struct board_hart *hart, const char *list, size_t len)
 {
-    int len;
-    const void *value = fdt_getprop(machine.board.fdt, hart->node, name, &len);
+    static const char prefix[] = "riscv,cbo";
+    char ext[] = "zicbo?";
+    int e = 0;
+    int at;
 
-    return value == NULL ? 0 : fdt_property(fdt, name, value, len);
+    fdt_for_each_property_offset(at, machine.board.fdt, hart->node)
+    {
+        int bytes;
+        const char *name;
+        const void *value = fdt_getprop_by_offset(machine.board.fdt, at, &name, &bytes);
+
+        if (value != NULL && strncmp(name, prefix, sizeof(prefix) - 1) == 0 &&
+            name[sizeof(prefix) - 1] != '\0' && strcmp(&name[sizeof(prefix)], "-block-size") == 0) {
+            ext[5] = name[sizeof(prefix) - 1];
+            e = e == 0 && has_ext(list, len, ext) ? fdt_property(fdt, name, value, bytes) : e;
+        }
+    }
+    return e;
 }
 
 static int isa_props(void *fdt, const struct board_hart *hart, const struct vm *vm)
@@ -242,16 +259,7 @@ static int isa_props(void *fdt, const struct board_hart *hart, const struct vm *
     e = e != 0 ? e : put_string(fdt, "riscv,isa-base", "rv64i");
     len = write_isa(buf, &have, vm, true);
     e = e != 0 ? e : fdt_property(fdt, "riscv,isa-extensions", buf, (int)len);
-    if (e == 0 && has_ext(buf, len, "zicbom")) {
-        e = copy_block_size(fdt, hart, "riscv,cbom-block-size");
-    }
-    if (e == 0 && has_ext(buf, len, "zicbop")) {
-        e = copy_block_size(fdt, hart, "riscv,cbop-block-size");
-    }
-    if (e == 0 && has_ext(buf, len, "zicboz")) {
-        e = copy_block_size(fdt, hart, "riscv,cboz-block-size");
-    }
-    return e;
+    return e != 0 ? e : copy_block_sizes(fdt, hart, buf, len);
 }
 
 static int cpu_node(void *fdt, const struct vm *vm, uint32_t index)

@@ -13,13 +13,12 @@ static char lower(char c)
 }
 
 /* [token, token + len) is name, with or without a version such as "2p0". */
-static bool token_is(const char *token, size_t len, const char *name, size_t name_len)
+static bool token_is(const char *token, size_t len, const char *name)
 {
-    if (len < name_len) {
-        return false;
-    }
-    for (size_t i = 0; i < name_len; i++) {
-        if (lower(token[i]) != name[i]) {
+    size_t name_len = 0;
+
+    for (; name[name_len] != '\0'; name_len++) {
+        if (name_len == len || lower(token[name_len]) != name[name_len]) {
             return false;
         }
     }
@@ -43,10 +42,12 @@ static bool letter_is(char letter, const char *name)
 static size_t name_of(const char *token, size_t len, const rv_isa_name *names, size_t count)
 {
     char first = lower(token[0]);
+    char second = len > 1 ? lower(token[1]) : '\0';
     size_t i;
 
-    for (i = 0; i < count; i++) {
-        if (names[i][0] == first && token_is(token, len, names[i], strlen(names[i]))) {
+    for (i = 0; i < count; i++) { /* hardly one passes: most begin with a z */
+        if (names[i][0] == first && (names[i][1] == second || names[i][1] == '\0') &&
+            token_is(token, len, names[i])) {
             break;
         }
     }

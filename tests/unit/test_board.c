@@ -28,6 +28,9 @@ static enum err read_blob(struct board *b, const void *blob, const char **why)
 static void qemu_with_aia(void **state)
 {
     void *fdt = dts_of_qemu("-M virt,aia=aplic-imsic,aia-guests=5 -smp 4 -m 2G", NULL);
+    uint32_t bits = 9, ids = 9, none = 9;
+    const struct board_cell cells[] = {
+        {"riscv,guest-index-bits", &bits}, {"riscv,num-ids", &ids}, {"no-such", &none}};
     struct board b;
     const char *why;
     const struct board_device *rtc, *imsic, *aplic;
@@ -65,6 +68,10 @@ static void qemu_with_aia(void **state)
     assert_int_equal(board_u32(&b, imsic, "riscv,guest-index-bits", 9), 3);
     assert_int_equal(b.guest_files, 7);
     assert_int_equal(board_u32(&b, imsic, "no-such", 9), 9);
+    board_cells(&b, imsic, cells, 3);
+    assert_int_equal(bits, 3);
+    assert_int_equal(ids, board_u32(&b, imsic, "riscv,num-ids", 0));
+    assert_int_equal(none, 9);
     assert_non_null(board_find(&b, "riscv,imsics", imsic));
     assert_null(board_by_path(&b, "/soc"));
     assert_null(board_by_path(&b, "/nowhere"));
