@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-#define LAST_DEFAULT 32u
+/* Records of each hart: what a terminal of 115200 baud shows without holding its hart up. */
+#define LAST 32u
+#define MORE 256u
 
 static uint32_t mask_now(void)
 {
@@ -18,12 +20,12 @@ void trace_shell(void (*line)(const char *text), const char *what, const char *m
     if (trace_header() == NULL) {
         line("there is no trace: the manifest says trace-kib if there shall be one");
     } else if (what != NULL && strcmp(what, "dump") == 0) {
-        trace_dump(line, more != NULL ? UINT64_MAX : LAST_DEFAULT);
+        trace_dump(line, more != NULL ? MORE : LAST);
     } else if (class != 0) {
         (void)trace_set(mask_now() | class);
     } else if (what != NULL && strcmp(what, "off") == 0) {
         (void)trace_set(0);
     } else {
-        line("trace all, off, dump [all], or one more of switch exit inject ipc power lifecycle");
+        line("trace all, off, dump [more], or one more of switch exit inject ipc power lifecycle");
     }
 }

@@ -108,6 +108,8 @@ static uint64_t any_eid(void)
     return (r & 15) == 0 ? r >> 4 : eids[(r >> 4) % (sizeof(eids) / sizeof(eids[0]))];
 }
 
+#define FIDS (CURIA_VMM_TRACE_READ + 1) /* no extension has more */
+
 /* Would it be the end of this run, or of the reader's patience? */
 static bool is_left_out(uint64_t eid, uint64_t fid, const uint64_t a[6])
 {
@@ -137,7 +139,8 @@ static bool is_left_out(uint64_t eid, uint64_t fid, const uint64_t a[6])
 /* What no such VM may do. */
 static bool is_forbidden(uint64_t eid, uint64_t fid, const uint64_t a[6])
 {
-    return (eid == CURIA_EXT_VMM && fid >= CURIA_VMM_START && fid <= CURIA_VMM_RESUME &&
+    return (eid == CURIA_EXT_VMM && fid >= CURIA_VMM_TRACE_INFO && fid <= CURIA_VMM_TRACE_READ) ||
+           (eid == CURIA_EXT_VMM && fid >= CURIA_VMM_START && fid <= CURIA_VMM_RESUME &&
             a[0] != own_vm) ||
            (eid == CURIA_EXT_PWR && (fid == CURIA_PWR_REQUEST || fid == CURIA_PWR_AUDIT));
 }
@@ -313,7 +316,7 @@ void hostile_calls(uint64_t n, struct hostile_counts *counts)
     area = (uint64_t)(uintptr_t)free_ram(&bytes);
     own_vm = sbi_call(CURIA_EXT_VMM, CURIA_VMM_SELF, 0, 0, 0, 0).value;
     for (uint64_t i = 0; i < n;) {
-        struct one_call c = {.eid = any_eid(), .fid = hostile_random() % 10};
+        struct one_call c = {.eid = any_eid(), .fid = hostile_random() % FIDS};
         uint64_t *a = c.a;
         struct trap_info trap;
         bool failed;

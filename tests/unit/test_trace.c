@@ -449,7 +449,7 @@ static void test_shell(void **state)
     fill(0, 0, 100);
     shell("dump", NULL);
     assert_int_equal(lines, 3 + 32);
-    shell("dump", "all");
+    shell("dump", "more");
     assert_int_equal(lines, 3 + 100);
     assert_int_equal(trace_class("switch"), TRACE_SWITCH);
     assert_int_equal(trace_class("exit"), TRACE_EXIT);
