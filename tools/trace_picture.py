@@ -155,8 +155,14 @@ def _draw_marks(axes, trace, begin, end, top):
             labels[-1] = (labels[-1][0], f"{labels[-1][1]}; {text}")
         else:
             labels.append((at, text))
+    room = axes.get_window_extent().width / axes.figure.dpi / (end - begin)     # inches a ms
+    free = begin
     for at, text in labels:
-        late = at > begin + 0.8 * (end - begin)
+        width = 0.065 * len(text) / room
+        late = at + width > end
+        if (at - width if late else at) < free:
+            continue            # no room: the line alone
+        free = at if late else at + width
         axes.text(at, top + 0.06, f"{text} " if late else f" {text}", fontsize=8, ha="right" if late else "left",
                   va="bottom", color="#333333")
 
@@ -192,14 +198,14 @@ def _panel(axes, trace, window, names):
     return used
 
 
-def _legend(trace, used):
+def _legend(trace, windows, used):
     from matplotlib.patches import Patch
 
     patches = [Patch(facecolor=VM_COLOURS[i % len(VM_COLOURS)], label=f"{name} runs there")
                for i, name in enumerate(trace.vms)]
     patches += [Patch(facecolor="white", edgecolor="#999999",
                       label="blank: the hart waits (half height: half the time)")]
-    if any(trace.lost):
+    if any(ring and trace.ms(ring[0].time) > begin for ring in trace.rings for begin, _, _ in windows):
         patches += [Patch(facecolor="white", edgecolor="#bbbbbb", hatch="///", label="its records were overwritten")]
     return patches + [Patch(facecolor=colour, edgecolor="#999999", linewidth=0.4, label=name)
                       for colour, name in LOOKS.values() if colour and name in used]
@@ -221,7 +227,7 @@ def draw(trace, path, whole=False, begin=None, end=None, title=None):
     used = set()
     for i, (axes, window) in enumerate(zip(panels[0], windows)):
         used |= _panel(axes, trace, window, i == 0)
-    patches = _legend(trace, used)
+    patches = _legend(trace, windows, used)
     figure.suptitle(title or "who runs on each hart, and how each VM is", x=0.01, ha="left", fontsize=12)
     figure.legend(handles=patches, loc="lower center", ncols=(len(patches) + 1) // 2, fontsize=8, frameon=False)
     figure.tight_layout(rect=(0, 0.5 / height, 1, 1))

@@ -184,8 +184,7 @@ class Trace:
                         change(max(self.known(), since), own)
                     change(max(begun or since, since), old)
                 asked = None if new in ("UP", "OFF", "LOADING") else new
-                if asked is not None:
-                    change(r.time, asked)
+                change(r.time, asked or own or new)
         change(last + 1, "end")
         return spans
 
@@ -249,6 +248,7 @@ def _image(data, at):
 
 
 def _text(text):
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)       # as a terminal was sent it
     head = re.findall(r"\btrace: harts (\d+) hz (\d+) boot (\d+) mask", text)
     if not head:
         return None

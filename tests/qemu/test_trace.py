@@ -202,6 +202,7 @@ def test_trace(irqchip):
     assert [(a.event, trace.vm(a.vm)) for a in trace.audited()] == \
         [(r.event, r.vm) for r in m.audit if r.event != "BOOT"], "the power records are not the audit"
     dumped(t.parse(dump.encode()), trace)
+    dumped(t.read(m.log), trace)
     exported(trace, path)
     drawn(path)
 
