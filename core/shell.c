@@ -227,6 +227,12 @@ static void usage(const struct command *c)
     shell_say("usage: %s %s", c->name, c->usage);
 }
 
+static void wrong(const struct command *c, const char *what, const char *word)
+{
+    shell_say("%s: %s%s", c->name, what, word);
+    usage(c);
+}
+
 static void cmd_help(const struct word *words)
 {
     if (words[1].text != NULL) {
@@ -321,8 +327,7 @@ void shell_run(char *line)
         }
         if (!may) {
             left += strspn(left, "[");
-            shell_say("%s: %s %s", c->name, *left == 'N' ? "no VM is called" : "not", at);
-            usage(c);
+            wrong(c, *left == 'N' ? "no VM is called " : "not ", at);
             return;
         }
         words[i] = (struct word){at, n};
@@ -331,8 +336,7 @@ void shell_run(char *line)
         at = next;
     }
     if (*left != '\0' && *left != '[' && c != NULL) {
-        shell_say("%s: %s", c->name, *left == 'N' ? "which VM?" : "what?");
-        usage(c);
+        wrong(c, *left == 'N' ? "which VM?" : "what?", "");
     } else if (c != NULL) {
         c->run(words);
     }
