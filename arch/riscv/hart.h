@@ -55,6 +55,7 @@ struct rv_hart {
     uint64_t trigger_block[RV_TRIGGER_WORDS];
 
     const struct board_hart *board;
+    uint64_t isa[2];         /* what it has of the names of isa.c. Constant once harts run */
     bool misaligned;         /* own hart: the firmware's MISALIGNED_EXC_DELEG as it is now */
     uint8_t fw_features;     /* bits RV_FEATURE(): what rv_features_ask() was granted; as vlenb */
     uint32_t vlenb;          /* bytes of a vector register; 0: none. Before online, by itself */

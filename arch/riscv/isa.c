@@ -82,13 +82,15 @@ struct room {
 
 _Static_assert(IN_FIRST <= 64 && ARRAY_SIZE(names) - IN_FIRST <= 64, "a bit for each extension");
 
-struct isa {
-    uint64_t first, second;
-};
-
-static bool isa_has(const struct isa *isa, size_t i)
+static bool isa_has(const struct rv_hart *hart, size_t i)
 {
-    return ((i < IN_FIRST ? isa->first >> i : isa->second >> (i - IN_FIRST)) & 1u) != 0;
+    return ((i < IN_FIRST ? hart->isa[0] >> i : hart->isa[1] >> (i - IN_FIRST)) & 1u) != 0;
+}
+
+void rv_isa_read(struct rv_hart *hart)
+{
+    hart->isa[0] = rv_isa_have(hart->board, names, IN_FIRST);
+    hart->isa[1] = rv_isa_have(hart->board, names + IN_FIRST, ARRAY_SIZE(names) - IN_FIRST);
 }
 
 /*
@@ -183,7 +185,8 @@ static char *put_name(char *at, const char *name)
  * riscv,isa (a string) or riscv,isa-extensions (a list) for one hart of the VM: its length with the
  * last NUL.
  */
-static size_t write_isa(char buf[ISA_MAX], const struct isa *have, const struct vm *vm, bool list)
+static size_t write_isa(char buf[ISA_MAX], const struct rv_hart *hart, const struct vm *vm,
+                        bool list)
 {
     uint64_t env = rv_isa_henvcfg(&rv_features, rv_isa_features(&rv_features));
     char *at = put_name(buf, list ? "i" : "rv64i");
@@ -191,7 +194,7 @@ static size_t write_isa(char buf[ISA_MAX], const struct isa *have, const struct 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         bool letter = names[i][1] == '\0';
 
-        if ((isa_has(have, i) || offers[i] == OFFER_ALWAYS ||
+        if ((isa_has(hart, i) || offers[i] == OFFER_ALWAYS ||
              (offers[i] == OFFER_ADE && (env & HENVCFG_ADUE) != 0)) &&
             offered((enum offer)offers[i], env, vm)) {
             if (list) {
@@ -227,7 +230,7 @@ static int put_string(void *fdt, const char *name, const char *value)
 static int copy_block_sizes(void *fdt, const struct board_hart *hart, const char *list, size_t len)
 {
     static const char prefix[] = "riscv,cbo";
-    char ext[] = "zicbo?";
+    char ext[] = {'z', 'i', 'c', 'b', 'o', '?', '\0'};
     int e = 0;
     int at;
 
@@ -246,25 +249,21 @@ static int copy_block_sizes(void *fdt, const struct board_hart *hart, const char
     return e;
 }
 
-static int isa_props(void *fdt, const struct board_hart *hart, const struct vm *vm)
+static int isa_props(void *fdt, const struct rv_hart *hart, const struct vm *vm)
 {
-    const struct isa have = {
-        rv_isa_have(hart, names, IN_FIRST),
-        rv_isa_have(hart, names + IN_FIRST, ARRAY_SIZE(names) - IN_FIRST),
-    };
     char buf[ISA_MAX];
-    size_t len = write_isa(buf, &have, vm, false);
+    size_t len = write_isa(buf, hart, vm, false);
     int e = fdt_property(fdt, "riscv,isa", buf, (int)len);
 
     e = e != 0 ? e : put_string(fdt, "riscv,isa-base", "rv64i");
-    len = write_isa(buf, &have, vm, true);
+    len = write_isa(buf, hart, vm, true);
     e = e != 0 ? e : fdt_property(fdt, "riscv,isa-extensions", buf, (int)len);
-    return e != 0 ? e : copy_block_sizes(fdt, hart, buf, len);
+    return e != 0 ? e : copy_block_sizes(fdt, hart->board, buf, len);
 }
 
 static int cpu_node(void *fdt, const struct vm *vm, uint32_t index)
 {
-    const struct board_hart *hart = rv_hart_of_const(vcpu_hart(vm->vcpus[index]))->board;
+    const struct rv_hart *hart = rv_hart_of_const(vcpu_hart(vm->vcpus[index]));
     char name[16];
     int e;
 
@@ -274,7 +273,9 @@ static int cpu_node(void *fdt, const struct vm *vm, uint32_t index)
     e = e != 0 ? e : fdt_property_u32(fdt, "reg", index);
     e = e != 0 ? e : put_string(fdt, "status", "okay");
     e = e != 0 ? e : put_string(fdt, "compatible", "riscv");
-    e = e != 0 ? e : put_string(fdt, "mmu-type", hart->mmu != NULL ? hart->mmu : "riscv,sv39");
+    e = e != 0 ? e
+               : put_string(fdt, "mmu-type",
+                            hart->board->mmu != NULL ? hart->board->mmu : "riscv,sv39");
     e = e != 0 ? e : isa_props(fdt, hart, vm);
 
     e = e != 0 ? e : fdt_begin_node(fdt, "interrupt-controller");

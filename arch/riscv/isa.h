@@ -10,6 +10,9 @@
 
 #include <stdint.h>
 
+/* Takes what the FDT says of its board into hart->isa, for the FDTs of guests. At boot. */
+void rv_isa_read(struct rv_hart *hart);
+
 /* Bits RV_FEATURE(): what a vCPU may switch by FWFT. Pure. */
 uint8_t rv_isa_features(const struct rv_features *features);
 

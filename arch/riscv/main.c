@@ -8,6 +8,7 @@
 #include "arch/riscv/early.h"
 #include "arch/riscv/fw_sbi.h"
 #include "arch/riscv/imsic.h"
+#include "arch/riscv/isa.h"
 #include "arch/riscv/mmu.h"
 #include "arch/riscv/probe.h"
 #include "core/arch.h"
@@ -52,6 +53,7 @@ static void add_hart(const struct board_hart *board, uint64_t boot_id)
         boot_fail(POOL_USED_UP);
     }
     hart->board = board;
+    rv_isa_read(hart);
     hart->core.index = index;
     hart->core.id = board->id;
     timer_queue_init(&hart->core.timers);

@@ -62,6 +62,7 @@ static void make(const char *isa, size_t isa_len, uint64_t env, bool imsic)
         (struct board_hart){.isa = isa, .isa_len = (uint32_t)isa_len, .isa_is_list = true};
     for (uint32_t i = 0; i < 2; i++) {
         harts[i].board = &hart_of_board;
+        rv_isa_read(&harts[i]);
         harts[i].vlenb = vlenbs[i];
     }
     rv_features.d = rv_isa_has(&hart_of_board, "d");
@@ -262,6 +263,7 @@ static void everything(void **state)
     rv_features.triggers = 1;
     rv_features.fw_features = SHADOW | DOUBLE;
     hart_of_board = h;
+    rv_isa_read(&harts[1]);
     write_fdt();
     expect_isa(wants);
     memset(vlenbs, 0, sizeof(vlenbs));
