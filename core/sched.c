@@ -326,6 +326,9 @@ static void hart_work(struct hart *hart)
     }
     if ((work & HART_WORK_TIMER) != 0) {
         timer_run(hart);
+        /* Whom it has posted is taken below: who is picked next may load, for all of a part. */
+        work |= atomic_fetch_and_explicit(&hart->work, ~(uint32_t)HART_WORK_VCPUS,
+                                          memory_order_acquire);
     }
     if ((work & HART_WORK_CONSOLE) != 0) {
         console_work();

@@ -445,6 +445,36 @@ static void a_load_is_one_part_late(void **state)
     assert_int_equal(left, 0);
 }
 
+static void wake_urgent(struct timer *unused)
+{
+    (void)unused;
+    vcpu_irq_set(urgent, VCPU_IRQ_EXT, true);
+}
+
+static void timer_fires(void)
+{
+    if (parts == 7) {
+        atomic_fetch_add(&fake.now, SLICE / 2);
+        hart_post(machine.harts[0], HART_WORK_TIMER);
+    }
+}
+
+/* A timer, too, is late by no more than the part in which it fires, not by the next as well. */
+static void a_load_delays_a_timer_by_a_part(void **state)
+{
+    static struct timer alarm;
+
+    (void)state;
+    start(urgent);
+    assert_ptr_equal(next(), urgent);
+    vcpu_wait(urgent);
+    load(hog, 100);
+    timer_arm(&alarm, machine.harts[0], atomic_load(&fake.now) + SLICE / 2, wake_urgent);
+    fake.on_poll = timer_fires;
+    assert_ptr_equal(next(), urgent);
+    assert_int_equal(parts, 7);
+}
+
 /* With an equal it takes turns as a guest would, each for a slice. */
 static void a_load_has_slices(void **state)
 {
@@ -980,6 +1010,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_budget_is_a_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(not_by_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_load_is_one_part_late, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_load_delays_a_timer_by_a_part, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_load_has_slices, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_load_has_a_budget, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_loads, set_up, tear_down),
