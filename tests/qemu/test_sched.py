@@ -83,12 +83,14 @@ def test_three_linux():
             assert m.curia(f"start {name}") == [f"start {name}: under way"]
         for name in besides[1:]:
             m.expect("^neighbour: ready", vm=name, seconds=READY_SECONDS)
+        mark = m.mark()
         for name in SHARES:
             m.type(" & ".join(f"probe count {window_ms} {cpu}" for cpu in range(len(SHARES[name]))), vm=name)
         speed = {}
         for name in SHARES:
             for cpu, hart in enumerate(SHARES[name]):
-                line = m.expect(rf"\bok counted (\d+) in (\d+) ns on {cpu}$", vm=name, seconds=READY_SECONDS)
+                line = m.expect(rf"\bok counted (\d+) in (\d+) ns on {cpu}$", vm=name, since=mark,
+                                seconds=READY_SECONDS)
                 speed[name, hart] = int(line.match[1]) / int(line.match[2])
         for hart in (0, 1):
             shares = {name: share[hart] for name, share in SHARES.items() if hart in share}
