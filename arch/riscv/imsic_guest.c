@@ -261,7 +261,6 @@ bool rv_imsic_csr(struct rv_vcpu *v, const struct rv_sys_insn *insn)
 static __attribute__((noinline)) void send_to_memory(struct rv_vcpu *v, uint32_t id)
 {
     struct rv_imsic_memory *m = v->file;
-    bool kick = false;
 
     spin_lock(&m->lock);
     if (m->page != NULL) {
@@ -270,12 +269,11 @@ static __attribute__((noinline)) void send_to_memory(struct rv_vcpu *v, uint32_t
         __asm__ volatile("fence io, rw" ::: "memory"); /* it has arrived before the lock is free */
     } else {
         rv_imsic_file_set(&m->f, id, machine.irqchip.guest_ids);
-        kick = rv_imsic_file_interrupts(&m->f) && vcpu_irq_post(&v->core, VCPU_IRQ_EXT, true);
+        if (rv_imsic_file_interrupts(&m->f)) {
+            vcpu_irq_set(&v->core, VCPU_IRQ_EXT, true);
+        }
     }
     spin_unlock(&m->lock);
-    if (kick) {
-        hart_kick(v->core.hart);
-    }
 }
 
 uint32_t rv_imsic_guest_index(const struct vcpu *vcpu)
