@@ -199,7 +199,7 @@ static void say_line(const char *text)
 
 static void cmd_trace(const struct word *words)
 {
-    trace_shell(say_line, words[1].text, words[2].text);
+    trace_shell(say_line, words[1].text, words[2].text != NULL);
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -218,8 +218,8 @@ static const struct command commands[] = {
     [POWER] = {"power", "off|reset|warm|suspend|cancel [now]",
                "take all VMs down in order, then the machine; now: emergency", cmd_power},
     [AUDIT] = {"audit", "", "what power transitions did, with times", cmd_audit},
-    [TRACE] = {"trace", "dump|off|all|switch|exit|inject|ipc|power|lifecycle [all]",
-               "record what harts do; dump: show the last, dump all: all", cmd_trace},
+    [TRACE] = {"trace", "dump|off|all|switch|exit|inject|ipc|power|lifecycle [more]",
+               "record what harts do; dump: show the last, dump more: more", cmd_trace},
 };
 
 static void usage(const struct command *c)

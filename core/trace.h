@@ -169,8 +169,8 @@ uint64_t trace_head(const struct hart *hart);
  */
 void trace_dump(void (*line)(const char *text), uint64_t last);
 
-/* The hypervisor's shell: `trace`, with two words behind it, each of which may be NULL. */
-void trace_shell(void (*line)(const char *text), const char *what, const char *more);
+/* The shell's `trace`: what is dump (of more records), off, or a class, which is traced as well. */
+void trace_shell(void (*line)(const char *text), const char *what, bool more);
 
 /* The class of that name, as the manifest has it: its bit; 0: none. "all" is one. */
 uint32_t trace_class(const char *name);

@@ -13,19 +13,15 @@ static uint32_t mask_now(void)
     return atomic_load_explicit(&trace_header()->mask, memory_order_relaxed);
 }
 
-void trace_shell(void (*line)(const char *text), const char *what, const char *more)
+void trace_shell(void (*line)(const char *text), const char *what, bool more)
 {
-    uint32_t class = what != NULL ? trace_class(what) : 0;
-
     if (trace_header() == NULL) {
         line("there is no trace: the manifest says trace-kib if there shall be one");
-    } else if (what != NULL && strcmp(what, "dump") == 0) {
-        trace_dump(line, more != NULL ? MORE : LAST);
-    } else if (class != 0) {
-        (void)trace_set(mask_now() | class);
-    } else if (what != NULL && strcmp(what, "off") == 0) {
+    } else if (strcmp(what, "dump") == 0) {
+        trace_dump(line, more ? MORE : LAST);
+    } else if (strcmp(what, "off") == 0) {
         (void)trace_set(0);
     } else {
-        line("trace all, off, dump [more], or one more of switch exit inject ipc power lifecycle");
+        (void)trace_set(mask_now() | trace_class(what));
     }
 }

@@ -100,9 +100,9 @@ enum err power_ctl_request(struct vm *vm, enum power_kind kind, uint32_t reason,
     return call(what, emergency ? "now" : "");
 }
 
-void trace_shell(void (*line)(const char *text), const char *what, const char *more)
+void trace_shell(void (*line)(const char *text), const char *what, bool more)
 {
-    (void)call(what, more != NULL ? more : "");
+    (void)call(what, more ? "more" : "");
     line("traced");
 }
 
@@ -197,7 +197,7 @@ static void test_commands(void **state)
         {"power cancel", "cancel ;", "power cancel: done\n"},
         {"audit", "", "3 records were overwritten before they could be shown\n"},
         {"trace ipc", "ipc ;", "traced\n"},
-        {"trace dump all", "dump all;", "traced\n"},
+        {"trace dump more", "dump more;", "traced\n"},
         {"help stop", "", "usage: stop NAME [force]\nask a VM to go down; force: do not ask\n"},
 
         {"nonsense", "", "nonsense: no such command (`help` lists them)\n"},
