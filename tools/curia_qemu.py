@@ -367,10 +367,12 @@ class Machine:
         return self._status is None
 
     def failure(self, text):
-        """A Failure with what was said last, by Curia too, and the path of the log."""
-        first = len(self.lines) - 12
-        shown = [line for line in self.lines[:max(first, 0)] if line.vm == CURIA][-6:]
-        shown += self.lines[-12:]
+        """A Failure with what was said last, by Curia and by who has the keyboard, too, and the path of the log."""
+        earlier = self.lines[:-12]
+        shown = [line for line in earlier if line.vm == CURIA][-6:]
+        if self._focused != CURIA:
+            shown += [line for line in earlier if line.vm == self._focused][-16:]
+        shown = sorted(shown, key=lambda line: line.at) + self.lines[-12:]
         tail = "".join(f"    {line.at:7.1f} s  {line.vm or '-':8} | {line.text}\n" for line in shown)
         vm, unfinished = self._screen.now()
         tail += f"               {vm or '-':8} | {unfinished}\n" if unfinished else ""
