@@ -226,7 +226,10 @@ bool arch_vcpu_irq_pending(const struct vcpu *vcpu);
 /* Own hart, vCPU loaded, after an exit: has its guest nothing to do until an interrupt comes? */
 bool arch_vcpu_waits(const struct vcpu *vcpu);
 
-/* Any hart: delivers a message-signalled interrupt to the vCPU's own file; eiid 1.. */
+/*
+ * Any hart: delivers a message-signalled interrupt to the vCPU's own file, which ignores an eiid
+ * that it does not have; 0 is one.
+ */
 void arch_vcpu_msi(struct vcpu *vcpu, uint32_t eiid);
 
 /*

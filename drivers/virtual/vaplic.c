@@ -70,10 +70,9 @@ static void vaplic_send(const struct vaplic *va, uint64_t word)
 {
     const struct vm *vm = va->chip.vm;
     uint64_t hart = word << 32 >> (32u + TARGET_HART_SHIFT); /* 64 bits: as an index it is */
-    uint64_t eiid = word & TARGET_EIID;
 
-    if (hart < vm->vcpu_count && eiid != 0) { /* else the MSI goes nowhere */
-        arch_vcpu_msi(vm->vcpus[hart], (uint32_t)eiid);
+    if (hart < vm->vcpu_count) { /* else, and with EIID 0, the MSI goes nowhere */
+        arch_vcpu_msi(vm->vcpus[hart], (uint32_t)word & TARGET_EIID);
     }
 }
 

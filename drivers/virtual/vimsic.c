@@ -33,7 +33,7 @@ static enum err vimsic_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t o
     if (width != 4 || (offset & 3u) != 0) {
         return ERR_FAULT;
     }
-    if (offset % PAGE_SIZE == SETEIPNUM_LE && value != 0 && value <= machine.irqchip.guest_ids) {
+    if (offset % PAGE_SIZE == SETEIPNUM_LE && value <= machine.irqchip.guest_ids) {
         arch_vcpu_msi(vcpu->vm->vcpus[offset / PAGE_SIZE], (uint32_t)value);
     }
     return ERR_OK;
