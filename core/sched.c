@@ -59,10 +59,13 @@ static struct hart *idle_hart(const struct vcpu *v)
 /* Its requests were taken. wants: it should get a turn. NULL: here. */
 static struct hart *elsewhere(struct hart *hart, struct vcpu *v, bool wants, uint64_t now)
 {
-    struct hart *to = atomic_exchange_explicit(&v->move_to, NULL, memory_order_relaxed);
+    struct hart *to = atomic_load_explicit(&v->move_to, memory_order_relaxed);
     bool wakes = wants && !v->arrived && v->sched.state == SCHED_BLOCKED;
 
     v->arrived = false;
+    if (to != NULL) {
+        to = atomic_exchange_explicit(&v->move_to, NULL, memory_order_relaxed);
+    }
     if (to == NULL && wakes && rq_is_behind(hart->rq, &v->sched, now)) {
         to = idle_hart(v);
     }
@@ -328,7 +331,8 @@ static void hart_work(struct hart *hart)
         timer_run(hart);
         /* Whom it has posted is taken below: who is picked next may load, for all of a part. */
         work |= atomic_fetch_and_explicit(&hart->work, ~(uint32_t)HART_WORK_VCPUS,
-                                          memory_order_acquire);
+                                          memory_order_acquire) &
+                HART_WORK_VCPUS;
     }
     if ((work & HART_WORK_CONSOLE) != 0) {
         console_work();

@@ -3,50 +3,23 @@
 #ifndef TESTS_UNIT_SCHED_RIG_H
 #define TESTS_UNIT_SCHED_RIG_H
 
-#include "core/sched.h"
+#include "tests/unit/sched_life.h"
 
-#include "core/lifecycle.h"
-#include "core/power_commit.h"
-#include "tests/unit/fake_arch.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-#define SLICE_US  100u
 #define BUDGET_US 500u
 #define PERIOD_US 2000u
-#define SLICE     (10u * SLICE_US)
 #define BUDGET    (10u * BUDGET_US)
 #define PERIOD    (10u * PERIOD_US)
 
 #define URGENT 20u
-#define NORMAL 10u
-
-#define RAM       0x80000000ull
-#define RAM_BYTES 0x4000u
 
 static struct vcpu *hog, *other, *urgent, *poor;
-static uint32_t left, held, loads;
+static uint32_t loads;
 
 /* Loads: parts that are left, parts that were done, how long each takes. */
 static uint32_t parts_left, parts;
 static uint64_t part_ticks;
 
 /* ---- what lifecycle.c would do --------------------------------------------------------------- */
-
-void lifecycle_vcpu_left(struct vm *vm)
-{
-    (void)vm;
-    left++;
-}
-
-void lifecycle_vcpu_held(struct vcpu *v)
-{
-    (void)v;
-    held++;
-}
 
 bool lifecycle_load(struct vm *vm)
 {
@@ -87,7 +60,8 @@ static inline int set_up(void **state)
 {
     (void)state;
     fake_init(2);
-    left = held = loads = parts = parts_left = 0;
+    left = held = 0;
+    loads = parts = parts_left = 0;
     part_ticks = 0;
     commit = NULL;
     machine.harts[0]->vcpu = NULL;
@@ -105,21 +79,9 @@ static inline int set_up(void **state)
     return 0;
 }
 
-static inline int tear_down(void **state)
-{
-    (void)state;
-    fake_end();
-    return 0;
-}
-
 static inline bool wants(const struct vcpu *v)
 {
     return v->sched.state != SCHED_BLOCKED;
-}
-
-static inline void start(struct vcpu *v)
-{
-    assert_int_equal(vcpu_start(v, gpa(RAM), 0), ERR_OK);
 }
 
 /* The hart goes on until a guest would be entered. */

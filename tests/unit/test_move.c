@@ -7,48 +7,22 @@
  * vCPUs that may run on several harts: when they move, what reaches them on the way, and that
  * nothing is lost of it, however many ask.
  */
-#include "core/sched.h"
+#include "tests/unit/sched_life.h"
 
-#include "core/lifecycle.h"
-#include "core/power_commit.h"
 #include "core/usage.h"
-#include "tests/unit/fake_arch.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
-#define HARTS    3u
-#define SLICE_US 100u
-#define SLICE    (10u * SLICE_US) /* ticks are 0.1 us */
-#define NORMAL   10u
-
-#define RAM       0x80000000ull
-#define RAM_BYTES 0x4000u
+#define HARTS 3u
 
 static const struct vcpu_sched_config config = {.priority = NORMAL, .slice_us = SLICE_US};
 
 /* rover may run on all harts, and has hart 0 as its own; of the hogs each has a hart. */
 static struct vcpu *rover, *hog[HARTS];
-static _Atomic uint32_t left, held;
 
-/* ---- what lifecycle.c would do --------------------------------------------------------------- */
-
-void lifecycle_vcpu_left(struct vm *vm)
-{
-    (void)vm;
-    left++;
-}
-
-void lifecycle_vcpu_held(struct vcpu *v)
-{
-    (void)v;
-    held++;
-}
+/* ---- what must not happen -------------------------------------------------------------------- */
 
 bool lifecycle_load(struct vm *vm)
 {
@@ -105,13 +79,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    fake_end();
-    return 0;
-}
-
 static void idle(struct hart *hart)
 {
     (void)hart;
@@ -158,11 +125,6 @@ static bool kicked(uint32_t i)
     return atomic_load(&fake_hart(i)->kicked);
 }
 
-static void start(struct vcpu *v)
-{
-    assert_int_equal(vcpu_start(v, gpa(RAM), 0), ERR_OK);
-}
-
 /* Where rover is, and how often it has moved. */
 static void is_at(uint32_t hart, uint32_t moves)
 {
@@ -173,6 +135,21 @@ static void is_at(uint32_t hart, uint32_t moves)
 static void ask(uint32_t hart)
 {
     assert_int_equal(sched_move(rover, machine.harts[hart]->id), ERR_OK);
+}
+
+static void rover_runs(void)
+{
+    all_idle();
+    start(rover);
+    assert_ptr_equal(at(0), rover);
+}
+
+/* It has run on hart 0, and is on its way to hart 1. */
+static void rover_leaves(void)
+{
+    rover_runs();
+    ask(1);
+    assert_null(at(0));
 }
 
 /* ---- at a wake-up ---------------------------------------------------------------------------- */
@@ -217,9 +194,7 @@ static void not_where_it_would_run(void **state)
 {
     (void)state;
     /* An own hart that has nothing to do. */
-    all_idle();
-    start(rover);
-    assert_ptr_equal(at(0), rover);
+    rover_runs();
     vcpu_wait(rover);
     assert_null(at(0));
     start(hog[0]);
@@ -317,9 +292,7 @@ static void where_it_may_run(void **state)
 static void while_it_runs(void **state)
 {
     (void)state;
-    all_idle();
-    start(rover);
-    assert_ptr_equal(at(0), rover);
+    rover_runs();
     assert_int_equal(steal_tell(rover, gpa(RAM)), ERR_OK);
     fake_become(machine.harts[2]);
     ask(1);
@@ -359,9 +332,7 @@ static void while_it_runs(void **state)
 static void while_it_waits(void **state)
 {
     (void)state;
-    all_idle();
-    start(rover);
-    assert_ptr_equal(at(0), rover);
+    rover_runs();
     vcpu_wait(rover);
     assert_null(at(0));
     assert_true(vcpu_loaded(rover)); /* so that its interrupts end the wait */
@@ -393,11 +364,7 @@ static void while_it_waits(void **state)
 static void a_late_post(void **state)
 {
     (void)state;
-    all_idle();
-    start(rover);
-    assert_ptr_equal(at(0), rover);
-    ask(1);
-    assert_null(at(0));
+    rover_leaves();
     assert_ptr_equal(at(1), rover);
     vcpu_wait(rover);
     start(hog[1]);
@@ -424,11 +391,7 @@ static void a_late_post(void **state)
 static void a_late_post_of_nothing(void **state)
 {
     (void)state;
-    all_idle();
-    start(rover);
-    assert_ptr_equal(at(0), rover);
-    ask(1);
-    assert_null(at(0));
+    rover_leaves();
     assert_ptr_equal(at(1), rover);
     hart_post_vcpu(machine.harts[2], rover);
     ask(0);
@@ -439,20 +402,10 @@ static void a_late_post_of_nothing(void **state)
     assert_ptr_equal(at(0), rover);
 }
 
-static void stop(struct vcpu *v)
-{
-    vm_set_state(v->vm, VM_STOPPING);
-    vcpu_request(v, VCPU_REQ_STOP);
-}
-
 static void its_end(void **state)
 {
     (void)state;
-    all_idle();
-    start(rover);
-    assert_ptr_equal(at(0), rover);
-    ask(1);
-    assert_null(at(0));
+    rover_leaves();
     stop(rover);
     assert_int_equal(left, 0);
     assert_null(at(1));
@@ -483,11 +436,7 @@ static void its_end(void **state)
 static void its_pause(void **state)
 {
     (void)state;
-    all_idle();
-    start(rover);
-    assert_ptr_equal(at(0), rover);
-    ask(1);
-    assert_null(at(0));
+    rover_leaves();
     vm_set_state(rover->vm, VM_PAUSED);
     vcpu_request(rover, VCPU_REQ_STATE);
     assert_null(at(1));
@@ -508,9 +457,7 @@ static void its_pause(void **state)
 static void its_sleep(void **state)
 {
     (void)state;
-    all_idle();
-    start(rover);
-    assert_ptr_equal(at(0), rover);
+    rover_runs();
     vcpu_suspend_self(rover, true, gpa(RAM + 8), 1);
     assert_null(at(0));
     ask(1);
@@ -538,11 +485,7 @@ static void a_fence(void **state)
     const struct fence fence = {FENCE_I, 0, 0, 0};
 
     (void)state;
-    all_idle();
-    start(rover);
-    assert_ptr_equal(at(0), rover);
-    ask(1);
-    assert_null(at(0));
+    rover_leaves();
     assert_ptr_equal(at(1), rover);
     hart_post_vcpu(machine.harts[0], rover);
     relaxed = 0;
@@ -580,9 +523,7 @@ static void all_time_is_told(void **state)
     struct usage u;
 
     (void)state;
-    all_idle();
-    start(rover);
-    assert_ptr_equal(at(0), rover);
+    rover_runs();
     atomic_fetch_add(&fake.now, 100);
     ask(1);
     assert_null(at(0));
@@ -735,16 +676,18 @@ static void call(struct vcpu *v)
     }
 }
 
+static uint32_t loads_seen[ROVERS];
+
 /* A load has nothing in its caches: it is fenced. */
-static void loaded_anew(const struct vcpu *v, uint32_t *loads)
+static void loaded_anew(struct vcpu *v)
 {
-    if (fake_vcpu(rovers->vcpus[v->index])->loads != loads[v->index]) {
-        loads[v->index] = fake_vcpu(rovers->vcpus[v->index])->loads;
+    uint32_t loads = fake_vcpu(v)->loads;
+
+    if (loads != loads_seen[v->index]) {
+        loads_seen[v->index] = loads;
         cached[v->index] = atomic_load(&entry);
     }
 }
-
-static uint32_t loads_seen[ROVERS];
 
 static void *hart_body(void *arg)
 {
@@ -755,7 +698,7 @@ static void *hart_body(void *arg)
         struct vcpu *v = hart->vcpu;
 
         if (v->vm == rovers) {
-            loaded_anew(v, loads_seen);
+            loaded_anew(v);
             run_guest(v);
             if ((chance() & 3) == 0) {
                 (void)sched_yield();
@@ -785,7 +728,7 @@ static void settle(void)
         struct vcpu *v = at(n % HARTS);
 
         if (v != NULL && v->vm == rovers) {
-            loaded_anew(v, loads_seen);
+            loaded_anew(v);
             run_guest(v);
             vcpu_wait(v);
         }

@@ -9,6 +9,7 @@
  */
 #include "tests/unit/sched_rig.h"
 
+#include "core/console.h"
 #include "core/usage.h"
 #include "tests/unit/trace_rig.h"
 
@@ -53,6 +54,36 @@ static void an_early_interrupt_loses_no_turn(void **state)
 }
 
 /* The next record on the hart: of v, or nobody (NULL), after last. */
+static uint32_t console_works;
+
+void console_work(void)
+{
+    console_works++;
+}
+
+static void post_console(struct timer *unused)
+{
+    (void)unused;
+    hart_post(machine.harts[0], HART_WORK_CONSOLE);
+}
+
+/* What a timer posts beside a vCPU is work of the next round, and of that alone. */
+static void a_timers_work_is_done_once(void **state)
+{
+    static struct timer t;
+
+    (void)state;
+    console_works = 0;
+    start(hog);
+    timer_arm(&t, machine.harts[0], atomic_load(&fake.now) + SLICE / 2, post_console);
+    assert_ptr_equal(next(), hog);
+    run(SLICE / 2);
+    assert_ptr_equal(next(), hog);
+    assert_int_equal(console_works, 1);
+    assert_ptr_equal(next(), hog);
+    assert_int_equal(console_works, 1);
+}
+
 static void traced(enum trace_event event, enum trace_left detail, const struct vcpu *v,
                    const struct vcpu *last)
 {
@@ -234,8 +265,7 @@ static void not_by_turn(void **state)
     assert_int_equal(atomic_load(&hog->fence_done), atomic_load(&hog->fence_posted));
     assert_int_equal(fake_vcpu(hog)->fence_total, 0); /* its load will do */
 
-    vm_set_state(hog->vm, VM_STOPPING);
-    vcpu_request(hog, VCPU_REQ_STOP);
+    stop(hog);
     assert_ptr_equal(next(), urgent);
     assert_int_equal(left, 1);
     assert_int_equal(atomic_load(&hog->state), VCPU_STOPPED);
@@ -648,6 +678,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(equals_take_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_early_interrupt_loses_no_turn, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_timers_work_is_done_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(turns_are_traced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wait_gives_the_hart_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_idle_look_changes_nothing, set_up, tear_down),

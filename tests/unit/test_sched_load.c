@@ -149,16 +149,10 @@ static void two_loads(void **state)
     assert_int_equal(fake_hart(0)->waits, 1);
 }
 
-static void stop_now(struct vcpu *v)
-{
-    vm_set_state(v->vm, VM_STOPPING);
-    vcpu_request(v, VCPU_REQ_STOP);
-}
-
 static void stop_hog(void)
 {
     if (parts == 3 && left == 0) {
-        stop_now(hog);
+        stop(hog);
     }
 }
 
@@ -186,7 +180,7 @@ static void a_stop_ends_a_load(void **state)
     load(hog, 100);
     assert_ptr_equal(next(), urgent);
     assert_int_equal(parts, 5);
-    stop_now(hog);
+    stop(hog);
     assert_ptr_equal(next(), urgent);
     assert_int_equal(left, 2);
     assert_int_equal(hog->deferred, 0);
@@ -195,11 +189,11 @@ static void a_stop_ends_a_load(void **state)
     /* Before it has begun, its turn being far; then at once again. */
     load(hog, 100);
     assert_ptr_equal(next(), urgent);
-    stop_now(hog);
+    stop(hog);
     assert_ptr_equal(next(), urgent);
     assert_int_equal(left, 3);
     load(hog, 100);
-    stop_now(hog);
+    stop(hog);
     assert_ptr_equal(next(), urgent);
     assert_int_equal(left, 4);
 
