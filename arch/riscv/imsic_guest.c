@@ -57,13 +57,15 @@ static uint64_t file_read(uint64_t select)
     return csr_read(CSR_VSIREG);
 }
 
-static void read_file(struct rv_imsic_file *f)
+/* take: nothing is pending there any more, and so nothing comes from what stays enabled. */
+static void read_file(struct rv_imsic_file *f, bool take)
 {
     f->delivery = file_read(ISELECT_EIDELIVERY);
     f->threshold = file_read(ISELECT_EITHRESHOLD);
     for (uint64_t n = 0; n <= rv_imsic_last_register(machine.irqchip.guest_ids); n += 2) {
         f->eie[n / 2] = file_read(ISELECT_EIE0 + n);
-        f->eip[n / 2] = file_read(ISELECT_EIP0 + n);
+        csr_write(CSR_VSISELECT, ISELECT_EIP0 + n);
+        f->eip[n / 2] = take ? csr_swap(CSR_VSIREG, 0) : csr_read(CSR_VSIREG);
     }
 }
 
@@ -91,7 +93,7 @@ void rv_imsic_guest_save(struct rv_imsic_file *f, const struct vcpu *vcpu)
 {
     if (vcpu != NULL && rv_vcpu_of(vcpu)->vgein != 0) {
         select_file(rv_vcpu_of(vcpu)->vgein);
-        read_file(f);
+        read_file(f, false);
     }
 }
 
@@ -175,8 +177,7 @@ void rv_imsic_put(struct rv_vcpu *v)
     spin_lock(&v->file->lock);
     v->file->page = NULL;
     __asm__ volatile("fence iorw, iorw" ::: "memory"); /* a sender's MSI, then what is read here */
-    read_file(&v->file->f);
-    clear_file();
+    read_file(&v->file->f, true);
     if (rv_imsic_file_interrupts(&v->file->f)) {
         atomic_fetch_or_explicit(&v->core.irq_lines, 1u << VCPU_IRQ_EXT, memory_order_relaxed);
     }
@@ -204,52 +205,46 @@ void rv_imsic_reset(struct rv_vcpu *v)
     }
 }
 
-/* What stopei reads as, and makes not pending when it is written, whatever the value [AIA 3.10]. */
-static uint64_t top(const struct rv_imsic_file *f)
+/* stopei names the first identity, and makes it not pending when it is written [AIA 3.10]. */
+static uint64_t access_top(struct rv_imsic_file *f, bool writes)
 {
-    uint64_t id = rv_imsic_file_top(f);
+    uint32_t id = rv_imsic_file_top(f);
 
-    return id << STOPEI_ID_SHIFT | id;
+    if (writes) {
+        f->eip[id / 64u] &= ~(1ull << id % 64u);
+    }
+    return (uint64_t)id << STOPEI_ID_SHIFT | id;
 }
 
-static void access_file(struct rv_imsic_file *f, const struct rv_sys_insn *insn, uint64_t select,
-                        uint64_t operand, uint64_t *value)
+static uint64_t access_reg(uint64_t *reg, const struct rv_sys_insn *insn, uint64_t select,
+                           uint64_t operand)
 {
-    uint64_t *reg = rv_imsic_file_reg(f, select);
+    uint64_t old = *reg;
 
-    *value = insn->csr == CSR_STOPEI ? top(f) : *reg;
-    if (!insn->csr_writes) {
-        return;
-    }
-    if (insn->csr != CSR_STOPEI) {
-        *reg = rv_imsic_file_legal(select, rv_sys_csr_value(insn, *value, operand),
+    if (insn->csr_writes) {
+        *reg = rv_imsic_file_legal(select, rv_sys_csr_value(insn, old, operand),
                                    machine.irqchip.guest_ids);
-    } else if (*value != 0) {
-        f->eip[*value >> STOPEI_ID_SHIFT >> 6] &= ~(1ull << (*value & 63u));
     }
-}
-
-/* Is it one of the registers of a file? select: as siselect has it. */
-static bool is_of_file(struct rv_imsic_file *f, const struct rv_sys_insn *insn, uint64_t select)
-{
-    return insn->csr == CSR_STOPEI ||
-           (insn->csr == CSR_SIREG && rv_imsic_file_reg(f, select) != NULL);
+    return old;
 }
 
 bool rv_imsic_csr(struct rv_vcpu *v, const struct rv_sys_insn *insn)
 {
-    uint64_t value = insn->rs1 != 0 ? v->frame.x[insn->rs1] : 0;
-    uint64_t select;
+    uint64_t operand = insn->rs1 != 0 ? v->frame.x[insn->rs1] : 0;
+    uint64_t select, value;
+    uint64_t *reg;
 
     if (v->file == NULL || v->vgein != 0) {
         return false;
     }
     select = csr_read(CSR_VSISELECT);
-    if (!is_of_file(&v->file->f, insn, select)) {
+    reg = insn->csr == CSR_SIREG ? rv_imsic_file_reg(&v->file->f, select) : NULL;
+    if (reg == NULL && insn->csr != CSR_STOPEI) {
         return false;
     }
     spin_lock(&v->file->lock);
-    access_file(&v->file->f, insn, select, value, &value);
+    value = reg != NULL ? access_reg(reg, insn, select, operand)
+                        : access_top(&v->file->f, insn->csr_writes);
     update_line(v);
     spin_unlock(&v->file->lock);
     if (insn->rd != 0) {
@@ -261,6 +256,7 @@ bool rv_imsic_csr(struct rv_vcpu *v, const struct rv_sys_insn *insn)
 static __attribute__((noinline)) void send_to_memory(struct rv_vcpu *v, uint32_t id)
 {
     struct rv_imsic_memory *m = v->file;
+    struct hart *owed = NULL;
 
     spin_lock(&m->lock);
     if (m->page != NULL) {
@@ -270,10 +266,13 @@ static __attribute__((noinline)) void send_to_memory(struct rv_vcpu *v, uint32_t
     } else {
         rv_imsic_file_set(&m->f, id, machine.irqchip.guest_ids);
         if (rv_imsic_file_interrupts(&m->f)) {
-            vcpu_irq_set(&v->core, VCPU_IRQ_EXT, true);
+            owed = vcpu_irq_post(&v->core, VCPU_IRQ_EXT, true);
         }
     }
     spin_unlock(&m->lock);
+    if (owed != NULL) {
+        hart_kick(owed);
+    }
 }
 
 uint32_t rv_imsic_guest_index(const struct vcpu *vcpu)
