@@ -272,15 +272,16 @@ static enum err ring_put(struct channel_end *end, const struct vm *from, gpa_t b
     return e;
 }
 
-void channel_trace(const struct channel_end *end, const struct vcpu *v, uint32_t event, enum err e,
-                   uint32_t more)
+void channel_trace(const struct channel_end *end, uint32_t event, enum err e, uint32_t more)
 {
+    struct hart *self = arch_hart_self();
+    const struct vcpu *v = self->vcpu;
     enum trace_sent sent = e == ERR_OK     ? TRACE_SENT
                            : e == ERR_BUSY ? TRACE_SENT_REFUSED
                                            : TRACE_SENT_NOBODY;
     uint64_t channel = (uint64_t)(end->channel - machine.manifest.channels);
 
-    trace_put(v->hart, TRACE_WHAT(event, sent, v->vm->index, v->index), more,
+    trace_put(self, TRACE_WHAT(event, sent, v->vm->index, v->index), more,
               channel << 8 | end->peer->vm->index);
 }
 
@@ -314,7 +315,7 @@ enum err ipc_send(struct vm *vm, uint64_t index, gpa_t buf, uint64_t len)
     e = ring_put(end->peer, vm, buf, (uint32_t)len);
     count_send(end, e);
     if (trace_on(arch_hart_self(), TRACE_IPC)) {
-        channel_trace(end, arch_hart_self()->vcpu, TRACE_EV_SEND, e, (uint32_t)len);
+        channel_trace(end, TRACE_EV_SEND, e, (uint32_t)len);
     }
     if (e == ERR_OK) {
         (void)channel_event(end->peer, MAILBOX_EV_MESSAGE);

@@ -180,11 +180,10 @@ static inline enum err channel_notify(const struct vm *vm, uint64_t index, uint6
 }
 
 /*
- * Own hart, v on it, TRACE_IPC is on: v has sent through end, or rung its peer (TRACE_EV_SEND,
+ * TRACE_IPC is on: this hart's vCPU has sent through end, or rung its peer (TRACE_EV_SEND,
  * TRACE_EV_BELL), with the result e.
  */
-void channel_trace(const struct channel_end *end, const struct vcpu *v, uint32_t event, enum err e,
-                   uint32_t more);
+void channel_trace(const struct channel_end *end, uint32_t event, enum err e, uint32_t more);
 
 /* Closes the end's mailbox, whatever it holds. False: it was not open. No lock held. */
 bool channel_close(struct channel_end *end);

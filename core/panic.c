@@ -16,7 +16,6 @@
 #define TEXT_MAX 192u
 
 /* Records that each hart's trace ends with. */
-#define TRACE_LAST 32u
 
 static struct {
     _Atomic uint32_t entered;

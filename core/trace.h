@@ -163,6 +163,8 @@ uint32_t trace_read(const struct hart *hart, uint64_t *at, struct trace_record *
 /* The number of the next record of hart. Any hart. */
 uint64_t trace_head(const struct hart *hart);
 
+#define TRACE_LAST 32u /* records of each hart that a dump shows, unless more are wanted */
+
 /*
  * Tells what there is as lines of text, the last records of each hart, from which tools/curia-trace
  * reads them. Any hart; after a panic, too.

@@ -5,7 +5,6 @@
 #include <string.h>
 
 /* Records of each hart: what a terminal of 115200 baud shows without holding its hart up. */
-#define LAST 32u
 #define MORE 256u
 
 static uint32_t mask_now(void)
@@ -18,7 +17,7 @@ void trace_shell(void (*line)(const char *text), const char *what, bool more)
     if (trace_header() == NULL) {
         line("there is no trace: the manifest says trace-kib if there shall be one");
     } else if (strcmp(what, "dump") == 0) {
-        trace_dump(line, more ? MORE : LAST);
+        trace_dump(line, more ? MORE : TRACE_LAST);
     } else if (strcmp(what, "off") == 0) {
         (void)trace_set(0);
     } else {

@@ -154,11 +154,9 @@ static void describe_vcpu(struct vcpu *v, struct curia_vcpu_info *info)
 {
     const struct sched_entity *s = &v->sched;
     struct hart *hart = vcpu_hart(v);
-    struct hart_usage of_hart;
     struct usage usage;
 
     usage_of(v, &usage);
-    usage_of_hart(hart, &of_hart);
     *info = (struct curia_vcpu_info){
         .size = sizeof(*info),
         .vm = v->vm->index,
@@ -170,7 +168,7 @@ static void describe_vcpu(struct vcpu *v, struct curia_vcpu_info *info)
         .slice_us = ticks_to_us(s->slice),
         .budget_us = ticks_to_us(s->budget.total),
         .period_us = ticks_to_us(s->budget.period),
-        .time_ns = ticks_to_ns(of_hart.time),
+        .time_ns = ticks_to_ns(arch_now() - machine.boot_ticks),
         .run_ns = ticks_to_ns(usage.run),
         .ready_ns = ticks_to_ns(usage.ready),
         .throttled_ns = ticks_to_ns(usage.throttled),

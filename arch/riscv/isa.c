@@ -120,17 +120,20 @@ uint8_t rv_isa_features(const struct rv_features *f)
     return (uint8_t)(f->fw_features | (adue ? RV_FEATURE(SBI_FWFT_PTE_AD_HW_UPDATING) : 0));
 }
 
-bool rv_isa_vectors(const struct vm *vm)
+bool rv_isa_vectors(const struct vm *vm, uint32_t vlenb)
 {
-    uint32_t vlenb = rv_hart_of_const(vcpu_hart(vm->vcpus[0]))->vlenb;
-
-    for (uint32_t i = 1; i < vm->vcpu_count; i++) {
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         vlenb = rv_hart_of_const(vcpu_hart(vm->vcpus[i]))->vlenb == vlenb ? vlenb : 0;
     }
     for (uint32_t i = 0; vm->affinity != NULL && i < vm->config->affinity_count; i++) {
         vlenb = rv_hart_of_const(vm->affinity[i])->vlenb == vlenb ? vlenb : 0;
     }
     return vlenb != 0;
+}
+
+static bool has_vectors(const struct vm *vm)
+{
+    return rv_isa_vectors(vm, rv_hart_of_const(vcpu_hart(vm->vcpus[0]))->vlenb);
 }
 
 static bool offered(enum offer offer, uint64_t env, const struct vm *vm)
@@ -165,9 +168,9 @@ static bool offered(enum offer offer, uint64_t env, const struct vm *vm)
     case OFFER_SENVCFG:
         return rv_features.henvcfg;
     case OFFER_V:
-        return rv_isa_vectors(vm);
+        return has_vectors(vm);
     case OFFER_VF:
-        return rv_features.d && rv_isa_vectors(vm);
+        return rv_features.d && has_vectors(vm);
     }
     return false;
 }

@@ -19,7 +19,10 @@ uint8_t rv_isa_features(const struct rv_features *features);
 /* henvcfg for a vCPU that has these of them on; 0 on a hart without it. Pure. */
 uint64_t rv_isa_henvcfg(const struct rv_features *features, uint8_t on);
 
-/* May this VM use vector registers: has each of its harts such, of one length? Harts are online. */
-bool rv_isa_vectors(const struct vm *vm);
+/*
+ * May this VM use vector registers of vlenb bytes: has each hart of its affinity, and of its vCPUs
+ * made so far, such? Not with 0. Harts are online.
+ */
+bool rv_isa_vectors(const struct vm *vm, uint32_t vlenb);
 
 #endif

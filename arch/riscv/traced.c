@@ -65,7 +65,7 @@ static enum rv_fast ecall(struct rv_vcpu *v)
     /* Other errors are the caller's, which has rung nobody. */
     bell = bell && (a[0] == SBI_SUCCESS || (int64_t)a[0] == SBI_ERR_INVALID_STATE);
     if (bell && trace_on(&v->hart->core, TRACE_IPC)) {
-        channel_trace(v->core.vm->ipc->ends[end], &v->core, TRACE_EV_BELL,
+        channel_trace(v->core.vm->ipc->ends[end], TRACE_EV_BELL,
                       a[0] == SBI_SUCCESS ? ERR_OK : ERR_STATE, (uint32_t)bits);
     }
     v->core.exits[EXIT_ECALL_FAST]++;

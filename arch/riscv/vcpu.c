@@ -39,14 +39,7 @@ static bool add_vectors(struct rv_vcpu *last)
     size_t bytes = rv_vec_bytes(last->hart->vlenb);
     char *at;
 
-    for (uint32_t i = 0; i < vm->config->affinity_count; i++) {
-        if (rv_hart_of(vm->affinity[i])->vlenb != last->hart->vlenb) {
-            return true;
-        }
-    }
-    if (others + 1 < vm->config->vcpu_count || last->hart->vlenb == 0 ||
-        (others > 0 &&
-         (!rv_isa_vectors(vm) || rv_vcpu_of(vm->vcpus[0])->hart->vlenb != last->hart->vlenb))) {
+    if (others + 1 < vm->config->vcpu_count || !rv_isa_vectors(vm, last->hart->vlenb)) {
         return true;
     }
     at = pool_alloc((others + 1) * bytes, _Alignof(struct rv_vec));

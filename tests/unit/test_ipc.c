@@ -705,7 +705,8 @@ static void test_traced(void **state)
     }
     assert_int_equal(rig_next(0).event, TRACE_EV_NONE);
 
-    channel_trace(env.vm[B]->ipc->ends[1], env.vm[B]->vcpus[0], TRACE_EV_BELL, ERR_OK, 3);
+    fake_become(env.vm[B]->vcpus[0]->hart);
+    channel_trace(env.vm[B]->ipc->ends[1], TRACE_EV_BELL, ERR_OK, 3);
     r = rig_next(env.vm[B]->vcpus[0]->hart->index);
     assert_int_equal(r.event, TRACE_EV_BELL);
     assert_int_equal(r.vm, B);

@@ -230,7 +230,7 @@ static void vectors(void **state)
         make(isa, sizeof(isa), ENV_ALL, true);
         expect_isa(rows[i].has ? "rv64imfdv_zicsr_zifencei_zvbb_zve32f_zve32x_zve64x_zvfh_zvl256b"
                                : "rv64imfd_zicsr_zifencei");
-        assert_int_equal(rv_isa_vectors(&vm), rows[i].has);
+        assert_int_equal(rv_isa_vectors(&vm, rows[i].vlenb[0]), rows[i].has);
     }
     make("i\0zve32f\0zve32x\0zvkb", sizeof("i\0zve32f\0zve32x\0zvkb"), ENV_ALL, true);
     expect_isa("rv64i_zicsr_zifencei_zve32x_zvkb");
