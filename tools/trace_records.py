@@ -267,15 +267,20 @@ def _text(text):
                  list(range(harts)), rings, lost)
 
 
-def parse(data):
-    """A trace from bytes in any of the forms."""
+def _find(data):
+    """Where a trace begins among bytes, and that trace; None for both: nowhere."""
     at = data.find(MAGIC)
     while at >= 0:
         trace = _image(data, at)
         if trace is not None:
-            return trace
+            return at, trace
         at = data.find(MAGIC, at + 1)
-    trace = _text(data.decode(errors="replace"))
+    return None, None
+
+
+def parse(data):
+    """A trace from bytes in any of the forms."""
+    trace = _find(data)[1] or _text(data.decode(errors="replace"))
     if trace is None:
         raise Unreadable("no trace of Curia's in it: neither the rings' memory, nor a file of curiactl, nor a dump")
     return trace
@@ -285,15 +290,13 @@ def keep(path):
     """The trace in a file of the machine's memory, of which no more is kept than that."""
     with open(path, "rb") as f:
         data = f.read()
-    at = data.find(MAGIC)
-    while at >= 0 and _image(data, at) is None:
-        at = data.find(MAGIC, at + 1)
-    if at < 0:
+    at, trace = _find(data)
+    if trace is None:
         raise Unreadable(f"no trace in {path}")
     _, _, _, harts, _, offset, stride, *_ = HEADER.unpack_from(data, at)
     with open(path, "wb") as f:
         f.write(data[at:at + offset + harts * stride])
-    return read(path)
+    return trace
 
 
 def read(path):

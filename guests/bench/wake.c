@@ -24,14 +24,6 @@
 static _Atomic uint32_t sleepers_done;
 static bool rung; /* there is a VM that rings */
 
-static void settle(void)
-{
-    uint64_t until = time_now() + ticks_of_us(SETTLE_US);
-
-    while (time_now() < until) {
-    }
-}
-
 static void stop_timer(struct guest_hart *unused)
 {
     (void)unused;
@@ -128,7 +120,7 @@ static void sleep_own(struct guest_hart *self)
 #define WAKE(count, how)                                                                           \
     for (uint32_t round_ = 0; round_ < BENCH_ROUNDS; round_++) {                                   \
         until(&steps->waiting, ++(count));                                                         \
-        settle();                                                                                  \
+        pause_us(SETTLE_US);                                                                       \
         how;                                                                                       \
         until(&steps->received, (count));                                                          \
     }

@@ -40,4 +40,13 @@ static inline uint64_t ns_of_ticks(uint64_t ticks)
            ticks % board.timebase_hz * 1000000000u / board.timebase_hz;
 }
 
+/* Waits that long, with interrupts as they are. */
+static inline void pause_us(uint64_t us)
+{
+    uint64_t end = time_now() + ticks_of_us(us);
+
+    while (time_now() < end) {
+    }
+}
+
 #endif

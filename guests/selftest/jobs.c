@@ -47,14 +47,6 @@ bool wait_for(const volatile uint64_t *word, uint64_t value)
     return true;
 }
 
-void pause_us(uint64_t us)
-{
-    uint64_t end = time_now() + ticks_of_us(us);
-
-    while (time_now() < end) {
-    }
-}
-
 bool job_wait(uint32_t index)
 {
     struct job *job = &jobs[index];

@@ -155,13 +155,8 @@ static void on_alarm(void *unused)
 
 static void set_alarm(uint64_t ms)
 {
-    uint64_t at = mmio_read32(board.rtc.start + RTC_TIME_LOW);
-
-    at |= (uint64_t)mmio_read32(board.rtc.start + RTC_TIME_HIGH) << 32;
-    at += ms * 1000000;
     mmio_write32(board.rtc.start + RTC_IRQ_ENABLED, 1);
-    mmio_write32(board.rtc.start + RTC_ALARM_HIGH, (uint32_t)(at >> 32));
-    mmio_write32(board.rtc.start + RTC_ALARM_LOW, (uint32_t)at);
+    rtc_alarm_in(ms * 1000000);
 }
 
 static void sleep(uint32_t txn)

@@ -7,6 +7,7 @@
 #define GUESTS_SELFTEST_SELFTEST_H
 
 #include "guests/lib/hart.h"
+#include "guests/lib/timer.h"
 
 /* An address where no machine of ours has anything: 128 GiB. */
 #define NOWHERE 0x2000000000ull
@@ -115,9 +116,6 @@ void job_forget(uint32_t index);
 
 /* Waits until *word is value, at most some seconds, with interrupts as they are. */
 bool wait_for(const volatile uint64_t *word, uint64_t value);
-
-/* Waits that long, in microseconds. */
-void pause_us(uint64_t us);
 
 /* ---- the ISA (isa.c, vector.c, fp.c) ------------------------------------------------------------
  */

@@ -244,13 +244,8 @@ static void on_alarm(void *unused)
 
 static void set_alarm(void)
 {
-    uint64_t at = mmio_read32(board.rtc.start + RTC_TIME_LOW);
-
-    at |= (uint64_t)mmio_read32(board.rtc.start + RTC_TIME_HIGH) << 32;
-    at += AHEAD_NS;
     alarms.made++;
-    mmio_write32(board.rtc.start + RTC_ALARM_HIGH, (uint32_t)(at >> 32));
-    mmio_write32(board.rtc.start + RTC_ALARM_LOW, (uint32_t)at);
+    rtc_alarm_in(AHEAD_NS);
 }
 
 /* ---- the leader ------------------------------------------------------------------------------ */

@@ -2,7 +2,6 @@
 """Small machines for tests: manifests of selftest guests (guests/selftest), which boot in a moment, and
 what an observer outside can see of a machine: its registers, its physical memory, its own FDT."""
 
-import os
 import pathlib
 import re
 import subprocess
@@ -20,22 +19,32 @@ UART = 'uart { compatible = "ns16550a"; address = <0x0 0x10000000>; interrupt = 
 AT_END = r"^one terminal for all"        # Curia's banner: the boot has gone well
 
 
-def vm(name, harts, mode="neighbour", memory=0x800000, args="", more=""):
-    """A VM's node: the selftest in one of its roles. `more`: properties."""
+def vm(name, harts, mode="neighbour", memory=0x800000, args="", more="", kernel="selftest", bootargs=None):
+    """A VM's node: the selftest in one of its roles; or another kernel, with its bootargs. `more`: properties."""
     harts = " ".join(map(str, harts))
+    bootargs = f"mode={mode} {args}" if bootargs is None else bootargs
     return f"""
     {name}: {name} {{
         compatible = "curia,vm";
         harts = <{harts}>;
         memory = <0x0 0x80000000 0x0 {memory:#x}>;
-        kernel = "selftest";
-        bootargs = "mode={mode} {args}";
+        kernel = "{kernel}";
+        bootargs = "{bootargs}";
         power-stop-timeout-ms = <20000>;
         crash-policy = "off";
         {more}
         {UART}
     }};
 """
+
+
+# Debian's kernel with Curia's initramfs, and a VM that runs it.
+LINUX = {"kernel": BUILD / "deps" / "guest" / "Image", "initrd": BUILD / "guests" / "initrd.cpio"}
+
+
+def linux(name, harts, memory=0x8000000, more="", args=""):
+    return vm(name, harts, memory=memory, more='initrd = "initrd"; ' + more, kernel="kernel",
+              bootargs=f"console=ttyS0 cryptomgr.notests {args}")
 
 
 def manifest(*nodes, more=""):
@@ -102,10 +111,9 @@ def delegated(m):
 def physical(m, start, size):
     """The machine's memory, while it stands still."""
     with tempfile.TemporaryDirectory(prefix="curia-") as folder:
-        path = os.path.join(folder, "memory")
-        m.qmp("pmemsave", val=start, size=size, filename=path)
-        with open(path, "rb") as f:
-            return f.read()
+        path = pathlib.Path(folder) / "memory"
+        m.pmemsave(start, size, path)
+        return path.read_bytes()
 
 
 def halted(m, vms):

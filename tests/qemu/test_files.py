@@ -5,8 +5,8 @@ with their vCPU where it has one to spare. All that is tested of an AIA holds th
 import pytest
 
 import demo
-from curia_qemu import BUILD, Machine, make_bundle
-from small import PLATFORM, READY_SECONDS, bundle, ends, manifest, vm
+from curia_qemu import BUILD, Machine
+from small import LINUX, PLATFORM, READY_SECONDS, bundle, ends, linux, manifest, vm
 from test_selftest import ALONE, NO_PEER, run
 
 AIA = 'irqchip = "aia"; '
@@ -39,15 +39,12 @@ def test_passed_through_interrupt(files, harts):
 @pytest.mark.parametrize("files", (1, 0))
 def test_linux(files):
     """Debian's kernel with two vCPUs on one hart: its interrupts are counted by itself."""
-    text = manifest(vm("linux", [0, 0], memory=0x10000000, more=AIA))
-    text = text.replace('"selftest"', '"kernel"; initrd = "initrd"')
-    text = text.replace('"mode=neighbour "', '"console=ttyS0 cryptomgr.notests"')
-    itb = make_bundle(f"files-linux-{files}", text, kernel=BUILD / "deps" / "guest" / "Image",
-                      initrd=BUILD / "guests" / "initrd.cpio")
+    text = manifest(linux("linux", [0, 0], memory=0x10000000, more=AIA))
+    itb = bundle(f"files-linux-{files}", text, **LINUX)
     with Machine(f"files-linux-{files}", bundle=itb, irqchip=f"aia-{files}", harts=1, vms=("linux",)) as m:
         m.expect("^linux ready$", vm="linux", seconds=demo.BOOT_SECONDS)
         m.prompt("linux")
-        before, after = irqs(m), {}
+        before = irqs(m)
         m.shell("for i in 1 2 3 4 5 6 7 8; do (for j in $(seq 200); do echo $j; done | tail -1) & done; wait")
         after = irqs(m)
         assert set(before) >= {"IPI0", "IPI1", "ttyS0"}, before

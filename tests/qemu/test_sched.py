@@ -9,21 +9,10 @@ import subprocess
 import pytest
 
 from curia_qemu import BUILD, Machine
-from small import OUT, READY_SECONDS, TOOL, bundle, manifest, power_off, vm
+from small import LINUX, OUT, READY_SECONDS, TOOL, bundle, linux, manifest, power_off, vm
 
 COUNTED = ["-icount", "shift=0"]
-IMAGES = {"rtos": BUILD / "guests" / "rtos.bin", "kernel": BUILD / "deps" / "guest" / "Image",
-          "initrd": BUILD / "test" / "initrd.cpio"}
-
-
-def linux(name, harts, more=""):
-    return vm(name, harts, memory=0x8000000, more=more).replace(
-        'kernel = "selftest";', 'kernel = "kernel"; initrd = "initrd";').replace(
-        '"mode=neighbour "', '"console=ttyS0 cryptomgr.notests quiet"')
-
-
-def rtos(name, harts, more=""):
-    return vm(name, harts, memory=0x2000000, more=more).replace('kernel = "selftest"', 'kernel = "rtos"')
+IMAGES = {**LINUX, "rtos": BUILD / "guests" / "rtos.bin", "initrd": BUILD / "test" / "initrd.cpio"}
 
 
 def response_ns(budget_us, slice_us=10000):
@@ -39,8 +28,9 @@ def test_jitter():
     worked, and one that never waits: its latest release is within R - B, all that others can take from it before it
     has had its budget."""
     name, budget = "sched-jitter", 500
-    text = manifest(rtos("adas", [0], f"priority = <30>; budget-us = <{budget}>; period-us = <1000>;"),
-                    linux("linux", [0]), vm("hog", [0], more="time-slice-us = <1000>;"))
+    text = manifest(vm("adas", [0], memory=0x2000000, kernel="rtos",
+                       more=f"priority = <30>; budget-us = <{budget}>; period-us = <1000>;"),
+                    linux("linux", [0], args="quiet"), vm("hog", [0], more="time-slice-us = <1000>;"))
     image = bundle(name, text, **IMAGES)
     response = response_ns(budget)
     table = subprocess.run([TOOL, "check", OUT / f"{name}.dtb"], capture_output=True, text=True, check=True,
@@ -69,8 +59,8 @@ def test_three_linux():
 
     def node(name):
         budgets = " ".join(str(period * share // 100) for share in SHARES[name].values())
-        return linux(name, SHARES[name],
-                     f"priority = <20>; budget-us = <{budgets}>; period-us = <{period}>; budget-hard;")
+        return linux(name, SHARES[name], args="quiet",
+                     more=f"priority = <20>; budget-us = <{budgets}>; period-us = <{period}>; budget-hard;")
 
     text = manifest(*map(node, SHARES), vm("tick", [2], "tick", more="no-autostart;"),
                     *(vm(f"hog{hart}", [hart], more="priority = <1>; no-autostart;") for hart in (0, 1)))

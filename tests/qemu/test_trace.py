@@ -140,10 +140,8 @@ def exported(trace, path):
     events = json.loads(out.read_text())["traceEvents"]
     kinds = Counter((e["ph"], e["pid"]) for e in events)
     assert kinds["X", trace_export.HARTS] == sum(len(trace.runs(hart)) for hart in range(2))
-    pairs = sum(after.event == t.EV_ENTRY for ring in trace.rings
-                for before, after in zip([None] + [r for r in ring if r.event in (t.EV_EXIT, t.EV_ENTRY)],
-                                         [r for r in ring if r.event in (t.EV_EXIT, t.EV_ENTRY)])
-                if before is not None and before.event == t.EV_EXIT)
+    marks = [[r.event for r in ring if r.event in (t.EV_EXIT, t.EV_ENTRY)] for ring in trace.rings]
+    pairs = sum(pair == (t.EV_EXIT, t.EV_ENTRY) for ring in marks for pair in zip(ring, ring[1:]))
     assert kinds["X", trace_export.EXITS] == pairs > 0
     sent = sum(r.event in (t.EV_SEND, t.EV_BELL) and r.detail == 0 for ring in trace.rings for r in ring)
     assert kinds["s", trace_export.VMS] == kinds["f", trace_export.VMS] == sent

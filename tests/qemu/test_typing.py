@@ -5,34 +5,18 @@ console."""
 import sys
 
 import demo
-from curia_qemu import BUILD, Machine, make_bundle
+from curia_qemu import Machine
+from small import LINUX, bundle, linux, manifest
 
 LINES = 300
-
-MANIFEST = """/dts-v1/;
-/ {
-    compatible = "curia,manifest";
-    version = <1>;
-    linux {
-        compatible = "curia,vm";
-        harts = <0 1>;
-        memory = <0x0 0x80000000 0x0 0x8000000>;
-        kernel = "kernel";
-        initrd = "initrd";
-        bootargs = "console=ttyS0 cryptomgr.notests";
-        uart { compatible = "ns16550a"; address = <0x0 0x10000000>; interrupt = <10>; };
-    };
-};
-"""
 
 # A message of the kernel's after the other, until there is a file `typed`.
 NOISE = "echo 7 > /proc/sys/kernel/printk; (until [ -e typed ]; do echo noise > /dev/kmsg; usleep 1000; done) & true"
 
 
 def test_typing():
-    bundle = make_bundle("typing", MANIFEST, kernel=BUILD / "deps" / "guest" / "Image",
-                         initrd=BUILD / "guests" / "initrd.cpio")
-    with Machine("typing", bundle=bundle, harts=2, memory="512M", vms=("linux",)) as m:
+    image = bundle("typing", manifest(linux("linux", [0, 1])), **LINUX)
+    with Machine("typing", bundle=image, harts=2, memory="512M", vms=("linux",)) as m:
         told = demo.Told(m, sys.stdout)
         m.expect("^linux ready$", vm="linux", seconds=demo.BOOT_SECONDS)
         m.prompt("linux")

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/pagepool.h"
 #include "core/power_ctl.h"
+#include "core/shell.h"
 #include "tests/unit/fake_arch.h"
 
 #include <stdio.h>
@@ -41,6 +42,11 @@ WEAK _Noreturn void panic(const char *fmt, ...)
     say("panic", fmt, args);
     va_end(args);
     fake_throw(FAKE_PANIC);
+}
+
+WEAK bool panicked(void)
+{
+    return false;
 }
 
 WEAK _Noreturn void boot_fail(const char *fmt, ...)
@@ -87,4 +93,13 @@ WEAK void *pool_alloc(size_t size, size_t align)
 WEAK size_t pool_used(void)
 {
     return pool_bytes;
+}
+
+WEAK const char *shell_offer(const char *line, size_t word, uint32_t n, size_t *len)
+{
+    (void)line;
+    (void)word;
+    (void)n;
+    (void)len;
+    return NULL;
 }

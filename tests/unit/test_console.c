@@ -112,11 +112,6 @@ static void scr_irq(void)
 
 static const struct uart_ops uart = {.put = scr_put, .get = scr_get, .enable_rx_irq = scr_irq};
 
-bool panicked(void)
-{
-    return false;
-}
-
 const char *shell_offer(const char *line, size_t word, uint32_t n, size_t *len)
 {
     (void)line;

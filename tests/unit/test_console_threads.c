@@ -48,20 +48,6 @@ static void no_irq(void)
 
 static const struct uart_ops uart = {.put = put, .get = get, .enable_rx_irq = no_irq};
 
-bool panicked(void)
-{
-    return false;
-}
-
-const char *shell_offer(const char *line, size_t word, uint32_t n, size_t *len)
-{
-    (void)line;
-    (void)word;
-    (void)n;
-    (void)len;
-    return NULL;
-}
-
 void shell_run(char *line)
 {
     (void)line;

@@ -77,20 +77,6 @@ static uint32_t dice(uint32_t sides)
     return (uint32_t)(seed >> 33) % sides;
 }
 
-bool panicked(void)
-{
-    return false;
-}
-
-const char *shell_offer(const char *line, size_t word, uint32_t n, size_t *len)
-{
-    (void)line;
-    (void)word;
-    (void)n;
-    (void)len;
-    return NULL;
-}
-
 void shell_run(char *line)
 {
     (void)snprintf(shell_got, sizeof(shell_got), "%s", line);
