@@ -23,6 +23,10 @@ bench_needs := build/bench/insncount.so $(BENCH_BUNDLES) build/guests/bench.bin 
                $(DEMO_BUNDLE) build/guests/initrd.cpio
 
 .PHONY: bench
+# Families of rows (none: all), "1" or a row whose instructions are told by function, "1": what comes out has landed.
 BENCH ?=
-bench: $(bench_needs) ## the table of costs, Curia beside native: build/bench.json (BENCH=quick: without the demo's boot times)
-	@QEMU=$(QEMU) RV_PREFIX=$(RV_PREFIX) KERNEL_IMAGE=$(KERNEL_IMAGE) $(PYTHON) -B tests/bench/bench.py $(BENCH)
+PROFILE ?=
+KEEP ?=
+bench: $(bench_needs) ## the tables of costs, Curia beside native: build/bench.json (BENCH=quick: operations; PROFILE=1: by function)
+	@QEMU=$(QEMU) RV_PREFIX=$(RV_PREFIX) KERNEL_IMAGE=$(KERNEL_IMAGE) $(PYTHON) -B tests/bench/bench.py $(BENCH) \
+	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(KEEP),--keep)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One machine under the counter of insncount.c, and what it has counted, for bench.py."""
+"""One machine under the counter of insncount.c, and what it has counted."""
 
 import bisect
+import collections
 import os
 import pathlib
 import re
@@ -54,18 +55,27 @@ class Symbols:
 
 # ---- one machine under the counter --------------------------------------------------------------
 
+Counters = collections.namedtuple("Counters", FIELDS)
+# Of one hart where it ends (begun as of its last wfi: woken), and of all harts.
+Window = collections.namedtuple("Window", "hart begin woken end all_begin all_end")
+Exit = collections.namedtuple("Exit", "hart scause stval htval a7 a6")
+
 
 class Count:
-    """What the plugin wrote of one run."""
+    """What the plugin wrote of one run: marks (the last of each number), windows by the number of their begin, exits
+    and what the hypervisor ran in a window, by the number of its begin. order: exits and marks as they came."""
 
     def __init__(self, path):
-        self.marks, self.windows, self.trace, self.strays, whole = {}, {}, [], None, False
+        self.marks, self.windows, self.trace, self.order = {}, {}, {}, []
+        self.strays, whole = None, False
         for line in path.read_text().splitlines():
             kind, *values = line.split()
             if kind == "m":
                 self._mark(*map(int, values))
+            elif kind == "x":
+                self.order.append(Exit(int(values[0]), *(int(v, 16) for v in values[1:])))
             elif kind == "t":
-                self.trace.append((int(values[1], 16), int(values[2])))
+                self.trace.setdefault(2 * int(values[0]), []).append((int(values[1], 16), int(values[2])))
             elif kind == "end":
                 self.strays, whole = int(values[0]), True
         if not whole:
@@ -74,56 +84,81 @@ class Count:
             raise Failure(f"{path}: {self.strays} jumps between guest and hypervisor past the vector "
                           "and sret: the counts cannot be trusted")
 
-    def _mark(self, vcpu, n, *counters):
-        """A window is from a begin to the next end; marks: the last of each number, without those that have ended."""
-        now, at_wfi = ((c[1], c[0], c[2], c[3]) for c in (counters[:4], counters[4:]))
+    def _mark(self, hart, n, *counters):
+        now, woken, everywhere = (Counters(c[1], c[0], c[2], c[3])
+                                  for c in (counters[:4], counters[4:8], counters[8:]))
+        self.order.append(n)
         if n > 1 and n % 2 != 0 and n - 1 in self.marks:
-            begin = self.marks.pop(n - 1)
-            if begin[0] != vcpu:
-                raise Failure(f"{ROWS[n // 2 - 1]}: a window begins and ends on two harts")
-            self.windows.setdefault(n // 2 - 1, []).append((begin[1], at_wfi, now))
+            begun, begin, all_begin = self.marks.pop(n - 1)
+            window = Window(hart if begun == hart else None, begin, woken, now, all_begin, everywhere)
+            self.windows.setdefault(n - 1, []).append(window)
         elif n > 1 or n not in self.marks:
-            self.marks[n] = (vcpu, now)
+            self.marks[n] = (hart, now, everywhere)
 
-    def rounds(self, row):
-        """[(hypervisor, firmware, guest, exits)] of a row's rounds, without the first ones. A wake-up begins at
-        the wfi that its hart waited in."""
-        windows = [tuple(e - b for b, e in zip(at_wfi if row.startswith("wake_") else begin, end))
-                   for begin, at_wfi, end in self.windows.get(ROWS.index(row), [])]
-        return windows[WARM_UP:]
+    def rounds(self, row, how="hart"):
+        """[Counters] of a row's rounds, without the first ones. how: "hart": of the hart that the window begins and
+        ends on; "woken": from the wfi on in which it waited; "all": of all harts."""
+        windows = self.windows.get(2 * (ROWS.index(row) + 1), [])[WARM_UP:]
+        if how == "all":
+            return [difference(w.all_begin, w.all_end) for w in windows]
+        if any(w.hart is None for w in windows):
+            raise Failure(f"{row}: a window begins and ends on two harts")
+        return [difference(w.woken if how == "woken" else w.begin, w.end) for w in windows]
 
-    def steady(self, row):
+    def steady(self, row, how="hart"):
         """({field: median}, [least, most] or None) of a row; None: it was not measured."""
-        windows = self.rounds(row)
-        if not windows:
+        rounds = self.rounds(row, how)
+        if not rounds:
             return None
-        median = {f: int(statistics.median_low(w[i] for w in windows)) for i, f in enumerate(FIELDS)}
-        hyp = [w[0] for w in windows]
+        median = {f: int(statistics.median_low(getattr(r, f) for r in rounds)) for f in FIELDS}
+        hyp = [r.hypervisor_insns for r in rounds]
         return median, ([min(hyp), max(hyp)] if min(hyp) != max(hyp) else None)
 
 
-def run_counted(name, irqchip, harts, symbols=None, bundle=None, options="", cpu=None, append=None):
-    """QEMU with the plugin until it ends: Count and what the terminal showed. symbols: with Curia."""
+def difference(begin, end):
+    return Counters(*(e - b for b, e in zip(begin, end)))
+
+
+def run_counted(name, irqchip, harts, symbols=None, kernel=IMAGE, initrd=None, memory="512M", cpu=None, append=None,
+                options="", extra=(), done="bench: done", seconds=SECONDS):
+    """QEMU with the plugin until it ends: Count and what the terminal showed, which `done` has to be part of.
+    symbols: the kernel is Curia. options: more of the plugin's, with a comma before each."""
     out, log = WORK / f"{name}.txt", WORK / f"{name}.log"
     plugin = f"{PLUGIN},out={out}{options}"
-    command = [QEMU, "-M", IRQCHIPS[irqchip], "-smp", str(harts), "-m", "512M", "-display", "none",
-               "-serial", "stdio", "-monitor", "none", "-no-reboot"]
     if symbols is not None:
         plugin += (f",hyp={FOOTPRINT_START:x}+{FOOTPRINT_SIZE:x}"
                    f",vector={symbols.address['rv_trap_vector']:x}")
-        command += ["-kernel", str(IMAGE), "-initrd", str(bundle)]
-    else:
-        command += ["-kernel", str(GUEST)]
-    command += ["-plugin", plugin] + (["-cpu", cpu] if cpu else []) + (["-append", append] if append else [])
+    command = [QEMU, "-M", IRQCHIPS.get(irqchip, irqchip), "-smp", str(harts), "-m", memory, "-display", "none",
+               "-serial", "stdio", "-monitor", "none", "-no-reboot", "-kernel", str(kernel), "-plugin", plugin, *extra]
+    command += (["-initrd", str(initrd)] if initrd else []) + (["-cpu", cpu] if cpu else [])
+    command += ["-append", append] if append else []
     out.unlink(missing_ok=True)
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=SECONDS * PATIENCE, check=False)
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, timeout=seconds * PATIENCE, check=False)
     except subprocess.TimeoutExpired as error:
         log.write_bytes(error.stdout or b"")
-        raise Failure(f"{name}: not done within {SECONDS * PATIENCE:.0f} s; see {log}") from error
-    log.write_bytes(done.stdout)
-    text = done.stdout.decode(errors="replace")
-    if done.returncode != 0 or "bench: done" not in text:
-        raise Failure(f"{name}: QEMU ended with status {done.returncode}; see {log}")
+        raise Failure(f"{name}: not done within {seconds * PATIENCE:.0f} s; see {log}") from error
+    log.write_bytes(ended.stdout)
+    text = ended.stdout.decode(errors="replace")
+    if ended.returncode != 0 or done not in text:
+        raise Failure(f"{name}: QEMU ended with status {ended.returncode}; see {log}")
     return Count(out), text
+
+
+# ---- functions ----------------------------------------------------------------------------------
+
+
+def by_function(blocks, symbols):
+    """{function: instructions} of [(address, instructions)], in the order in which they first ran."""
+    total = {}
+    for at, insns in blocks:
+        name = symbols.name(at)
+        total[name] = total.get(name, 0) + insns
+    return total
+
+
+def boot_profile(path):
+    """[(address, instructions)] of the file that the plugin's option profile= has written."""
+    lines = (line.split() for line in path.read_text().splitlines())
+    return [(int(at, 16), int(insns)) for at, insns in lines]

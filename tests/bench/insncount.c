@@ -4,7 +4,8 @@
  * or guest (natively: firmware or kernel), and the entries into the hypervisor's trap vector. The
  * guest says between which points by marker instructions, `slti x0, x0, N`, N from 2 to 2047; each
  * writes a line with the counters of its hart, as they are, and as they were behind the last wfi
- * that the hypervisor or the guest executed on it: where it has waited.
+ * that the hypervisor or the guest executed on it: where it has waited; and with the sums over all
+ * harts, which mean something where the others do what repeats, or nothing.
  *
  * Whose an instruction is, its place in the machine's memory tells: the firmware lies at the start
  * of RAM, up to where it loads the next stage; the hypervisor in the range of its image; all else
@@ -14,7 +15,8 @@
  *
  * Arguments: out=FILE; hyp=START+SIZE, both hexadecimal, and vector=ADDRESS (none of these
  * natively); profile=FILE: how often each hypervisor address ran before the first guest
- * instruction; trace=N: what the hypervisor ran in the fourth window that marker N begins, in out.
+ * instruction; trace=all: what the hypervisor ran on a hart in the windows between its markers, in
+ * the fourth window of each begin; exits=all: a line for each entry into the trap vector.
  *
  * QEMU's plugin API, version 4 [QEMU 10.0, docs/devel/tcg-plugins.rst]: declared here as far as it
  * is used, because Debian ships no header. Counters are inline operations on a scoreboard, one slot
@@ -43,14 +45,30 @@ typedef struct {
     size_t offset;
 } qemu_plugin_u64;
 
-enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+struct qemu_plugin_register;
+
+/* glib's, as far as QEMU's API shows them. */
+struct array {
+    char *data;
+    unsigned int len;
+};
+
+typedef struct {
+    struct qemu_plugin_register *handle;
+    const char *name;
+    const char *feature;
+} qemu_plugin_reg_descriptor;
+
+enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_CB_R_REGS };
 enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 
 typedef void (*qemu_plugin_udata_cb_t)(qemu_plugin_id_t id, void *userdata);
 typedef void (*qemu_plugin_vcpu_udata_cb_t)(unsigned int vcpu_index, void *userdata);
+typedef void (*qemu_plugin_vcpu_simple_cb_t)(qemu_plugin_id_t id, unsigned int vcpu_index);
 typedef void (*qemu_plugin_vcpu_tb_trans_cb_t)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
 
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_vcpu_tb_trans_cb_t cb);
+void qemu_plugin_register_vcpu_init_cb(qemu_plugin_id_t id, qemu_plugin_vcpu_simple_cb_t cb);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, qemu_plugin_udata_cb_t cb, void *userdata);
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin_vcpu_udata_cb_t cb,
                                           enum qemu_plugin_cb_flags flags, void *userdata);
@@ -67,6 +85,11 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
 struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
 uint64_t qemu_plugin_u64_get(qemu_plugin_u64 entry, unsigned int vcpu_index);
+uint64_t qemu_plugin_u64_sum(qemu_plugin_u64 entry);
+struct array *qemu_plugin_get_registers(void);
+int qemu_plugin_read_register(struct qemu_plugin_register *handle, struct array *bytes);
+struct array *g_byte_array_new(void);
+struct array *g_byte_array_set_size(struct array *bytes, unsigned int length);
 
 /* What QEMU looks for. */
 extern int qemu_plugin_version;
@@ -84,6 +107,7 @@ int qemu_plugin_version = 4;
 #define MARKER         0x00002013u
 #define MARKER_N(insn) ((insn) >> 20) /* 12 bits, taken as unsigned */
 #define VCPUS          64u
+#define ROWS           (2048u / 2) /* windows by their first marker */
 /* As markers' numbers, which no instruction has: the first block of that side. */
 #define FIRST_GUEST_BLOCK      0u
 #define FIRST_HYPERVISOR_BLOCK 1u
@@ -106,11 +130,16 @@ struct block {
     uint64_t runs; /* while profiling: one hart */
 };
 
+/* What an exit is told by. */
+enum reg { REG_SCAUSE, REG_STVAL, REG_HTVAL, REG_A7, REG_A6, REGS };
+
 struct vcpu_state {
     const struct block *last;
     struct counters at_wfi;
-    uint32_t windows; /* of the traced marker */
-    bool tracing;
+    uint8_t windows[ROWS]; /* that have begun, while traced */
+    uint32_t tracing;      /* the open one's row, 0: none */
+    struct qemu_plugin_register *regs[REGS];
+    struct array *bytes; /* of a register */
 };
 
 static struct {
@@ -118,7 +147,7 @@ static struct {
     FILE *out;
     const char *profile_path;
     uint64_t hyp_start, hyp_size, vector;
-    uint32_t traced;
+    bool trace, exits;
     const char *ram; /* where QEMU has RAM_START */
     struct qemu_plugin_scoreboard *score;
     struct block *blocks;
@@ -135,6 +164,18 @@ static qemu_plugin_u64 counter(size_t offset)
 static uint64_t read_counter(size_t offset, unsigned int vcpu)
 {
     return qemu_plugin_u64_get(counter(offset), vcpu);
+}
+
+static struct counters counters_of_all(void)
+{
+    struct counters c = {.entries =
+                             qemu_plugin_u64_sum(counter(offsetof(struct counters, entries)))};
+
+    for (uint32_t side = 0; side < SIDES; side++) {
+        c.insns[side] = qemu_plugin_u64_sum(
+            counter(offsetof(struct counters, insns) + side * sizeof(uint64_t)));
+    }
+    return c;
 }
 
 static struct counters counters_of(unsigned int vcpu)
@@ -154,15 +195,18 @@ static void write_counters(const struct counters *c)
             c->insns[HYPERVISOR], c->insns[GUEST], c->entries);
 }
 
-/* The line of a marker: hart, number, then firmware, hypervisor, guest, entries, twice. */
+/* The line of a marker: hart, number, then firmware, hypervisor, guest, entries: now, as of the
+ * last wfi, and of all harts. */
 static void write_marker(unsigned int vcpu, uint32_t n)
 {
     struct counters now = counters_of(vcpu);
+    struct counters all = counters_of_all();
 
     pthread_mutex_lock(&count.lock);
     fprintf(count.out, "m %u %u", vcpu, n);
     write_counters(&now);
     write_counters(&count.vcpus[vcpu].at_wfi);
+    write_counters(&all);
     fprintf(count.out, "\n");
     pthread_mutex_unlock(&count.lock);
 }
@@ -175,7 +219,44 @@ static void on_marker(unsigned int vcpu, void *userdata)
     struct vcpu_state *v = &count.vcpus[vcpu];
 
     write_marker(vcpu, n);
-    v->tracing = n == count.traced && ++v->windows == TRACED_WINDOW;
+    if (!count.trace) {
+        return;
+    }
+    if (n % 2 == 0) {
+        v->tracing = ++v->windows[n / 2] == TRACED_WINDOW ? n / 2 : 0;
+    } else if (n / 2 == v->tracing) {
+        v->tracing = 0;
+    }
+}
+
+static uint64_t read_reg(struct vcpu_state *v, enum reg reg)
+{
+    uint64_t value = 0;
+
+    v->bytes = g_byte_array_set_size(v->bytes, 0);
+    if (v->regs[reg] != NULL && qemu_plugin_read_register(v->regs[reg], v->bytes) > 0) {
+        memcpy(&value, v->bytes->data, v->bytes->len < 8 ? v->bytes->len : 8);
+    }
+    return value;
+}
+
+/* The line of an exit: hart, cause, then what tells one of a cause from another. */
+static void on_exit_of_guest(unsigned int vcpu, void *userdata)
+{
+    struct vcpu_state *v = &count.vcpus[vcpu];
+    uint64_t value[REGS];
+
+    (void)userdata;
+    for (uint32_t reg = 0; reg < REGS; reg++) {
+        value[reg] = read_reg(v, reg);
+    }
+    pthread_mutex_lock(&count.lock);
+    fprintf(count.out, "x %u", vcpu);
+    for (uint32_t reg = 0; reg < REGS; reg++) {
+        fprintf(count.out, " %" PRIx64, value[reg]);
+    }
+    fprintf(count.out, "\n");
+    pthread_mutex_unlock(&count.lock);
 }
 
 static void on_wfi(unsigned int vcpu, void *userdata)
@@ -221,9 +302,9 @@ static void on_block(unsigned int vcpu, void *userdata)
         if (!__atomic_load_n(&count.ran[GUEST], __ATOMIC_RELAXED)) {
             b->runs++;
         }
-        if (v->tracing) {
+        if (v->tracing != 0) {
             pthread_mutex_lock(&count.lock);
-            fprintf(count.out, "t %u %" PRIx64 " %u\n", vcpu, b->vaddr, b->insns);
+            fprintf(count.out, "t %u %" PRIx64 " %u\n", v->tracing, b->vaddr, b->insns);
             pthread_mutex_unlock(&count.lock);
         }
     }
@@ -262,6 +343,10 @@ static void add_counters(struct qemu_plugin_insn *insn, enum side side, uint64_t
     if (side == HYPERVISOR && vaddr == count.vector) {
         qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
             insn, QEMU_PLUGIN_INLINE_ADD_U64, counter(offsetof(struct counters, entries)), 1);
+        if (count.exits) {
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_exit_of_guest, QEMU_PLUGIN_CB_R_REGS,
+                                                   NULL);
+        }
     }
     if (side != FIRMWARE && bits == INSN_WFI) { /* last: the wfi itself has been counted */
         qemu_plugin_register_vcpu_insn_exec_cb(insn, on_wfi, QEMU_PLUGIN_CB_NO_REGS, NULL);
@@ -299,6 +384,24 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 }
 
 /* ---- start and end --------------------------------------------------------------------------- */
+
+static void find_registers(qemu_plugin_id_t id, unsigned int vcpu)
+{
+    static const char *const names[REGS] = {"scause", "stval", "htval", "a7", "a6"};
+    struct array *all = qemu_plugin_get_registers();
+    const qemu_plugin_reg_descriptor *list = (const void *)all->data;
+    struct vcpu_state *v = &count.vcpus[vcpu];
+
+    (void)id;
+    v->bytes = g_byte_array_new();
+    for (unsigned int i = 0; i < all->len; i++) {
+        for (uint32_t reg = 0; reg < REGS; reg++) {
+            if (strcmp(list[i].name, names[reg]) == 0) {
+                v->regs[reg] = list[i].handle;
+            }
+        }
+    }
+}
 
 static void write_profile(void)
 {
@@ -353,8 +456,12 @@ static bool take_argument(char *argument)
         return count.profile_path != NULL;
     }
     if (strcmp(argument, "trace") == 0) {
-        count.traced = (uint32_t)strtoul(value, NULL, 10);
-        return true;
+        count.trace = strcmp(value, "all") == 0;
+        return count.trace;
+    }
+    if (strcmp(argument, "exits") == 0) {
+        count.exits = strcmp(value, "all") == 0;
+        return count.exits;
     }
     return false;
 }
@@ -374,6 +481,9 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int
     }
     count.score = qemu_plugin_scoreboard_new(sizeof(struct counters));
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+    if (count.exits) {
+        qemu_plugin_register_vcpu_init_cb(id, find_registers);
+    }
     qemu_plugin_register_atexit_cb(id, on_exit_of_qemu, NULL);
     return 0;
 }

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Rows of operations: what guests/bench does between two markers, the way to a guest's first instruction, memory."""
+
+import collections
+import re
+import subprocess
+
+from counter import (ELF, FIELDS, GUEST, ROWS, RV_PREFIX, WORK, boot_profile, by_function, difference, run_counted)
+from curia_qemu import Failure
+from table import name_of
+
+CHIPS = ("aia", "plic")
+
+# What a row of the guest is called in the table.
+NAMES = {
+    "wired_irq_level": ("wired_irq", {"trigger": "level"}),
+    "wired_irq_edge": ("wired_irq", {"trigger": "edge"}),
+    "context_switch": ("context_switch", {"registers": "clean"}),
+    "context_switch_fp": ("context_switch", {"registers": "fp"}),
+    "context_switch_v": ("context_switch", {"registers": "v"}),
+    **{f"wake_{hart}_{cause}": (f"wake_{hart}", {"cause": cause})
+       for hart in ("shared", "own") for cause in ("ipi", "doorbell", "timer")},
+}
+
+# Machines of operations. native: the guest's mode without Curia (None: it does not run so). names: rows that are called
+# otherwise there (None: not told).
+Setup = collections.namedtuple("Setup", "bundle harts chips cpu native names", defaults=(CHIPS, None, None, {}))
+SETUPS = (
+    Setup("bench", 2, native="bench"),
+    Setup("bench-switch", 1),
+    Setup("bench-switch", 1, cpu="rv64,v=true", names={
+        "context_switch": ("context_switch", {"registers": "v, clean"}),
+        "context_switch_fp": None, "slice_end": None}),
+    Setup("bench-wake", 4, chips=(*CHIPS, "aplic"), native="wake"),
+)
+SPINS = ("slice_end",)      # what the guest does in it is no matter of instructions
+
+# Functions whose work grows with the images and the VM's memory, not with the system.
+BOOT_PARTS = {
+    "hash": r"br_sha|br_range|sha2|crc|^bundle_verify|hash_part",
+    "copy": r"copy_wide|arch_phys_copy|^memcpy$|^memmove$",
+    "zero": r"zero_wide|arch_phys_zero|^memset$|^boot$",
+}
+
+
+
+def _how(row):
+    """Which counters a row is told by; see Count.rounds()."""
+    return "woken" if row.startswith("wake_") else "hart"
+
+
+def operations(setup, irqchip, symbols, profiles):
+    """The rows between markers on one of SETUPS, Curia's beside native ones. profiles: None, or what to put
+    (title, {function: instructions}) of each into."""
+    name = f"{setup.bundle}{'-v' if setup.cpu else ''}-{irqchip}"
+    ours, _ = run_counted(name, irqchip, setup.harts, symbols, initrd=WORK / f"{setup.bundle}.itb", cpu=setup.cpu,
+                          options="" if profiles is None else ",trace=all")
+    native = None
+    if setup.native:
+        native, _ = run_counted(f"native-{name}", irqchip, setup.harts, kernel=GUEST, append=f"mode={setup.native}")
+    empty, _ = ours.steady("empty")     # the first marker itself
+    for row in ROWS[1:]:
+        called, how = setup.names.get(row, NAMES.get(row, (row, {}))), _how(row)
+        measured = ours.steady(row, how)
+        if measured is None or called is None:
+            continue
+        around = dict.fromkeys(FIELDS, 0) if how == "woken" else empty
+        values, spread = measured
+        values = {f: values[f] - around[f] for f in FIELDS}
+        if row in SPINS:
+            values["guest_insns"] = None
+        beside = native.steady(row, how) if native else None
+        insns = None
+        if beside is not None:
+            insns = beside[0]["firmware_insns"] + beside[0]["guest_insns"] - around["guest_insns"]
+        result = {"row": called[0], "irqchip": irqchip, "harts": setup.harts, **values, "native_insns": insns}
+        result.update(called[1])
+        if spread:
+            result["spread"] = spread
+        if profiles is not None:
+            blocks = ours.trace.get(2 * (ROWS.index(row) + 1), [])
+            profiles.append((f"{name_of(result)} ({irqchip})", by_function(blocks, symbols)))
+        yield result
+
+
+def boot(irqchip, symbols, profiles):
+    """From HS entry to the first guest instruction: the whole in parts by functions."""
+    path = WORK / f"boot-{irqchip}.profile"
+    count, _ = run_counted(f"boot-{irqchip}", irqchip, 1, symbols, initrd=WORK / "bench-1.itb",
+                           options=f",profile={path}")
+    spent = difference(count.marks[1][1], count.marks[0][1])
+    functions = by_function(boot_profile(path), symbols)
+    parts = {part: sum(n for f, n in functions.items() if re.search(names, f))
+             for part, names in BOOT_PARTS.items()}
+    plain = {"row": "boot_to_guest", "irqchip": irqchip, "harts": 1, "guest_insns": 0, "native_insns": None}
+    yield {**plain, "hypervisor_insns": spent.hypervisor_insns - sum(parts.values()),
+           "firmware_insns": spent.firmware_insns, "exits": spent.exits}
+    for part, insns in parts.items():
+        yield {**plain, "part": part, "hypervisor_insns": insns, "firmware_insns": 0, "exits": 0}
+    if profiles is not None:
+        profiles.append((f"boot_to_guest ({irqchip})", functions))
+
+
+MEMORY = re.compile(r"memory: image (\d+) bytes, arena (\d+) bytes, sum (\d+) bytes")
+
+
+def ram_row(text, irqchip, harts, system):
+    found = MEMORY.search(text)
+    if not found:
+        raise Failure(f"{system} on {irqchip}: Curia's line about memory is missing")
+    return {"row": "ram_overhead", "system": system, "irqchip": irqchip, "harts": harts,
+            "bytes": int(found[3]), "image_bytes": int(found[1]), "arena_bytes": int(found[2])}
+
+
+def ram(irqchip, symbols):
+    _, text = run_counted(f"ram-{irqchip}", irqchip, 4, symbols, initrd=WORK / "bench-4.itb")
+    yield ram_row(text, irqchip, 4, "4 harts, 1 VM")
+
+
+def text_size():
+    out = subprocess.run([RV_PREFIX + "size", "-A", ELF], capture_output=True, text=True, check=True,
+                         timeout=60).stdout
+    return {"row": "hypervisor_text", "bytes": int(re.search(r"^\.text +(\d+)", out, re.M)[1])}
+
+
+def rows(symbols, profiles):
+    for irqchip in CHIPS:
+        yield from operations(SETUPS[0], irqchip, symbols, profiles)
+        yield from boot(irqchip, symbols, profiles)
+        yield from ram(irqchip, symbols)
+    for setup in SETUPS[1:]:
+        for irqchip in setup.chips:
+            yield from operations(setup, irqchip, symbols, profiles)
+    yield text_size()

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is made of the rows of `make bench`: budgets, Bao's figures, the figures that landed, the tables."""
+
+import json
+import pathlib
+
+LANDED = pathlib.Path(__file__).resolve().parent / "landed.json"
+
+# Keys of a result that do not say which of its row's sub-rows it is.
+_PLAIN = {"row", "irqchip", "harts", "hypervisor_insns", "firmware_insns", "guest_insns", "exits", "native_insns",
+          "spread", "bytes", "image_bytes", "arena_bytes", "seconds"}
+
+# (row, key of a sub-row, irqchip or None, field, limit, whether `make bench` fails by it)
+BUDGETS = (
+    ("sbi_get_spec_version", None, None, "hypervisor_insns", 85, True),
+    ("sbi_set_timer", None, None, "hypervisor_insns", 85, False),
+    ("sbi_unknown", None, None, "hypervisor_insns", 95, False),
+    ("ipi_self", None, None, "hypervisor_insns", 130, False),
+    ("ipi_self", None, None, "firmware_insns", 0, False),
+    ("msi_self", None, "aia", "exits", 0, True),
+    ("rfence_i_self", None, None, "hypervisor_insns", 130, False),
+    ("rfence_i_self", None, None, "firmware_insns", 0, False),
+    ("irqchip_read", None, None, "hypervisor_insns", 240, False),
+    ("wired_irq", "edge", "aia", "exits", 0, False),
+    ("wired_irq", "level", "aia", "hypervisor_insns", 250, False),
+    ("wired_irq", "level", "plic", "hypervisor_insns", 1500, False),
+    ("timer_irq", None, None, "exits", 0, True),
+    ("doorbell_send", None, "aia", "hypervisor_insns", 150, True),
+    ("doorbell_receive", None, "aia", "exits", 0, True),
+    ("boot_to_guest", None, None, "hypervisor_insns", 1000000, False),
+    ("ram_overhead", "demo", None, "bytes", 512 * 1024, True),
+    ("ram_overhead", "4 harts, 1 VM", None, "bytes", 320 * 1024, False),
+    ("hypervisor_text", None, None, "bytes", 124 * 1024, True),
+)
+
+# Bao's figures: (hypervisor, firmware) by (row, sub-row, irqchip); same method, QEMU 10.0.2.
+BAO = {
+    ("sbi_get_spec_version", None, "plic"): "235", ("sbi_get_spec_version", None, "aia"): "235",
+    ("sbi_set_timer", None, "plic"): "235", ("sbi_set_timer", None, "aia"): "235",
+    ("sbi_unknown", None, "plic"): "2575+30316 M", ("sbi_unknown", None, "aia"): "2575+30316 M",
+    ("ipi_self", None, "plic"): "1081+2833 M", ("ipi_self", None, "aia"): "1051",
+    ("rfence_i_self", None, "plic"): "700+3070 M", ("rfence_i_self", None, "aia"): "700+3070 M",
+    ("irqchip_read", None, "plic"): "282", ("irqchip_read", None, "aia"): "285",
+    ("wired_irq", "level", "plic"): "54542", ("wired_irq", "edge", "aia"): "0",
+    ("timer_irq", None, "plic"): "0", ("timer_irq", None, "aia"): "0",
+    ("doorbell_send", None, "plic"): "432+4148 M", ("doorbell_send", None, "aia"): "426",
+    ("doorbell_receive", None, "plic"): "13858", ("doorbell_receive", None, "aia"): "364",
+    ("boot_to_guest", None, "plic"): "689 k", ("boot_to_guest", None, "aia"): "713 k",
+    ("ram_overhead", "4 harts, 1 VM", "plic"): "360 KiB",
+    ("ram_overhead", "4 harts, 1 VM", "aia"): "368 KiB",
+}
+
+
+
+def sub_row(result):
+    """Which of its row's sub-rows a result is: "level", "3 vcpus"; None: there are none."""
+    parts = [v if isinstance(v, str) else f"{v} {k}" for k, v in result.items() if k not in _PLAIN]
+    return ", ".join(parts) or None
+
+
+def name_of(result):
+    return result["row"] + (f" {sub_row(result)}" if sub_row(result) else "")
+
+
+def _identity(result):
+    return " ".join([name_of(result)] + [str(result[k]) for k in ("irqchip", "harts") if k in result])
+
+
+# ---- budgets ----------------------------------------------------------------------------------
+
+
+def budgets(result):
+    """[(field, limit, must hold)] of a result."""
+    return [(field, limit, must) for row, sub, irqchip, field, limit, must in BUDGETS
+            if row == result["row"] and sub == sub_row(result)
+            and irqchip in (None, result.get("irqchip"))]
+
+
+def verdict(result):
+    """Text of the budget's column, and whether one that must hold does not."""
+    texts, failed = [], False
+    for field, limit, must in budgets(result):
+        met = result[field] <= limit
+        unit = {"hypervisor_insns": "", "firmware_insns": " M", "exits": " exits",
+                "bytes": " bytes"}[field]
+        texts.append(f"{'<= ' if limit else ''}{limit}{unit}: {'met' if met else 'MISSED'}")
+        failed = failed or (must and not met)
+    return ", ".join(texts), failed
+
+
+def failures(results, chips, all_rows):
+    """Budgets that must hold and do not; or, if these are all rows, that no result answers: a guest that skips a row
+    must not pass by it."""
+    missed = [f"{name_of(r)} ({r.get('irqchip', 'image')})" for r in results if verdict(r)[1]]
+    return missed if not all_rows else missed + [f"{row} {sub or ''} ({chip}) was not measured"
+                     for row, sub, irqchip, _, _, must in BUDGETS if must
+                     for chip in ([irqchip] if irqchip else chips)
+                     if not any(r["row"] == row and sub_row(r) == sub and r.get("irqchip", chip) == chip
+                                for r in results)]
+
+
+# ---- what landed ------------------------------------------------------------------------------
+
+
+def _figure(result):
+    return result.get("hypervisor_insns", result.get("bytes"))
+
+
+def keep(results):
+    """These are from now on the figures that the next ones are compared with."""
+    figures = {_identity(r): _figure(r) for r in results if _figure(r) is not None}
+    LANDED.write_text(json.dumps(figures, indent=0, sort_keys=True) + "\n")
+
+
+def ratio(result, landed):
+    """Text: how the figure is to the one that landed; nothing where they are the same."""
+    before, now = landed.get(_identity(result)), _figure(result)
+    if before is None:
+        return "new"
+    return "" if now == before else f"x {now / before:.3f}" if before else f"0 -> {now}"
+
+
+# ---- tables -----------------------------------------------------------------------------------
+
+
+def show(results):
+    landed = json.loads(LANDED.read_text()) if LANDED.exists() else {}
+    operations = [r for r in results if "hypervisor_insns" in r]
+    sizes = [r for r in results if "bytes" in r]
+    times = [r for r in results if "seconds" in r]
+    if operations:
+        print(f"\n{'instructions':34} {'chip':5} {'harts':>5} {'Curia':>9} {'firmware':>8} {'guest':>6} "
+              f"{'exits':>5} {'native':>7}  {'landed':9} {'Bao':13} Curia must")
+    for r in operations:
+        guest, native = ("-" if r[f] is None else r[f] for f in ("guest_insns", "native_insns"))
+        bao = BAO.get((r["row"], sub_row(r), r["irqchip"]), "")
+        spread = f"  rounds {r['spread'][0]} to {r['spread'][1]}" if "spread" in r else ""
+        print(f"{name_of(r):34} {r['irqchip']:5} {r['harts']:5} {r['hypervisor_insns']:9} "
+              f"{r['firmware_insns']:8} {guest:>6} {r['exits']:5} {native:>7}  {ratio(r, landed):9} {bao:13} "
+              f"{verdict(r)[0]}{spread}".rstrip())
+    if sizes:
+        print(f"\n{'bytes':34} {'chip':5} {'harts':>5} {'Curia':>9}  {'landed':9} {'Bao':13} Curia must")
+    for r in sizes:
+        bao = BAO.get((r["row"], sub_row(r), r.get("irqchip")), "")
+        print(f"{name_of(r):34} {r.get('irqchip', ''):5} {r.get('harts', ''):>5} {r['bytes']:9}  "
+              f"{ratio(r, landed):9} {bao:13} {verdict(r)[0]}".rstrip())
+    if times:
+        print(f"\n{'wall time to the ready mark':34} {'chip':5} {'harts':>5} {'seconds':>9}  (not judged)")
+    for r in times:
+        print(f"{sub_row(r):34} {r['irqchip']:5} {r['harts']:5} {r['seconds']:9.2f}")
+    print()
+
+
+def show_functions(title, functions):
+    """What a hot path runs, the most first."""
+    print(f"{sum(functions.values()):8}  {title}")
+    for name, insns in sorted(functions.items(), key=lambda item: -item[1]):
+        print(f"  {insns:8}  {name}")
