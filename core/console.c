@@ -22,7 +22,9 @@ static struct {
     struct console log;   /* Curia's own lines */
     struct console shell; /* what its shell shows, and the line typed there */
     bool started;
-    uint32_t lines_lost; /* before there was a UART */
+    uint32_t lines_lost;          /* before there was a UART */
+    const struct uart_ops *first; /* that was set */
+    struct uart_ops keyless;      /* the same for a machine whose UART is a VM's */
 } own;
 
 struct console *console_shell(void)
@@ -128,8 +130,16 @@ void console_set_uart(const struct uart_ops *ops)
         terminal_add(&own.log);
         terminal_add(&own.shell);
         terminal_set_focus(&own.shell);
+        own.first = ops;
     }
     terminal_set_uart(ops);
+}
+
+void console_give_up_uart(void)
+{
+    console_flush();
+    own.keyless = (struct uart_ops){.put = own.first->put};
+    terminal_set_uart(&own.keyless);
 }
 
 /* A whole line; *later: it may wait in the ring until this hart holds no lock. */
@@ -170,8 +180,13 @@ void console_shell_write(const char *data, size_t len)
 
 void console_start(void)
 {
-    console_say("one terminal for all: Ctrl-] and a VM's number (0, 1 ...) gives it the keyboard,");
-    console_say("Ctrl-] h the hypervisor's shell, Ctrl-] ? help");
+    const struct uart_ops *uart = terminal_uart();
+
+    if (uart != NULL && uart->get != NULL) {
+        console_say("one terminal for all: Ctrl-] and a VM's number (0, 1 ...) gives it the "
+                    "keyboard,");
+        console_say("Ctrl-] h the hypervisor's shell, Ctrl-] ? help");
+    }
     if (own.lines_lost != 0) {
         log_warn("%u lines before this could not be shown", (unsigned int)own.lines_lost);
     }

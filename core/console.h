@@ -20,19 +20,24 @@ struct host_irq;
 
 /* A physical UART as the console needs it; filled by drivers/uart_*.c or the port's SBI DBCN. */
 struct uart_ops {
-    void (*put)(char c);         /* waits while the transmitter is full */
-    int (*get)(void);            /* -1: nothing there */
-    void (*enable_rx_irq)(void); /* NULL: input is polled on a timer */
-    struct host_irq *rx_irq;     /* likewise */
-    void (*hold_rx)(bool hold);  /* keys are left where they are, or taken again; NULL: nothing to
+    void (*put)(char c);        /* waits while the transmitter is full */
+    int (*get)(void);           /* -1: nothing there; NULL: it has no keys for Curia */
+    bool (*take_rx_irq)(void);  /* keys come by interrupt from now on; NULL, false: they are polled
+                                    on a timer */
+    struct host_irq *rx_irq;    /* once that was taken */
+    void (*hold_rx)(bool hold); /* keys are left where they are, or taken again; NULL: nothing to
                                     do for that */
-    void (*flush)(void);         /* waits (bounded) until all is sent; NULL: put has sent it */
+    void (*flush)(void);        /* waits (bounded) until all is sent; NULL: put has sent it */
 };
 
 #define CONSOLE_LOG_MAX 448u /* bytes of a line of Curia's own */
 
 /* The machine's terminal. At boot, before the first log line; again when a better one is found. */
 void console_set_uart(const struct uart_ops *ops);
+
+/* At boot, before console_start(): the UART is a VM's from now on. Output goes where the first
+ * console_set_uart() has sent it, and no key is read. */
+void console_give_up_uart(void);
 
 /*
  * Shows one whole hypervisor line with its prefix: at once during boot, later once this hart holds

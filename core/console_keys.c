@@ -32,6 +32,7 @@ static struct {
     bool prompted; /* the shell's line was begun */
     struct timer poll;
     bool held;
+    bool polled;      /* no interrupt tells of them */
     uint8_t patience; /* polls */
     _Atomic uint32_t overruns;
 } keys;
@@ -286,7 +287,7 @@ static void poll_timer(struct timer *t)
             keys.patience = HOLD_POLLS;
         }
     }
-    if (keys.held || uart->enable_rx_irq == NULL) {
+    if (keys.held || keys.polled) {
         poll_soon();
     }
 }
@@ -306,16 +307,15 @@ void console_keys_start(void)
     static const struct line_edit_ops ops = {console_shell_write, shell_offer};
     struct console *first = first_vm();
 
+    if (uart == NULL || uart->get == NULL) {
+        return;
+    }
     editor.ops = &ops;
     if (first != NULL) {
         set_focus(first);
     }
-    if (uart == NULL) {
-        return;
-    }
-    if (uart->enable_rx_irq != NULL) {
-        uart->enable_rx_irq();
-    } else {
+    keys.polled = uart->take_rx_irq == NULL || !uart->take_rx_irq();
+    if (keys.polled) {
         poll_soon();
     }
 }

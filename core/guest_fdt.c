@@ -72,6 +72,36 @@ static int put_reg(void *fdt, uint64_t start, uint64_t size)
     return fdt_property(fdt, "reg", reg, (int)sizeof(reg));
 }
 
+/* The host's name has the unit address of a bus, which is not in the VM: here it is the hart's. */
+static void name_passthrough(const struct board_device *dev, char name[NODE_NAME_MAX])
+{
+    (void)snprintf(name, NODE_NAME_MAX, "%.*s@%lx", (int)strcspn(dev->path_tail, "@"),
+                   dev->path_tail, (unsigned long)dev->regs[0].start);
+}
+
+/* Its first UART, or the machine's if that is its own. */
+static int put_stdout(const struct vm_config *c, void *fdt)
+{
+    char path[sizeof("/soc/") + NODE_NAME_MAX];
+
+    for (uint32_t i = 0; i < c->vdev_count; i++) {
+        if (c->vdevs[i].kind == VDEV_UART) {
+            (void)snprintf(path, sizeof(path), "/soc/serial@%lx", (unsigned long)c->vdevs[i].gpa);
+            return put_string(fdt, "stdout-path", path);
+        }
+    }
+    for (uint32_t i = 0; i < c->passthrough_count; i++) {
+        if (c->passthrough[i].dev == machine.board.stdout_dev) {
+            char name[NODE_NAME_MAX];
+
+            name_passthrough(c->passthrough[i].dev, name);
+            (void)snprintf(path, sizeof(path), "/soc/%s", name);
+            return put_string(fdt, "stdout-path", path);
+        }
+    }
+    return 0;
+}
+
 static int put_chosen(const struct vm *vm, const struct guest_initrd *initrd, void *fdt)
 {
     const struct vm_config *c = vm->config;
@@ -81,15 +111,7 @@ static int put_chosen(const struct vm *vm, const struct guest_initrd *initrd, vo
     if (c->bootargs != NULL) {
         bad |= put_string(fdt, "bootargs", c->bootargs);
     }
-    for (uint32_t i = 0; i < c->vdev_count; i++) {
-        if (c->vdevs[i].kind == VDEV_UART) {
-            char path[NODE_NAME_MAX];
-
-            (void)snprintf(path, sizeof(path), "/soc/serial@%lx", (unsigned long)c->vdevs[i].gpa);
-            bad |= put_string(fdt, "stdout-path", path);
-            break;
-        }
-    }
+    bad |= put_stdout(c, fdt);
     if (initrd->size != 0) {
         bad |= fdt_property_u64(fdt, "linux,initrd-start", initrd->start.v);
         bad |= fdt_property_u64(fdt, "linux,initrd-end", initrd->start.v + initrd->size);
@@ -296,9 +318,7 @@ static int put_passthrough(const struct vm *vm, uint32_t device, void *fdt)
     int bad = put_clocks(dev, device, clocks, fdt);
     int offset;
 
-    /* The name's unit address is that of the bus, which is not in the VM: this is the hart's. */
-    (void)snprintf(name, sizeof(name), "%.*s@%lx", (int)strcspn(dev->path_tail, "@"),
-                   dev->path_tail, (unsigned long)dev->regs[0].start);
+    name_passthrough(dev, name);
     bad |= fdt_begin_node(fdt, name);
     fdt_for_each_property_offset(offset, host, dev->node)
     {

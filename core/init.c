@@ -68,6 +68,9 @@ void machine_build(void)
     const char *why = NULL;
 
     read_bundle();
+    if (machine.manifest.console == CONSOLE_FIRMWARE) {
+        console_give_up_uart();
+    }
     machine.vms = pool_alloc(machine.manifest.vm_count * sizeof(*machine.vms), sizeof(void *));
     if (machine.vms == NULL || loader_init() != ERR_OK) {
         boot_fail(POOL_USED_UP);

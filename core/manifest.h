@@ -104,6 +104,8 @@ struct vm_config {
     uint32_t passthrough_count;
     struct passthrough_config *passthrough;
     struct power_vm_config power;
+    uint32_t power_irq;    /* source of power events */
+    uint32_t source_count; /* highest source that anything has */
     enum srst_policy srst, srst_reset;
     enum crash_policy crash;
     uint32_t restart_budget;     /* restarts after crashes ... */
@@ -117,7 +119,7 @@ struct vm_config {
 
 struct channel_end_config {
     uint32_t vm;
-    uint32_t irq;       /* source of that VM's irqchip */
+    uint32_t irq;       /* source of that VM's irqchip; 0 until it is checked: any */
     bool send, receive; /* messages; doorbells go with send */
 };
 
@@ -141,6 +143,12 @@ struct shmem_config {
     int node; /* for messages */
 };
 
+/* What Curia's own lines and the VMs' consoles go through. */
+enum manifest_console {
+    CONSOLE_UART,     /* the board's, keyboard included */
+    CONSOLE_FIRMWARE, /* lines only, by the firmware; the UART can be a VM's */
+};
+
 struct manifest {
     uint32_t vm_count;
     struct vm_config *vms;
@@ -149,6 +157,7 @@ struct manifest {
     uint32_t shmem_count;
     struct shmem_config *shmems;
     uint64_t deadline_us;   /* of a whole transition; POWER_NEVER: none */
+    uint32_t console;       /* enum manifest_console */
     uint32_t trace_kib;     /* of each hart's trace; 0: there is none */
     uint32_t trace_at_boot; /* TRACE_*: classes that are on from the boot on */
     bool huge_pages;        /* all RAM fits also where 1 GiB pages are made to map it */

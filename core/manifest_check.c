@@ -12,7 +12,6 @@
 #define UART_SIZE         PAGE_SIZE           /* no page of RAM may hold emulated registers */
 #define PLIC_SIZE         (64 * MIB)
 #define APLIC_SIZE        (32 * KIB)
-#define FIRST_FREE_IRQ    32u /* for sources that the manifest leaves to Curia */
 
 _Static_assert(VDEV_SOURCES < 128, "a VM's sources are two words of bits");
 
@@ -140,13 +139,13 @@ static void claim(struct manifest_reader *r, struct sources *s, uint32_t irq, in
 {
     uint64_t bit = UINT64_C(1) << (irq & 63u);
 
-    if (irq == 0 || irq > MANIFEST_SOURCES) {
+    if (irq == 0 || irq > VDEV_SOURCES) {
         manifest_fault(r, node, prop, "interrupt source %u of VM %s: there are 1 to %u", irq, vm,
-                       MANIFEST_SOURCES);
+                       VDEV_SOURCES);
     } else if ((s->used[irq / 64u] & bit) != 0) {
         manifest_fault(r, node, prop,
                        "interrupt source %u of VM %s is used twice: take another, 1 to %u", irq, vm,
-                       MANIFEST_SOURCES);
+                       VDEV_SOURCES);
     } else {
         s->used[irq / 64u] |= bit;
     }
@@ -154,22 +153,36 @@ static void claim(struct manifest_reader *r, struct sources *s, uint32_t irq, in
 
 static uint32_t claim_free(struct manifest_reader *r, struct sources *s, int node, const char *vm)
 {
-    for (uint32_t irq = FIRST_FREE_IRQ; irq <= MANIFEST_SOURCES; irq++) {
+    for (uint32_t irq = 1; irq <= VDEV_SOURCES; irq++) {
         if ((s->used[irq / 64u] & (UINT64_C(1) << (irq & 63u))) == 0) {
             s->used[irq / 64u] |= UINT64_C(1) << (irq & 63u);
             return irq;
         }
     }
     manifest_fault(r, node, NULL, "no interrupt source of VM %s is left for it: there are %u", vm,
-                   MANIFEST_SOURCES);
+                   VDEV_SOURCES);
     return 0;
 }
 
-/* What the manifest states first, then what it leaves open. */
+/* The highest of them. */
+static uint32_t source_count(const struct sources *s)
+{
+    uint32_t n = VDEV_SOURCES;
+
+    while (n > 1 && (s->used[n / 64u] >> (n & 63u) & 1u) == 0) {
+        n--;
+    }
+    return n;
+}
+
+/*
+ * What the manifest states first, then what it leaves open: the lowest ones, for a guest that sets
+ * its irqchip up goes through all up to the highest.
+ */
 static void check_irqs(struct manifest_reader *r, uint32_t index)
 {
     struct manifest *m = r->m;
-    const struct vm_config *vm = &m->vms[index];
+    struct vm_config *vm = &m->vms[index];
     struct sources s = {{0, 0}};
 
     for (uint32_t i = 0; i < vm->vdev_count; i++) {
@@ -183,6 +196,9 @@ static void check_irqs(struct manifest_reader *r, uint32_t index)
         for (uint32_t k = 0; dev != NULL && k < dev->irq_count; k++) {
             claim(r, &s, dev->irqs[k].source, vm->passthrough[i].node, "host-path", vm->name);
         }
+    }
+    if (vm->power_irq != 0) {
+        claim(r, &s, vm->power_irq, vm->node, "power-interrupt", vm->name);
     }
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < m->channel_count; i++) {
@@ -200,6 +216,10 @@ static void check_irqs(struct manifest_reader *r, uint32_t index)
             }
         }
     }
+    if (vm->power_irq == 0) {
+        vm->power_irq = claim_free(r, &s, vm->node, vm->name);
+    }
+    vm->source_count = source_count(&s);
 }
 
 /* ---- names, devices between VMs -------------------------------------------------------------- */

@@ -145,10 +145,17 @@ static void check_passthrough(struct manifest_reader *r, uint32_t vm,
 {
     const struct board_device *dev = p->dev;
 
-    if (is_any(dev, kept, ARRAY_SIZE(kept)) || dev == r->board->stdout_dev) {
+    if (is_any(dev, kept, ARRAY_SIZE(kept))) {
         manifest_fault(r, p->node, "host-path",
-                       "%s is Curia's own (interrupt controller, IOMMU, reset, console): it cannot "
-                       "be given away",
+                       "%s is Curia's own (interrupt controller, IOMMU, reset): it cannot be given "
+                       "away",
+                       p->path);
+        return;
+    }
+    if (dev == r->board->stdout_dev && r->m->console == CONSOLE_UART) {
+        manifest_fault(r, p->node, "host-path",
+                       "%s is Curia's own console, unless the root node says console = "
+                       "\"firmware\"",
                        p->path);
         return;
     }

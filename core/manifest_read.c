@@ -55,6 +55,7 @@ static const struct prop_spec vm_props[] = {
     {"power-postpone-budget-ms", NULL, PROP_MS32, VM(power.postpone_budget_us), 1, HOUR_MS},
     {"power-may-initiate", MAY_INITIATE, PROP_SET8, VM(power.may_initiate), 0, 0},
     {"power-may-veto", NULL, PROP_FLAG, VM(power.may_veto), 0, 1},
+    {"power-interrupt", NULL, PROP_U32, VM(power_irq), 1, VDEV_SOURCES},
     {"power-on-timeout", "force\0abort\0", PROP_ENUM, VM(power.on_timeout), 0, 0},
     {"srst", "self\0platform\0", PROP_ENUM, VM(srst), 0, 0},
     {"srst-reset", "self\0platform\0", PROP_ENUM, VM(srst_reset), 0, 0},
@@ -215,7 +216,7 @@ static void read_vdev(struct manifest_reader *r, struct vm_config *vm, int node,
     static const struct prop_spec props[] = {
         {"compatible", NULL, PROP_OTHER, 0, 0, 0},
         {"address", NULL, PROP_U64, FIELD(struct vdev_config, gpa), 0, 0},
-        {"interrupt", NULL, PROP_U32, FIELD(struct vdev_config, irq), 1, MANIFEST_SOURCES},
+        {"interrupt", NULL, PROP_U32, FIELD(struct vdev_config, irq), 1, VDEV_SOURCES},
     };
     struct vdev_config *dev = &vm->vdevs[vm->vdev_count++];
 
@@ -365,6 +366,7 @@ enum err manifest_read(struct manifest *m, const void *blob, size_t size, const 
         {"version", NULL, PROP_OTHER, 0, 0, 0},
         {"power-deadline-ms", NULL, PROP_MS64, FIELD(struct manifest, deadline_us), 1,
          24 * HOUR_MS},
+        {"console", "uart\0firmware\0", PROP_ENUM, FIELD(struct manifest, console), 0, 0},
         {"trace-kib", NULL, PROP_U32, FIELD(struct manifest, trace_kib), 4, 1024},
         {"trace-at-boot", TRACE_CLASS_NAMES, PROP_SET32, FIELD(struct manifest, trace_at_boot), 0,
          0},

@@ -12,8 +12,6 @@
 #include <stdint.h>
 
 /* Sources that the manifest may give: the last one is that of power events. */
-#define MANIFEST_SOURCES (VDEV_SOURCES - 1u)
-_Static_assert(VDEV_POWER_IRQ == VDEV_SOURCES, "the manifest must not give the power source away");
 
 struct manifest_reader {
     struct manifest *m;

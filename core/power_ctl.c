@@ -105,7 +105,7 @@ static void notify(struct vm *vm, const struct power_action *a) REQUIRES(ctl.loc
         .reason = (uint16_t)a->reason,
         .txn = a->txn,
     };
-    vm->irqchip->ops->pulse(vm->irqchip, VDEV_POWER_IRQ);
+    vm->irqchip->ops->pulse(vm->irqchip, vm->config->power_irq);
 }
 
 static void emit(void *ctx, const struct power_action *a) REQUIRES(ctl.lock)
@@ -291,7 +291,7 @@ enum err power_ctl_ask_stop(struct vm *vm, bool restart)
     heard = n->listener;
     if (heard) {
         ctl.vms[vm->index].ask.type = restart ? POWER_ASK_RESTART : POWER_ASK_SHUTDOWN;
-        vm->irqchip->ops->pulse(vm->irqchip, VDEV_POWER_IRQ);
+        vm->irqchip->ops->pulse(vm->irqchip, vm->config->power_irq);
     } else if (n->state >= POWER_VM_UP && n->state < POWER_VM_FORCED) {
         heard = vdev_press_power(vm->vdevs);
     }
@@ -408,7 +408,7 @@ enum err power_ctl_build(const char **why)
         struct virqchip *chip = machine.vms[i]->irqchip;
 
         config[i] = machine.manifest.vms[i].power;
-        e = virq_claim(chip, VDEV_POWER_IRQ, IRQ_EDGE_RISING);
+        e = virq_claim(chip, machine.manifest.vms[i].power_irq, IRQ_EDGE_RISING);
         if (e != ERR_OK) {
             *why = "the interrupt source of power events is taken";
             return e;
@@ -432,7 +432,7 @@ enum err power_ctl_fdt(const struct vm *vm, void *fdt)
     bool bad = fdt_begin_node(fdt, "power") != 0;
 
     bad |= fdt_property(fdt, "compatible", compatible, (int)sizeof(compatible)) != 0;
-    bad |= vm->irqchip->ops->fdt_interrupts(vm->irqchip, fdt, VDEV_POWER_IRQ) != ERR_OK;
+    bad |= vm->irqchip->ops->fdt_interrupts(vm->irqchip, fdt, vm->config->power_irq) != ERR_OK;
     if (c->power.may_initiate != 0) {
         bad |= fdt_property(fdt, "may-initiate", NULL, 0) != 0;
     }

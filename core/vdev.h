@@ -22,8 +22,7 @@
 #define VDEV_PLIC_BASE  0x0c000000ull /* 64 MiB */
 #define VDEV_APLIC_BASE 0x0d000000ull /* 32 KiB */
 #define VDEV_IMSIC_BASE 0x28000000ull /* interrupt file of vCPU i: base + i * PAGE_SIZE */
-#define VDEV_SOURCES    96u           /* wired sources of a VM: 1 .. 96 */
-#define VDEV_POWER_IRQ  96u           /* the source of PWR events; not the manifest's to give */
+#define VDEV_SOURCES    95u           /* wired sources that a VM can have: 1 .. 95 */
 
 struct vm;
 struct vdev;

@@ -178,7 +178,7 @@ static enum err add_irqchip(struct vm *vm, const char **why)
             return e;
         }
     }
-    vm->irqchip = model->create(vm, VDEV_SOURCES);
+    vm->irqchip = model->create(vm, vm->config->source_count);
     if (vm->irqchip == NULL) {
         *why = "no room for its interrupt controller: a device lies at its address";
         return ERR_NO_MEMORY;

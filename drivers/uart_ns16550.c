@@ -130,12 +130,6 @@ static void rx_handler(struct host_irq *irq)
     machine.irqchip.ops->complete(irq);
 }
 
-static void ns16550_enable_rx_irq(void)
-{
-    machine.irqchip.ops->enable(&uart.irq);
-    reg_write(UART_IER, IER_RX);
-}
-
 /* Of a full FIFO the sender is told by RTS, if it looks; QEMU sees for itself. */
 static void ns16550_hold_rx(bool hold)
 {
@@ -145,11 +139,8 @@ static void ns16550_hold_rx(bool hold)
     }
 }
 
-/*
- * Line and interrupt are as in the FDT; without them, or where they go to a controller that is not
- * Curia's, the console polls.
- */
-static bool attach_irq(const struct board_device *dev)
+/* Of an interrupt that is another controller's than Curia's nothing can be heard. */
+static bool find_irq(const struct board_device *dev)
 {
     if (machine.irqchip.ops == NULL || dev->irq_count == 0 || machine.hart_count == 0 ||
         dev->irqs[0].parent != machine.irqchip.phandle) {
@@ -159,7 +150,18 @@ static bool attach_irq(const struct board_device *dev)
     uart.irq.trigger = (enum irq_trigger)dev->irqs[0].trigger;
     uart.irq.hart = machine.harts[0];
     uart.irq.handler = rx_handler;
-    return machine.irqchip.ops->attach(&uart.irq) == ERR_OK;
+    return true;
+}
+
+static bool ns16550_take_rx_irq(void)
+{
+    if (machine.irqchip.ops->attach(&uart.irq) != ERR_OK) {
+        return false;
+    }
+    uart.ops.rx_irq = &uart.irq;
+    machine.irqchip.ops->enable(&uart.irq);
+    reg_write(UART_IER, IER_RX);
+    return true;
 }
 
 static bool known(const struct board_device *dev)
@@ -213,9 +215,8 @@ const struct uart_ops *uart_ns16550_open(const struct board *board, const struct
         .flush = ns16550_flush,
         .hold_rx = ns16550_hold_rx,
     };
-    if (attach_irq(dev)) {
-        uart.ops.enable_rx_irq = ns16550_enable_rx_irq;
-        uart.ops.rx_irq = &uart.irq;
+    if (find_irq(dev)) {
+        uart.ops.take_rx_irq = ns16550_take_rx_irq;
     }
     return &uart.ops;
 }

@@ -32,7 +32,7 @@ static void chip_reset(struct virqchip *chip)
 
 static void chip_pulse(struct virqchip *chip, uint32_t source)
 {
-    if (source != VDEV_POWER_IRQ) {
+    if (source != LIFE_POWER_IRQ) {
         abort();
     }
     life.pulses[chip->vm->index]++;
@@ -106,7 +106,7 @@ static const struct virqchip_ops chip_ops = {.reset = chip_reset, .pulse = chip_
 enum err virq_claim(struct virqchip *chip, uint32_t source, enum irq_trigger trigger)
 {
     (void)chip;
-    return source == VDEV_POWER_IRQ && trigger == IRQ_EDGE_RISING ? ERR_OK : ERR_INVALID;
+    return source == LIFE_POWER_IRQ && trigger == IRQ_EDGE_RISING ? ERR_OK : ERR_INVALID;
 }
 
 WEAK void loader_begin(struct vm *vm)
@@ -172,6 +172,7 @@ void life_init(void)
         vm->state = VM_OFF;
         atomic_store(&vm->state_seen, VM_OFF);
         vm->generation = 0;
+        c->power_irq = LIFE_POWER_IRQ;
         c->power = (struct power_vm_config){.superiors = i == 0 ? 0 : 1ull << (i - 1),
                                             .ack_us = 1000,
                                             .prepare_us = 10000,

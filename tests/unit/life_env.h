@@ -20,6 +20,7 @@
 #define LIFE_FDT   0x81ff0000ull
 
 /* A source of the host's irqchip: VM i's number is i + 1. */
+#define LIFE_POWER_IRQ   7u /* a source of each VM's */
 #define LIFE_CONSOLE_IRQ (LIFE_VMS + 1u)
 struct life_irq {
     bool enabled;

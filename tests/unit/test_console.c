@@ -105,12 +105,13 @@ static int scr_get(void)
     return keys_tail < keys_head ? (unsigned char)keys[keys_tail++] : -1;
 }
 
-static void scr_irq(void)
+static bool scr_irq(void)
 {
     irq_on = true;
+    return true;
 }
 
-static const struct uart_ops uart = {.put = scr_put, .get = scr_get, .enable_rx_irq = scr_irq};
+static const struct uart_ops uart = {.put = scr_put, .get = scr_get, .take_rx_irq = scr_irq};
 
 const char *shell_offer(const char *line, size_t word, uint32_t n, size_t *len)
 {

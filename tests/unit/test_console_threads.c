@@ -42,11 +42,12 @@ static int get(void)
     return -1;
 }
 
-static void no_irq(void)
+static bool no_irq(void)
 {
+    return true;
 }
 
-static const struct uart_ops uart = {.put = put, .get = get, .enable_rx_irq = no_irq};
+static const struct uart_ops uart = {.put = put, .get = get, .take_rx_irq = no_irq};
 
 void shell_run(char *line)
 {

@@ -375,6 +375,22 @@ static void expect_refused(const char *from, const char *to, const char *text)
 }
 
 /* What isolation forbids, on a machine whose devices lie closer than QEMU's. */
+/* A UART of the machine that is the VM's is where it says its first words. */
+static void a_given_uart_is_stdout(void **state)
+{
+    char *source =
+        dts_replace(odd_manifest, "version = <1>;", "version = <1>; console = \"firmware\";");
+    struct guest_initrd none = {gpa(0), 0};
+
+    (void)state;
+    use_odd_host();
+    machine.board.stdout_dev = board_by_path(&machine.board, "/soc/adc@30000");
+    assert_non_null(machine.board.stdout_dev);
+    assert_int_equal(guest_fdt_write(make_vm(source, 0, false), &none, fdt, sizeof(fdt)), ERR_OK);
+    assert_text("/chosen", "stdout-path", "/soc/adc@100030000");
+    free(source);
+}
+
 static void neighbours_and_shared_lines_are_refused(void **state)
 {
     (void)state;
@@ -399,6 +415,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(seeds_are_fresh, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_buffer_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(host_nodes_are_made_to_fit, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_given_uart_is_stdout, setup, teardown),
         cmocka_unit_test_setup_teardown(neighbours_and_shared_lines_are_refused, setup, teardown),
     };
 

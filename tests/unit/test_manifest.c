@@ -179,8 +179,12 @@ static void good_one_is_read(void **state)
     assert_int_equal(m.channel_count, 2);
     assert_string_equal(m.channels[0].name, "talk");
     assert_true(m.channels[0].end[0].send && m.channels[0].end[0].receive);
-    assert_int_equal(m.channels[0].end[0].irq, 32);
-    assert_int_equal(m.channels[0].end[1].irq, 33); /* 32 is beta's UART */
+    assert_int_equal(m.channels[0].end[0].irq, 1); /* the lowest free ones */
+    assert_int_equal(m.channels[0].end[1].irq, 1);
+    assert_int_equal(a->power_irq, 2);
+    assert_int_equal(a->source_count, 41); /* of news */
+    assert_int_equal(b->power_irq, 2);
+    assert_int_equal(b->source_count, 40);
     assert_int_equal(m.channels[1].end[0].vm, 1);
     assert_true(m.channels[1].end[0].send && !m.channels[1].end[0].receive);
     assert_true(!m.channels[1].end[1].send && m.channels[1].end[1].receive);
@@ -191,6 +195,32 @@ static void good_one_is_read(void **state)
     assert_int_equal(m.shmems[0].end_count, 2);
     assert_true(m.shmems[0].ends[0].write && !m.shmems[0].ends[1].write);
     free(blob);
+}
+
+/* The board's UART is a VM's where Curia does without. */
+static void the_console(void **state)
+{
+    char *without = dts_replace(base,
+                                "        uart { compatible = \"ns16550a\"; "
+                                "address = <0x0 0x10000000>; interrupt = <10>; };\n",
+                                "");
+    char *given = dts_replace(without, "/soc/rtc@101000", "/soc/serial@10000000");
+    char *source = dts_replace(given, "version = <1>;", "version = <1>; console = \"firmware\";");
+    struct manifest m;
+    struct findings f;
+    void *blob;
+
+    (void)state;
+    assert_int_equal(read_source(base, &aia_board, &m, &f, &blob), ERR_OK);
+    assert_int_equal(m.console, CONSOLE_UART);
+    free(blob);
+    assert_int_equal(read_source(source, &aia_board, &m, &f, &blob), ERR_OK);
+    assert_int_equal(m.console, CONSOLE_FIRMWARE);
+    assert_ptr_equal(m.vms[0].passthrough[0].dev, aia_board.stdout_dev);
+    free(blob);
+    free(source);
+    free(given);
+    free(without);
 }
 
 static void the_trace(void **state)
@@ -730,6 +760,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_one_is_read),
+        cmocka_unit_test(the_console),
         cmocka_unit_test(the_trace),
         cmocka_unit_test(the_demo_fits_both_machines),
         cmocka_unit_test(the_examples_of_the_documentation),

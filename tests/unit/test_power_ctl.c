@@ -471,7 +471,7 @@ static void test_fdt(void **state)
     assert_int_equal(fdt_node_check_compatible(space, node, "curia,power"), 0);
     irq = fdt_getprop(space, node, "interrupts", NULL);
     assert_non_null(irq);
-    assert_int_equal(fdt32_to_cpu(*irq), VDEV_POWER_IRQ);
+    assert_int_equal(fdt32_to_cpu(*irq), LIFE_POWER_IRQ);
     assert_non_null(fdt_getprop(space, node, "may-initiate", NULL));
     assert_null(fdt_getprop(space, node, "reset-is-platform", NULL));
 

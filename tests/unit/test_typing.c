@@ -110,9 +110,10 @@ static int host_get(void)
     return (unsigned char)c;
 }
 
-static void host_irq(void)
+static bool host_irq(void)
 {
     host.irq_on = true;
+    return true;
 }
 
 static void host_hold(bool hold)
@@ -125,7 +126,7 @@ static void host_hold(bool hold)
 static const struct uart_ops host_ops = {
     .put = host_put,
     .get = host_get,
-    .enable_rx_irq = host_irq,
+    .take_rx_irq = host_irq,
     .hold_rx = host_hold,
 
 };

@@ -201,7 +201,7 @@ static void test_bytes(void **state)
     assert_int_equal(overruns, 2);
     regs[5] = 0x60;
     assert_int_equal(ops->get(), -1);
-    assert_null(ops->enable_rx_irq);
+    assert_null(ops->take_rx_irq);
     ops->hold_rx(true);
     assert_int_equal(regs[4], 0x09);
     assert_int_equal(regs[1], 0);
@@ -276,16 +276,17 @@ static void test_interrupt(void **state)
     ops = open_uart(256);
     assert_non_null(ops);
     assert_null(attached);
-    assert_null(ops->enable_rx_irq);
+    assert_null(ops->take_rx_irq);
     assert_null(ops->rx_irq);
     machine.irqchip.phandle = 7;
     ops = open_uart(256);
     assert_non_null(ops);
+    assert_null(attached); /* it may still be a VM's */
+    assert_null(ops->rx_irq);
+    assert_true(ops->take_rx_irq());
     assert_int_equal(attached->source, 10);
     assert_ptr_equal(ops->rx_irq, attached);
     assert_ptr_equal(attached->hart, &hart);
-    assert_false(irq_enabled);
-    ops->enable_rx_irq();
     assert_true(irq_enabled);
     assert_int_equal(regs[1], 1);
     attached->handler(attached);
