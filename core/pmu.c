@@ -11,8 +11,10 @@ void pmu_count(struct vcpu *v, enum pmu_event event, uint64_t n)
 {
     struct pmu *p = &v->pmu;
 
-    for (uint32_t i = 0; i < PMU_COUNTERS; i++) {
-        if ((p->started >> i & 1) != 0 && p->event[i] == event) {
+    uint64_t left = p->started & ((1u << PMU_COUNTERS) - 1u);
+
+    for (uint32_t i = 0; left != 0; i++, left >>= 1) {
+        if ((left & 1u) != 0 && p->event[i] == event) {
             p->value[i] += n;
         }
     }
@@ -33,8 +35,10 @@ void pmu_sent(struct vcpu *v, enum pmu_event event, uint64_t targets)
 void pmu_collect(struct vcpu *v)
 {
     for (uint32_t i = 0; i < PMU_PAIRS; i++) {
-        pmu_count(v, (enum pmu_event)(PMU_IPI_RECEIVED + 2u * i),
-                  atomic_exchange_explicit(&v->pmu.received[i], 0, memory_order_relaxed));
+        if (atomic_load_explicit(&v->pmu.received[i], memory_order_relaxed) != 0) {
+            pmu_count(v, (enum pmu_event)(PMU_IPI_RECEIVED + 2u * i),
+                      atomic_exchange_explicit(&v->pmu.received[i], 0, memory_order_relaxed));
+        }
     }
 }
 

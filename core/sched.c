@@ -202,8 +202,11 @@ static __attribute__((noinline)) void trace_switch(struct hart *hart, const stru
               0);
 }
 
-/* Whose turn it is, which is the hart's vCPU from now on. */
-static struct vcpu *pick(struct hart *hart)
+/*
+ * Whose turn it is, which is the hart's vCPU from now on. This, hart_work() and wait() are apart so
+ * that one alone on its hart has few registers to save in sched_next().
+ */
+static __attribute__((noinline)) struct vcpu *pick(struct hart *hart)
 {
     struct sched_entity *e = rq_pick(hart->rq, arch_now());
     struct vcpu *v = e != NULL ? container_of(e, struct vcpu, sched) : NULL;
@@ -317,7 +320,7 @@ static void rest_end(struct hart *hart)
     }
 }
 
-static void hart_work(struct hart *hart)
+static __attribute__((noinline)) void hart_work(struct hart *hart)
 {
     /* acquire pairs with the release in hart_post() and hart_post_vcpu() */
     uint32_t work = atomic_exchange_explicit(&hart->work, 0, memory_order_acquire);
@@ -367,7 +370,7 @@ static bool leave_hyp(struct hart *hart, enum hart_mode mode)
     return true;
 }
 
-static void wait(struct hart *hart)
+static __attribute__((noinline)) void wait(struct hart *hart)
 {
     if (leave_hyp(hart, HART_IDLE)) {
         rest_begin(hart, why_left(hart->vcpu, NULL));
