@@ -33,7 +33,18 @@
     row(wake_shared_timer)                                                                        \
     row(wake_own_ipi)                                                                             \
     row(wake_own_doorbell)                                                                        \
-    row(wake_own_timer)
+    row(wake_own_timer)                                                                           \
+    /* tests/bench/items.c: once each */                                                          \
+    row(linux_init)                                                                               \
+    row(linux_alu)                                                                                \
+    row(linux_walk)                                                                               \
+    row(linux_getpid)                                                                             \
+    row(linux_fork)                                                                               \
+    row(linux_pipe)                                                                               \
+    row(linux_touch)                                                                              \
+    row(linux_hash)                                                                               \
+    row(linux_idle)                                                                               \
+    row(linux_console)
 /* clang-format on */
 
 enum bench_row {

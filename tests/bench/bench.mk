@@ -19,8 +19,19 @@ build/bench/%.itb: build/manifest/%.dtb build/guests/bench.bin tools/mkbundle
 	@echo "  BUNDLE  $@"
 	@MKIMAGE=$(MKIMAGE) tools/mkbundle -o $@ --manifest $< --image bench=build/guests/bench.bin
 
+BENCH_INITRD := build/bench/initrd.cpio
+
+build/bench/initrd/init: tests/bench/items.c guests/bench/rows.h tests/bench/bench.mk
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(LINUX_CROSS)gcc -std=gnu11 -O2 $(WARNINGS) -I. -static -s -o $@ $<
+
+$(BENCH_INITRD): build/bench/initrd/init
+	@echo "  CPIO    $@"
+	@cd build/bench/initrd && echo init | cpio --quiet --create --format=newc --owner=+0:+0 >../initrd.cpio
+
 bench_needs := build/bench/insncount.so $(BENCH_BUNDLES) build/guests/bench.bin build/curia.bin \
-               $(DEMO_BUNDLE) build/guests/initrd.cpio
+               $(DEMO_BUNDLE) build/guests/initrd.cpio $(BENCH_INITRD)
 
 .PHONY: bench
 # Families of rows (none: all), "1" or a row whose instructions are told by function, "1": what comes out has landed.

@@ -23,7 +23,8 @@ QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
 RV_PREFIX = os.environ.get("RV_PREFIX", "riscv64-unknown-elf-")
 SECONDS = 120
 
-RAM_START, FOOTPRINT_START, FOOTPRINT_SIZE = 0x80000000, 0x80200000, 0x800000
+RAM_START = 0x80000000
+FIRMWARE_SIZE, FOOTPRINT_START, FOOTPRINT_SIZE = 0x60000, 0x80200000, 0x800000
 WARM_UP = 8             # first rounds of a row that are left out
 ROWS = re.findall(r"(?<= )row\((\w+)\)", (TOP / "guests/bench/rows.h").read_text())
 FIELDS = ("hypervisor_insns", "firmware_insns", "guest_insns", "exits")
@@ -115,6 +116,10 @@ class Count:
         return median, ([min(hyp), max(hyp)] if min(hyp) != max(hyp) else None)
 
 
+# OpenSBI's list of what it keeps for itself.
+_FIRMWARE = re.compile(r"^Domain0 Region\d+ +: 0x0*8\w+-0x(\w+) M: \([RWX,]+\) S/U: \(\)", re.M)
+
+
 def difference(begin, end):
     return Counters(*(e - b for b, e in zip(begin, end)))
 
@@ -124,7 +129,7 @@ def run_counted(name, irqchip, harts, symbols=None, kernel=IMAGE, initrd=None, m
     """QEMU with the plugin until it ends: Count and what the terminal showed, which `done` has to be part of.
     symbols: the kernel is Curia. options: more of the plugin's, with a comma before each."""
     out, log = WORK / f"{name}.txt", WORK / f"{name}.log"
-    plugin = f"{PLUGIN},out={out}{options}"
+    plugin = f"{PLUGIN},out={out},fw={FIRMWARE_SIZE:x}{options}"
     if symbols is not None:
         plugin += (f",hyp={FOOTPRINT_START:x}+{FOOTPRINT_SIZE:x}"
                    f",vector={symbols.address['rv_trap_vector']:x}")
@@ -143,6 +148,9 @@ def run_counted(name, irqchip, harts, symbols=None, kernel=IMAGE, initrd=None, m
     text = ended.stdout.decode(errors="replace")
     if ended.returncode != 0 or done not in text:
         raise Failure(f"{name}: QEMU ended with status {ended.returncode}; see {log}")
+    ends = [int(end, 16) + 1 for end in _FIRMWARE.findall(text)]
+    if not ends or max(ends) != RAM_START + FIRMWARE_SIZE:
+        raise Failure(f"{name}: FIRMWARE_SIZE is not what this firmware says of itself in {log}")
     return Count(out), text
 
 
@@ -159,6 +167,7 @@ def by_function(blocks, symbols):
 
 
 def boot_profile(path):
-    """[(address, instructions)] of the file that the plugin's option profile= has written."""
-    lines = (line.split() for line in path.read_text().splitlines())
-    return [(int(at, 16), int(insns)) for at, insns in lines]
+    """Of the file that the plugin's option profile= has written: [(address, instructions)] to the guest's first
+    instruction, and from there to its first marker."""
+    lines = [line.split() for line in path.read_text().splitlines()]
+    return tuple([(int(line[0], 16), int(line[phase])) for line in lines] for phase in (1, 2))

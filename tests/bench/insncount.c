@@ -8,14 +8,13 @@
  * harts, which mean something where the others do what repeats, or nothing.
  *
  * Whose an instruction is, its place in the machine's memory tells: the firmware lies at the start
- * of RAM, up to where it loads the next stage; the hypervisor in the range of its image; all else
- * is guest. That holds before and after translation is turned on, and whatever guest addresses are.
+ * of RAM, the hypervisor in the range of its image; all else is guest. That holds before and after translation is turned on, and whatever guest addresses are.
  * It is checked all the same: the hypervisor is entered from the guest through its trap vector
  * only, and left for it by sret only. A jump of another kind is counted as stray.
  *
- * Arguments: out=FILE; hyp=START+SIZE, both hexadecimal, and vector=ADDRESS (none of these
- * natively); profile=FILE: how often each hypervisor address ran before the first guest
- * instruction; trace=all: what the hypervisor ran on a hart in the windows between its markers, in
+ * Arguments: out=FILE; fw=SIZE of the firmware; hyp=START+SIZE, all three hexadecimal, and
+ * vector=ADDRESS (not natively); profile=FILE: how many instructions of each hypervisor block ran before the
+ * guest's first instruction, and how many from there to its first marker; trace=all: what the hypervisor ran on a hart in the windows between its markers, in
  * the fourth window of each begin; exits=all: a line for each entry into the trap vector.
  *
  * QEMU's plugin API, version 4 [QEMU 10.0, docs/devel/tcg-plugins.rst]: declared here as far as it
@@ -98,8 +97,7 @@ int qemu_plugin_version = 4;
 
 /* ---- state ----------------------------------------------------------------------------------- */
 
-#define RAM_START      0x80000000u /* of QEMU's virt machine, its firmware there */
-#define FIRMWARE_BYTES 0x200000u   /* the next stage lies behind it */
+#define RAM_START 0x80000000u /* of QEMU's virt machine, its firmware there */
 
 #define INSN_SRET      0x10200073u
 #define INSN_WFI       0x10500073u
@@ -112,6 +110,9 @@ int qemu_plugin_version = 4;
 #define FIRST_GUEST_BLOCK      0u
 #define FIRST_HYPERVISOR_BLOCK 1u
 #define TRACED_WINDOW          4u
+
+/* Of a profile: until the guest's first instruction, until its first marker. */
+enum phase { TO_GUEST, TO_MARKER, PHASES };
 
 enum side { FIRMWARE, HYPERVISOR, GUEST, SIDES };
 
@@ -127,7 +128,7 @@ struct block {
     uint32_t insns;
     enum side side;
     bool ends_in_sret;
-    uint64_t runs; /* while profiling: one hart */
+    uint64_t runs[PHASES]; /* while profiling: one hart */
 };
 
 /* What an exit is told by. */
@@ -146,13 +147,14 @@ static struct {
     pthread_mutex_t lock;
     FILE *out;
     const char *profile_path;
-    uint64_t hyp_start, hyp_size, vector;
+    uint64_t fw_size, hyp_start, hyp_size, vector;
     bool trace, exits;
     const char *ram; /* where QEMU has RAM_START */
     struct qemu_plugin_scoreboard *score;
     struct block *blocks;
     struct vcpu_state vcpus[VCPUS];
-    bool ran[SIDES]; /* written and read by any vCPU, atomic */
+    /* written and read by any vCPU, atomic */
+    bool ran[SIDES], marked;
     uint64_t strays;
 } count = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -218,6 +220,7 @@ static void on_marker(unsigned int vcpu, void *userdata)
     uint32_t n = (uint32_t)(uintptr_t)userdata;
     struct vcpu_state *v = &count.vcpus[vcpu];
 
+    __atomic_store_n(&count.marked, true, __ATOMIC_RELAXED);
     write_marker(vcpu, n);
     if (!count.trace) {
         return;
@@ -299,8 +302,8 @@ static void on_block(unsigned int vcpu, void *userdata)
         count_first(vcpu, b->side);
     }
     if (b->side == HYPERVISOR) {
-        if (!__atomic_load_n(&count.ran[GUEST], __ATOMIC_RELAXED)) {
-            b->runs++;
+        if (!__atomic_load_n(&count.marked, __ATOMIC_RELAXED)) {
+            b->runs[__atomic_load_n(&count.ran[GUEST], __ATOMIC_RELAXED) ? TO_MARKER : TO_GUEST]++;
         }
         if (v->tracing != 0) {
             pthread_mutex_lock(&count.lock);
@@ -317,14 +320,14 @@ static enum side side_of(uint64_t vaddr, const char *host)
     uint64_t at;
 
     if (host != NULL && count.ram == NULL && vaddr >= RAM_START &&
-        vaddr < RAM_START + FIRMWARE_BYTES) {
+        vaddr < RAM_START + count.fw_size) {
         count.ram = host - (vaddr - RAM_START); /* the first to run in RAM is the firmware */
     }
     if (host == NULL || count.ram == NULL || host < count.ram) {
         return FIRMWARE; /* the reset ROM */
     }
     at = RAM_START + (uint64_t)(host - count.ram);
-    if (at < RAM_START + FIRMWARE_BYTES) {
+    if (at < RAM_START + count.fw_size) {
         return FIRMWARE;
     }
     return at - count.hyp_start < count.hyp_size ? HYPERVISOR : GUEST;
@@ -412,8 +415,9 @@ static void write_profile(void)
         return;
     }
     for (const struct block *b = count.blocks; b != NULL; b = b->next) {
-        if (b->side == HYPERVISOR && b->runs != 0) {
-            fprintf(file, "%" PRIx64 " %" PRIu64 "\n", b->vaddr, b->runs * b->insns);
+        if (b->side == HYPERVISOR && b->runs[TO_GUEST] + b->runs[TO_MARKER] != 0) {
+            fprintf(file, "%" PRIx64 " %" PRIu64 " %" PRIu64 "\n", b->vaddr,
+                    b->runs[TO_GUEST] * b->insns, b->runs[TO_MARKER] * b->insns);
         }
     }
     (void)fclose(file);
@@ -447,6 +451,10 @@ static bool take_argument(char *argument)
         count.hyp_size = *value == '+' ? strtoull(value + 1, NULL, 16) : 0;
         return count.hyp_size != 0;
     }
+    if (strcmp(argument, "fw") == 0) {
+        count.fw_size = strtoull(value, NULL, 16);
+        return count.fw_size != 0;
+    }
     if (strcmp(argument, "vector") == 0) {
         count.vector = strtoull(value, NULL, 16);
         return true;
@@ -475,8 +483,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int
             return -1;
         }
     }
-    if (count.out == NULL) {
-        fprintf(stderr, "insncount: out=FILE is missing\n");
+    if (count.out == NULL || count.fw_size == 0) {
+        fprintf(stderr, "insncount: out=FILE or fw=SIZE is missing\n");
         return -1;
     }
     count.score = qemu_plugin_scoreboard_new(sizeof(struct counters));

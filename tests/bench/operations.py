@@ -89,7 +89,7 @@ def boot(irqchip, symbols, profiles):
     count, _ = run_counted(f"boot-{irqchip}", irqchip, 1, symbols, initrd=WORK / "bench-1.itb",
                            options=f",profile={path}")
     spent = difference(count.marks[1][1], count.marks[0][1])
-    functions = by_function(boot_profile(path), symbols)
+    functions = by_function(boot_profile(path)[0], symbols)
     parts = {part: sum(n for f, n in functions.items() if re.search(names, f))
              for part, names in BOOT_PARTS.items()}
     plain = {"row": "boot_to_guest", "irqchip": irqchip, "harts": 1, "guest_insns": 0, "native_insns": None}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What is made of the rows of `make bench`: budgets, Bao's figures, the figures that landed, the tables."""
 
+import collections
 import json
 import pathlib
 
@@ -8,29 +9,37 @@ LANDED = pathlib.Path(__file__).resolve().parent / "landed.json"
 
 # Keys of a result that do not say which of its row's sub-rows it is.
 _PLAIN = {"row", "irqchip", "harts", "hypervisor_insns", "firmware_insns", "guest_insns", "exits", "native_insns",
-          "spread", "bytes", "image_bytes", "arena_bytes", "seconds"}
+          "spread", "ppm", "exits_per_second", "bytes", "image_bytes", "arena_bytes", "seconds"}
 
-# (row, key of a sub-row, irqchip or None, field, limit, whether `make bench` fails by it)
+# must: `make bench` fails by it. None: any.
+Budget = collections.namedtuple("Budget", "row sub irqchip field limit must harts", defaults=(None,))
 BUDGETS = (
-    ("sbi_get_spec_version", None, None, "hypervisor_insns", 85, True),
-    ("sbi_set_timer", None, None, "hypervisor_insns", 85, False),
-    ("sbi_unknown", None, None, "hypervisor_insns", 95, False),
-    ("ipi_self", None, None, "hypervisor_insns", 130, False),
-    ("ipi_self", None, None, "firmware_insns", 0, False),
-    ("msi_self", None, "aia", "exits", 0, True),
-    ("rfence_i_self", None, None, "hypervisor_insns", 130, False),
-    ("rfence_i_self", None, None, "firmware_insns", 0, False),
-    ("irqchip_read", None, None, "hypervisor_insns", 240, False),
-    ("wired_irq", "edge", "aia", "exits", 0, False),
-    ("wired_irq", "level", "aia", "hypervisor_insns", 250, False),
-    ("wired_irq", "level", "plic", "hypervisor_insns", 1500, False),
-    ("timer_irq", None, None, "exits", 0, True),
-    ("doorbell_send", None, "aia", "hypervisor_insns", 150, True),
-    ("doorbell_receive", None, "aia", "exits", 0, True),
-    ("boot_to_guest", None, None, "hypervisor_insns", 1000000, False),
-    ("ram_overhead", "demo", None, "bytes", 512 * 1024, True),
-    ("ram_overhead", "4 harts, 1 VM", None, "bytes", 320 * 1024, False),
-    ("hypervisor_text", None, None, "bytes", 124 * 1024, True),
+    Budget("sbi_get_spec_version", None, None, "hypervisor_insns", 85, True),
+    Budget("sbi_set_timer", None, None, "hypervisor_insns", 85, False),
+    Budget("sbi_unknown", None, None, "hypervisor_insns", 95, False),
+    Budget("ipi_self", None, None, "hypervisor_insns", 130, False),
+    Budget("ipi_self", None, None, "firmware_insns", 0, False),
+    Budget("msi_self", None, "aia", "exits", 0, True),
+    Budget("rfence_i_self", None, None, "hypervisor_insns", 130, False),
+    Budget("rfence_i_self", None, None, "firmware_insns", 0, False),
+    Budget("irqchip_read", None, None, "hypervisor_insns", 240, False),
+    Budget("wired_irq", "edge", "aia", "exits", 0, False),
+    Budget("wired_irq", "level", "aia", "hypervisor_insns", 250, False),
+    Budget("wired_irq", "level", "plic", "hypervisor_insns", 1500, False),
+    Budget("timer_irq", None, None, "exits", 0, True),
+    Budget("doorbell_send", None, "aia", "hypervisor_insns", 150, True),
+    Budget("doorbell_receive", None, "aia", "exits", 0, True),
+    *(Budget(row, "own UART", "aia", field, 0, True, 1) for field in ("hypervisor_insns", "firmware_insns")
+      for row in ("linux_alu", "linux_walk", "linux_getpid", "linux_fork", "linux_pipe", "linux_touch", "linux_hash",
+                  "linux_idle")),
+    Budget("linux_boot", "own UART", None, "hypervisor_insns", 60000, False, 1),
+    Budget("linux_boot", "emulated UART", None, "ppm", 10000, True),
+    Budget("linux_whole", "own UART", "aia", "ppm", 100, True),
+    Budget("linux_whole", "own UART", "plic", "ppm", 1000, True),
+    Budget("boot_to_guest", None, None, "hypervisor_insns", 1000000, False),
+    Budget("ram_overhead", "demo", None, "bytes", 512 * 1024, True),
+    Budget("ram_overhead", "4 harts, 1 VM", None, "bytes", 320 * 1024, False),
+    Budget("hypervisor_text", None, None, "bytes", 124 * 1024, True),
 )
 
 # Bao's figures: (hypervisor, firmware) by (row, sub-row, irqchip); same method, QEMU 10.0.2.
@@ -70,33 +79,30 @@ def _identity(result):
 
 
 def budgets(result):
-    """[(field, limit, must hold)] of a result."""
-    return [(field, limit, must) for row, sub, irqchip, field, limit, must in BUDGETS
-            if row == result["row"] and sub == sub_row(result)
-            and irqchip in (None, result.get("irqchip"))]
+    return [b for b in BUDGETS if b.row == result["row"] and b.sub == sub_row(result)
+            and b.irqchip in (None, result.get("irqchip")) and b.harts in (None, result.get("harts"))]
 
 
 def verdict(result):
     """Text of the budget's column, and whether one that must hold does not."""
     texts, failed = [], False
-    for field, limit, must in budgets(result):
-        met = result[field] <= limit
+    for b in budgets(result):
+        met = result[b.field] <= b.limit
         unit = {"hypervisor_insns": "", "firmware_insns": " M", "exits": " exits",
-                "bytes": " bytes"}[field]
-        texts.append(f"{'<= ' if limit else ''}{limit}{unit}: {'met' if met else 'MISSED'}")
-        failed = failed or (must and not met)
+                "bytes": " bytes", "ppm": " ppm"}[b.field]
+        texts.append(f"{'<= ' if b.limit else ''}{b.limit}{unit}: {'met' if met else 'MISSED'}")
+        failed = failed or (b.must and not met)
     return ", ".join(texts), failed
 
 
-def failures(results, chips, all_rows):
+def failures(results, all_rows):
     """Budgets that must hold and do not; or, if these are all rows, that no result answers: a guest that skips a row
     must not pass by it."""
     missed = [f"{name_of(r)} ({r.get('irqchip', 'image')})" for r in results if verdict(r)[1]]
-    return missed if not all_rows else missed + [f"{row} {sub or ''} ({chip}) was not measured"
-                     for row, sub, irqchip, _, _, must in BUDGETS if must
-                     for chip in ([irqchip] if irqchip else chips)
-                     if not any(r["row"] == row and sub_row(r) == sub and r.get("irqchip", chip) == chip
-                                for r in results)]
+    if all_rows:
+        missed += [f"{b.row} {b.sub or ''} ({b.irqchip or 'any'}) was not measured" for b in BUDGETS
+                   if b.must and not any(b in budgets(r) for r in results)]
+    return missed
 
 
 # ---- what landed ------------------------------------------------------------------------------
@@ -112,9 +118,13 @@ def keep(results):
     LANDED.write_text(json.dumps(figures, indent=0, sort_keys=True) + "\n")
 
 
-def ratio(result, landed):
+def landed():
+    return json.loads(LANDED.read_text()) if LANDED.exists() else {}
+
+
+def ratio(result, figures):
     """Text: how the figure is to the one that landed; nothing where they are the same."""
-    before, now = landed.get(_identity(result)), _figure(result)
+    before, now = figures.get(_identity(result)), _figure(result)
     if before is None:
         return "new"
     return "" if now == before else f"x {now / before:.3f}" if before else f"0 -> {now}"
@@ -124,7 +134,7 @@ def ratio(result, landed):
 
 
 def show(results):
-    landed = json.loads(LANDED.read_text()) if LANDED.exists() else {}
+    figures = landed()
     operations = [r for r in results if "hypervisor_insns" in r]
     sizes = [r for r in results if "bytes" in r]
     times = [r for r in results if "seconds" in r]
@@ -136,14 +146,14 @@ def show(results):
         bao = BAO.get((r["row"], sub_row(r), r["irqchip"]), "")
         spread = f"  rounds {r['spread'][0]} to {r['spread'][1]}" if "spread" in r else ""
         print(f"{name_of(r):34} {r['irqchip']:5} {r['harts']:5} {r['hypervisor_insns']:9} "
-              f"{r['firmware_insns']:8} {guest:>6} {r['exits']:5} {native:>7}  {ratio(r, landed):9} {bao:13} "
+              f"{r['firmware_insns']:8} {guest:>6} {r['exits']:5} {native:>7}  {ratio(r, figures):9} {bao:13} "
               f"{verdict(r)[0]}{spread}".rstrip())
     if sizes:
         print(f"\n{'bytes':34} {'chip':5} {'harts':>5} {'Curia':>9}  {'landed':9} {'Bao':13} Curia must")
     for r in sizes:
         bao = BAO.get((r["row"], sub_row(r), r.get("irqchip")), "")
         print(f"{name_of(r):34} {r.get('irqchip', ''):5} {r.get('harts', ''):>5} {r['bytes']:9}  "
-              f"{ratio(r, landed):9} {bao:13} {verdict(r)[0]}".rstrip())
+              f"{ratio(r, figures):9} {bao:13} {verdict(r)[0]}".rstrip())
     if times:
         print(f"\n{'wall time to the ready mark':34} {'chip':5} {'harts':>5} {'seconds':>9}  (not judged)")
     for r in times:

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Rows of Linux beside native: Debian's kernel and tests/bench/items.c, as a guest that is alone on its harts, and
+natively: what the hypervisor (and the firmware under it) runs in each item, from the first instruction of the guest
+to init, and until the machine goes off.
+
+One hart runs by QEMU's -icount: counts repeat exactly, and idle seconds pass at once."""
+
+import collections
+import concurrent.futures
+import os
+import re
+
+import table
+from counter import ROWS, TOP, WORK, boot_profile, by_function, difference, run_counted
+from curia_qemu import make_bundle
+
+KERNEL = TOP / os.environ.get("KERNEL_IMAGE", "build/deps/guest/Image")
+INITRD = WORK / "initrd.cpio"
+ITEMS = [row for row in ROWS if row.startswith("linux_")]
+ARGS = "console=ttyS0 quiet cryptomgr.notests"
+MEMORY = "256M"
+SECONDS = 240
+
+MANIFEST = """/dts-v1/;
+/ {
+    compatible = "curia,manifest";
+    version = <1>;
+    %(console)s
+    linux {
+        compatible = "curia,vm";
+        harts = <%(harts)s>;
+        memory = <0x0 0x80000000 0x0 0x0e000000>;
+        kernel = "kernel";
+        initrd = "initrd";
+        bootargs = "%(args)s";
+        srst = "platform";
+        uart { %(uart)s };
+    };
+};
+"""
+UARTS = {
+    "own": ('console = "firmware";',
+            'compatible = "curia,passthrough"; host-path = "/soc/serial@10000000"; dma = "none";'),
+    "emulated": ("", 'compatible = "ns16550a"; address = <0x0 0x10000000>; interrupt = <10>;'),
+}
+
+Setup = collections.namedtuple("Setup", "irqchip harts uart")
+SETUPS = [Setup(chip, harts, uart) for chip in ("aia", "plic") for harts in (1, 2) for uart in UARTS]
+
+
+def timing(harts):
+    return ["-icount", "shift=0,sleep=off"] if harts == 1 else []
+
+
+def natively(irqchip, harts):
+    return run_counted(f"linux-native-{irqchip}-{harts}", irqchip, harts, kernel=KERNEL, initrd=INITRD,
+                           memory=MEMORY, append=ARGS, extra=timing(harts), seconds=SECONDS)
+
+
+def name_of_run(setup):
+    return f"linux-{setup.irqchip}-{setup.harts}-{setup.uart}"
+
+
+def guest(setup, symbols):
+    name = name_of_run(setup)
+    console, uart = UARTS[setup.uart]
+    text = MANIFEST % {"console": console, "uart": uart, "args": ARGS,
+                       "harts": " ".join(str(h) for h in range(setup.harts))}
+    bundle = make_bundle(name, text, kernel=KERNEL, initrd=INITRD)
+    return run_counted(name, setup.irqchip, setup.harts, symbols, initrd=bundle, memory="512M",
+                           extra=timing(setup.harts), options=f",exits=all,profile={WORK / name}.profile", seconds=SECONDS)
+
+
+# ---- rows ---------------------------------------------------------------------------------------
+
+
+def window(count, row):
+    """What all harts ran in an item."""
+    only, = count.windows[2 * (ROWS.index(row) + 1)]
+    return difference(only.all_begin, only.all_end)
+
+
+def boot(count):
+    """From the first instruction of the guest (natively: of the kernel) to that of init."""
+    begun = count.windows[2 * (ROWS.index("linux_init") + 1)][0].all_begin
+    return difference(count.marks[0][2], begun)
+
+
+def whole(count):
+    """From there to the end of the last item."""
+    ended = count.windows[2 * (ROWS.index(ITEMS[-1]) + 1)][0].all_end
+    return difference(count.marks[0][2], ended)
+
+
+def result(row, setup, spent, native):
+    """ppm: hypervisor and firmware, beyond what the firmware does natively, in a million of the guest's."""
+    more = max(0, spent.hypervisor_insns + spent.firmware_insns - native.firmware_insns)
+    return {"row": row, "system": f"{setup.uart} UART", "irqchip": setup.irqchip, "harts": setup.harts,
+            **spent._asdict(), "native_insns": native.guest_insns + native.firmware_insns,
+            "ppm": round(1000000 * more / max(1, spent.guest_insns), 2)}
+
+
+CAUSES = {10: "call", 21: "MMIO read", 23: "MMIO write", 20: "fetch", 22: "instruction",
+          1 << 63 | 1: "IPI", 1 << 63 | 5: "timer", 1 << 63 | 9: "interrupt", 1 << 63 | 12: "guest interrupt"}
+
+
+def exit_rows(setup, count, text):
+    """Exits by cause, from the first instruction to the end, and how many that is in a second of the guest's time."""
+    seconds = int(re.search(r"bench: done in (\d+) ms", text)[1]) / 1000
+    causes = collections.Counter(CAUSES.get(e.scause, f"cause {e.scause:#x}") for e in count.order
+                                 if not isinstance(e, int))
+    for cause, n in causes.most_common():
+        yield {"row": "linux_exits", "system": f"{setup.uart} UART", "cause": cause, "irqchip": setup.irqchip,
+               "harts": setup.harts, "exits": n, "exits_per_second": round(n / seconds, 2)}
+
+
+def rows_of(setup, native, ours, text):
+    yield result("linux_boot", setup, boot(ours), boot(native))
+    for item in ITEMS[1:]:
+        yield result(item, setup, window(ours, item), window(native, item))
+    yield result("linux_whole", setup, whole(ours), whole(native))
+    yield from exit_rows(setup, ours, text)
+
+
+def rows(symbols, profiles):
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        native = {key: pool.submit(natively, *key) for key in sorted({s[:2] for s in SETUPS})}
+        ours = {setup: pool.submit(guest, setup, symbols) for setup in SETUPS}
+        for setup in SETUPS:
+            count, text = ours[setup].result()
+            yield from rows_of(setup, native[setup[:2]].result()[0], count, text)
+            if profiles is not None:
+                path = WORK / f"{name_of_run(setup)}.profile"
+                profiles.append((f"linux_boot ({setup.irqchip}, {setup.uart} UART, {setup.harts} vCPUs)",
+                                 by_function(boot_profile(path)[1], symbols)))
+
+
+# ---- the table ----------------------------------------------------------------------------------
+
+
+def show(results):
+    print(f"\n{'Debian beside native':15} {'UART':13} {'chip':5} {'vCPUs':>5} {'Curia':>9} {'firmware':>8} {'exits':>6} "
+          f"{'guest':>11} {'native':>11} {'ppm':>9}  {'landed':9} Curia must")
+    landed = table.landed()
+    for r in results:
+        if "ppm" in r:
+            print(f"{r['row']:15} {r['system']:13} {r['irqchip']:5} {r['harts']:5} {r['hypervisor_insns']:9} "
+                  f"{r['firmware_insns']:8} {r['exits']:6} {r['guest_insns']:11} {r['native_insns']:11} "
+                  f"{r['ppm']:9.2f}  {table.ratio(r, landed):9} {table.verdict(r)[0]}".rstrip())
+    print(f"\n{'exits of the whole run':22} {'UART':13} {'chip':5} {'vCPUs':>5} {'exits':>6} {'a second of the guest':>22}")
+    for r in results:
+        if "exits_per_second" in r:
+            print(f"{r['cause']:22} {r['system']:13} {r['irqchip']:5} {r['harts']:5} {r['exits']:6} "
+                  f"{r['exits_per_second']:22.2f}")
+    print()
