@@ -41,9 +41,27 @@ static inline void wait_for_irq(void)
     __asm__ volatile("wfi" : : : "memory");
 }
 
+/* In a loop that waits for another hart. Zihintpause, which is a fence of nothing elsewhere; the
+ * counter then lets the host run others. */
+static inline void relax(void)
+{
+    __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010" : : : "memory");
+}
+
 /* The rows that need another VM: this end, and the other, which runs until it is stopped. */
 void bench_channel(void);
 _Noreturn void peer_run(void);
+
+/* Those of them that go there and back, with the channel open. */
+void trips_to_peer(void);
+void trips_of_peer(void);
+
+/* Registers of each emulated device, and RAM that nobody has touched. */
+void bench_mmio(void);
+
+/* A second hart's start, stop and suspend; IPIs and fences to seven others. */
+void bench_hsm(void);
+void bench_targets(void);
 
 /* Switches between two VMs on one hart: both are needed. */
 void bench_switches(void);

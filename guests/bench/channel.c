@@ -13,12 +13,13 @@
 
 #include <stddef.h>
 
-#define MESSAGE_BYTES 64u
+#define MESSAGE_BYTES 64u /* where a row does not say */
 
 static struct mailbox_memory memory;
 static struct mailbox mailbox;
 static struct steps at_home; /* natively */
-static char message[MESSAGE_BYTES];
+static char message[CURIA_IPC_MESSAGE_MAX];
+static irq_fn handler;
 
 struct steps *steps = &at_home;
 volatile uint32_t arrivals;
@@ -32,17 +33,29 @@ void steps_find(void)
 
 void until(_Atomic uint32_t *word, uint32_t value)
 {
-    while (atomic_load(word) != value) {
+    while ((int32_t)(atomic_load(word) - value) < 0) {
+        relax();
     }
 }
 
-bool channel_open(irq_fn on_mail, bool receives)
+static void on_mail(void *unused)
+{
+    handler(unused);
+}
+
+void channel_handle(irq_fn next)
+{
+    handler = next;
+}
+
+bool channel_open(irq_fn first, bool receives)
 {
     const struct board_channel *channel = board_channel("bench");
 
     if (channel == NULL || steps == &at_home) {
         return false;
     }
+    handler = first;
     if (!receives) {
         until(&steps->open, 1);
     }
@@ -71,11 +84,29 @@ void channel_ring(void)
     }
 }
 
+void channel_send(uint32_t bytes)
+{
+    int64_t error = mailbox_send(&mailbox, message, bytes);
+
+    if (error != SBI_SUCCESS) {
+        guest_panic("bench: send: error %d\n", (int)error);
+    }
+}
+
 void channel_on_bell(void *unused)
 {
     (void)unused;
     if ((mailbox_take_events(&mailbox) & CURIA_MAILBOX_EV_BELL) != 0 &&
         mailbox_take_bell(&mailbox) != 0) {
+        arrivals++;
+    }
+}
+
+void channel_on_message(void *unused)
+{
+    (void)unused;
+    (void)mailbox_take_events(&mailbox);
+    while (mailbox_receive(&mailbox, message, sizeof(message)) != 0) {
         arrivals++;
     }
 }
@@ -92,9 +123,9 @@ static int64_t ring(void)
     return mailbox_notify(&mailbox, 1);
 }
 
-static int64_t send(void)
+static int64_t send(uint32_t bytes)
 {
-    return mailbox_send(&mailbox, message, sizeof(message));
+    return mailbox_send(&mailbox, message, bytes);
 }
 
 #define BENCH_SEND(name, count, call)                                                              \
@@ -119,26 +150,14 @@ void bench_channel(void)
         return;
     }
     BENCH_SEND(doorbell_send, count, ring());
-    BENCH_SEND(message_send, count, send());
+    BENCH_SEND(message_send, count, send(MESSAGE_BYTES));
+    BENCH_SEND(message_send_8, count, send(8));
+    BENCH_SEND(message_send_1024, count, send(1024));
+    BENCH_SEND(message_send_4096, count, send(4096));
+    trips_to_peer();
 }
 
 /* ---- the receiver ---------------------------------------------------------------------------- */
-
-static void on_message(void *unused)
-{
-    (void)unused;
-    (void)mailbox_take_events(&mailbox);
-    while (mailbox_receive(&mailbox, message, sizeof(message)) != 0) {
-        arrivals++;
-    }
-}
-
-static irq_fn handler;
-
-static void on_mail(void *unused)
-{
-    handler(unused);
-}
 
 #define BENCH_RECEIVE(name, count)                                                                 \
     for (uint32_t round_ = 0; round_ < BENCH_ROUNDS; round_++) {                                   \
@@ -159,14 +178,17 @@ void peer_run(void)
 {
     uint32_t count = 0;
 
-    handler = on_message;
-    if (!channel_open(on_mail, true)) {
+    if (!channel_open(channel_on_message, true)) {
         guest_panic("bench: a peer without a channel\n");
     }
-    handler = channel_on_bell;
+    channel_handle(channel_on_bell);
     BENCH_RECEIVE(doorbell_receive, count);
-    handler = on_message;
+    channel_handle(channel_on_message);
     BENCH_RECEIVE(message_receive, count);
+    BENCH_RECEIVE(message_receive_8, count);
+    BENCH_RECEIVE(message_receive_1024, count);
+    BENCH_RECEIVE(message_receive_4096, count);
+    trips_of_peer();
     for (;;) {
         wait_for_irq();
         take_irqs();

@@ -20,6 +20,8 @@ extern struct steps *steps;
 extern volatile uint32_t arrivals; /* doorbells and messages that have come */
 
 void steps_find(void);
+
+/* Until it has come that far: who is late may find it further. */
 void until(_Atomic uint32_t *word, uint32_t value);
 
 /*
@@ -28,10 +30,15 @@ void until(_Atomic uint32_t *word, uint32_t value);
  */
 bool channel_open(irq_fn on_mail, bool receives);
 
-/* A doorbell to the other end. */
-void channel_ring(void);
+/* Another handler, where attached by channel_open(). */
+void channel_handle(irq_fn on_mail);
 
-/* A handler for channel_open(): counts doorbells. */
+/* A doorbell, or a message, to the other end. */
+void channel_ring(void);
+void channel_send(uint32_t bytes);
+
+/* Handlers: they count doorbells, or messages. */
 void channel_on_bell(void *unused);
+void channel_on_message(void *unused);
 
 #endif

@@ -6,7 +6,8 @@
  *
  * Modes by bootargs: bench (default), peer: the other end of channel "bench", boot: ends at once;
  * switch and switch-peer: two that take turns on one hart; wake, ringer and idle: one that is
- * woken, one that rings, one that waits for ever.
+ * woken, one that rings, one that waits for ever; harts: what its harts do to each other;
+ * mmio: registers of devices, and memory.
  *
  * Interrupts are off but where an operation takes one: so it is taken at the same instruction each
  * time.
@@ -177,6 +178,16 @@ static void bench_all(void)
     bench_channel();
 }
 
+static void bench_harts(void)
+{
+    if (board.hart_count < 2) {
+        return;
+    }
+    bench_empty();
+    bench_hsm();
+    bench_targets();
+}
+
 static void nothing(void)
 {
 }
@@ -192,6 +203,8 @@ static const struct {
     {"switch", bench_switches},
     {"switch-peer", switch_peer_run},
     {"wake", bench_wakes},
+    {"harts", bench_harts},
+    {"mmio", bench_mmio},
     {"ringer", ringer_run},
     {"idle", idle_run},
 };

@@ -44,7 +44,68 @@
     row(linux_touch)                                                                              \
     row(linux_hash)                                                                               \
     row(linux_idle)                                                                               \
-    row(linux_console)
+    row(linux_console)                                                                            \
+    row(message_send_8)                                                                           \
+    row(message_send_1024)                                                                        \
+    row(message_send_4096)                                                                        \
+    row(message_receive_8)                                                                        \
+    row(message_receive_1024)                                                                     \
+    row(message_receive_4096)                                                                     \
+    row(message_trip_8)                                                                           \
+    row(message_trip_64)                                                                          \
+    row(message_trip_1024)                                                                        \
+    row(message_trip_4096)                                                                        \
+    row(shmem_trip)                                                                               \
+    row(hsm_start)                                                                                \
+    row(hsm_stop)                                                                                 \
+    row(hsm_status)                                                                               \
+    row(hsm_suspend)                                                                              \
+    row(ipi_send_1)                                                                               \
+    row(ipi_send_3)                                                                               \
+    row(ipi_send_7)                                                                               \
+    row(ipi_all_1)                                                                                \
+    row(ipi_all_3)                                                                                \
+    row(ipi_all_7)                                                                                \
+    row(msi_send_1)                                                                               \
+    row(msi_send_3)                                                                               \
+    row(msi_send_7)                                                                               \
+    row(msi_all_1)                                                                                \
+    row(msi_all_3)                                                                                \
+    row(msi_all_7)                                                                                \
+    row(rfence_i_send_1)                                                                          \
+    row(rfence_i_send_3)                                                                          \
+    row(rfence_i_send_7)                                                                          \
+    row(rfence_i_all_1)                                                                           \
+    row(rfence_i_all_3)                                                                           \
+    row(rfence_i_all_7)                                                                           \
+    row(rfence_page_send_1)                                                                       \
+    row(rfence_page_send_3)                                                                       \
+    row(rfence_page_send_7)                                                                       \
+    row(rfence_page_all_1)                                                                        \
+    row(rfence_page_all_3)                                                                        \
+    row(rfence_page_all_7)                                                                        \
+    row(first_touch)                                                                              \
+    row(mmio_read_uart_lsr)                                                                       \
+    row(mmio_read_uart_scr)                                                                       \
+    row(mmio_write_uart_scr)                                                                      \
+    row(mmio_write_uart_thr)                                                                      \
+    row(mmio_write_uart_newline)                                                                  \
+    row(mmio_read_key_status)                                                                     \
+    row(mmio_read_key_config)                                                                     \
+    row(mmio_write_key_queue_sel)                                                                 \
+    row(mmio_read_plic_priority)                                                                  \
+    row(mmio_write_plic_priority)                                                                 \
+    row(mmio_write_plic_enable)                                                                   \
+    row(mmio_write_plic_threshold)                                                                \
+    row(mmio_write_plic_line_priority)                                                            \
+    row(mmio_write_plic_line_enable)                                                              \
+    row(mmio_read_aplic_sourcecfg)                                                                \
+    row(mmio_write_aplic_sourcecfg)                                                               \
+    row(mmio_write_aplic_setie)                                                                   \
+    row(mmio_write_aplic_setienum)                                                                \
+    row(mmio_write_aplic_target)                                                                  \
+    row(mmio_write_aplic_line_sourcecfg)                                                          \
+    row(mmio_write_aplic_line_setienum)
 /* clang-format on */
 
 enum bench_row {

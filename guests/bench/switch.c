@@ -82,7 +82,9 @@ static void slices(uint32_t self)
             atomic_store(&steps->turn, RIGHT);
             BENCH_BEGIN(slice_end);
         }
-        until(&steps->turn, self);
+        while (atomic_load(&steps->turn) != self) {
+            relax();
+        }
         BENCH_END(slice_end);
         if (self == RIGHT) {
             atomic_store(&steps->turn, LEFT);

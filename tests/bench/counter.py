@@ -56,7 +56,8 @@ class Symbols:
 
 # ---- one machine under the counter --------------------------------------------------------------
 
-Counters = collections.namedtuple("Counters", FIELDS)
+# *_spun: of the instructions, rounds of a loop that waits for another hart.
+Counters = collections.namedtuple("Counters", (*FIELDS, "firmware_spun", "hypervisor_spun"))
 # Of one hart where it ends (begun as of its last wfi: woken), and of all harts.
 Window = collections.namedtuple("Window", "hart begin woken end all_begin all_end")
 Exit = collections.namedtuple("Exit", "hart scause stval htval a7 a6")
@@ -64,10 +65,11 @@ Exit = collections.namedtuple("Exit", "hart scause stval htval a7 a6")
 
 class Count:
     """What the plugin wrote of one run: marks (the last of each number), windows by the number of their begin, exits
-    and what the hypervisor ran in a window, by the number of its begin. order: exits and marks as they came."""
+    and what the hypervisor ran in a window, by the number of its begin: on the hart that it began on (trace), on all
+    (trace_all). order: exits and marks as they came."""
 
     def __init__(self, path):
-        self.marks, self.windows, self.trace, self.order = {}, {}, {}, []
+        self.marks, self.windows, self.trace, self.trace_all, self.order = {}, {}, {}, {}, []
         self.strays, whole = None, False
         for line in path.read_text().splitlines():
             kind, *values = line.split()
@@ -76,7 +78,10 @@ class Count:
             elif kind == "x":
                 self.order.append(Exit(int(values[0]), *(int(v, 16) for v in values[1:])))
             elif kind == "t":
-                self.trace.setdefault(2 * int(values[0]), []).append((int(values[1], 16), int(values[2])))
+                begin, block = 2 * int(values[0]), (int(values[2], 16), int(values[3]))
+                self.trace_all.setdefault(begin, []).append(block)
+                if values[1] == "1":
+                    self.trace.setdefault(begin, []).append(block)
             elif kind == "end":
                 self.strays, whole = int(values[0]), True
         if not whole:
@@ -86,8 +91,8 @@ class Count:
                           "and sret: the counts cannot be trusted")
 
     def _mark(self, hart, n, *counters):
-        now, woken, everywhere = (Counters(c[1], c[0], c[2], c[3])
-                                  for c in (counters[:4], counters[4:8], counters[8:]))
+        now, woken, everywhere = (Counters(c[1], c[0], c[2], *c[3:])
+                                  for c in (counters[:6], counters[6:12], counters[12:]))
         self.order.append(n)
         if n > 1 and n % 2 != 0 and n - 1 in self.marks:
             begun, begin, all_begin = self.marks.pop(n - 1)
@@ -99,18 +104,21 @@ class Count:
     def rounds(self, row, how="hart"):
         """[Counters] of a row's rounds, without the first ones. how: "hart": of the hart that the window begins and
         ends on; "woken": from the wfi on in which it waited; "all": of all harts."""
-        windows = self.windows.get(2 * (ROWS.index(row) + 1), [])[WARM_UP:]
+        windows = self.windows.get(begin_of(row), [])[WARM_UP:]
         if how == "all":
             return [difference(w.all_begin, w.all_end) for w in windows]
         if any(w.hart is None for w in windows):
             raise Failure(f"{row}: a window begins and ends on two harts")
         return [difference(w.woken if how == "woken" else w.begin, w.end) for w in windows]
 
-    def steady(self, row, how="hart"):
-        """({field: median}, [least, most] or None) of a row; None: it was not measured."""
+    def steady(self, row, how="hart", spins=True):
+        """({field: median}, [least, most] or None) of a row; None: it was not measured. spins: with what they waited
+        for other harts."""
         rounds = self.rounds(row, how)
         if not rounds:
             return None
+        if not spins:
+            rounds = [without_spins(r) for r in rounds]
         median = {f: int(statistics.median_low(getattr(r, f) for r in rounds)) for f in FIELDS}
         hyp = [r.hypervisor_insns for r in rounds]
         return median, ([min(hyp), max(hyp)] if min(hyp) != max(hyp) else None)
@@ -118,6 +126,14 @@ class Count:
 
 # OpenSBI's list of what it keeps for itself.
 _FIRMWARE = re.compile(r"^Domain0 Region\d+ +: 0x0*8\w+-0x(\w+) M: \([RWX,]+\) S/U: \(\)", re.M)
+def begin_of(row):
+    """The number of the marker that a row's windows begin with."""
+    return 2 * (ROWS.index(row) + 1)
+
+
+def without_spins(count):
+    return count._replace(hypervisor_insns=count.hypervisor_insns - count.hypervisor_spun,
+                          firmware_insns=count.firmware_insns - count.firmware_spun)
 
 
 def difference(begin, end):

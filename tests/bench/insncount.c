@@ -7,15 +7,23 @@
  * that the hypervisor or the guest executed on it: where it has waited; and with the sums over all
  * harts, which mean something where the others do what repeats, or nothing.
  *
+ * Told beside them is what hypervisor and firmware "spun": whole rounds of a loop that waits for
+ * another hart. How many there are is the host's matter, not the system's. The hypervisor's are
+ * those from one `pause` to the next; the firmware has none, its are those of a loop that has gone
+ * round the same way many times. A `pause` of the hypervisor or the guest lets the host run another
+ * hart.
+ *
  * Whose an instruction is, its place in the machine's memory tells: the firmware lies at the start
- * of RAM, the hypervisor in the range of its image; all else is guest. That holds before and after translation is turned on, and whatever guest addresses are.
- * It is checked all the same: the hypervisor is entered from the guest through its trap vector
- * only, and left for it by sret only. A jump of another kind is counted as stray.
+ * of RAM, the hypervisor in the range of its image; all else is guest. That holds before and after
+ * translation is turned on, and whatever guest addresses are. It is checked all the same: the
+ * hypervisor is entered from the guest through its trap vector only, and left for it by sret only. A
+ * jump of another kind is counted as stray.
  *
  * Arguments: out=FILE; fw=SIZE of the firmware; hyp=START+SIZE, all three hexadecimal, and
- * vector=ADDRESS (not natively); profile=FILE: how many instructions of each hypervisor block ran before the
- * guest's first instruction, and how many from there to its first marker; trace=all: what the hypervisor ran on a hart in the windows between its markers, in
- * the fourth window of each begin; exits=all: a line for each entry into the trap vector.
+ * vector=ADDRESS (not natively); profile=FILE: how many instructions of each hypervisor block ran
+ * before the guest's first instruction, and how many from there to its first marker; trace=all: what
+ * the hypervisor ran on any hart between two markers, in the fourth window of each begin; exits=all:
+ * a line for each entry into the trap vector.
  *
  * QEMU's plugin API, version 4 [QEMU 10.0, docs/devel/tcg-plugins.rst]: declared here as far as it
  * is used, because Debian ships no header. Counters are inline operations on a scoreboard, one slot
@@ -24,6 +32,7 @@
  */
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,6 +94,7 @@ void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
 struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
 uint64_t qemu_plugin_u64_get(qemu_plugin_u64 entry, unsigned int vcpu_index);
 uint64_t qemu_plugin_u64_sum(qemu_plugin_u64 entry);
+void qemu_plugin_u64_add(qemu_plugin_u64 entry, unsigned int vcpu_index, uint64_t added);
 struct array *qemu_plugin_get_registers(void);
 int qemu_plugin_read_register(struct qemu_plugin_register *handle, struct array *bytes);
 struct array *g_byte_array_new(void);
@@ -101,6 +111,7 @@ int qemu_plugin_version = 4;
 
 #define INSN_SRET      0x10200073u
 #define INSN_WFI       0x10500073u
+#define INSN_PAUSE     0x0100000fu
 #define MARKER_MASK    0x000fffffu /* slti, rs1 = x0, rd = x0 */
 #define MARKER         0x00002013u
 #define MARKER_N(insn) ((insn) >> 20) /* 12 bits, taken as unsigned */
@@ -110,6 +121,9 @@ int qemu_plugin_version = 4;
 #define FIRST_GUEST_BLOCK      0u
 #define FIRST_HYPERVISOR_BLOCK 1u
 #define TRACED_WINDOW          4u
+#define SPIN_MAX               64u /* instructions of a round that waits */
+#define FIRMWARE_SPIN_MAX      512u
+#define FIRMWARE_SPINS         64u /* rounds from which on it is taken for one */
 
 /* Of a profile: until the guest's first instruction, until its first marker. */
 enum phase { TO_GUEST, TO_MARKER, PHASES };
@@ -119,6 +133,7 @@ enum side { FIRMWARE, HYPERVISOR, GUEST, SIDES };
 struct counters {
     uint64_t insns[SIDES];
     uint64_t entries;
+    uint64_t spun[GUEST]; /* of the instructions */
 };
 
 /* A translated block. */
@@ -138,7 +153,13 @@ struct vcpu_state {
     const struct block *last;
     struct counters at_wfi;
     uint8_t windows[ROWS]; /* that have begun, while traced */
-    uint32_t tracing;      /* the open one's row, 0: none */
+    uint32_t tracing;      /* the open one's row, 0: none; any vCPU reads and ends it, atomic */
+    uint64_t paused_at;    /* the hypervisor's instructions at its last pause, */
+    uint64_t round;        /* and from the one before to that */
+    struct {
+        const struct block *begin;  /* a block of the loop that it may be in, */
+        uint64_t at, round, rounds; /* when it last ran, how long one is, how many of that length */
+    } loop;                         /* the firmware's */
     struct qemu_plugin_register *regs[REGS];
     struct array *bytes; /* of a register */
 };
@@ -153,8 +174,9 @@ static struct {
     struct qemu_plugin_scoreboard *score;
     struct block *blocks;
     struct vcpu_state vcpus[VCPUS];
-    /* written and read by any vCPU, atomic */
-    bool ran[SIDES], marked;
+    bool ran[SIDES], marked; /* written and read by any vCPU, atomic: these, */
+    bool spins[SPIN_MAX];    /* whether rounds of that length have followed each other, */
+    uint32_t traces;         /* and how many windows are traced now */
     uint64_t strays;
 } count = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -163,42 +185,56 @@ static qemu_plugin_u64 counter(size_t offset)
     return (qemu_plugin_u64){count.score, offset};
 }
 
-static uint64_t read_counter(size_t offset, unsigned int vcpu)
+static qemu_plugin_u64 insns_of(enum side side)
 {
-    return qemu_plugin_u64_get(counter(offset), vcpu);
+    return counter(offsetof(struct counters, insns) + side * sizeof(uint64_t));
+}
+
+static qemu_plugin_u64 spun_of(enum side side)
+{
+    return counter(offsetof(struct counters, spun) + side * sizeof(uint64_t));
+}
+
+static qemu_plugin_u64 entries(void)
+{
+    return counter(offsetof(struct counters, entries));
 }
 
 static struct counters counters_of_all(void)
 {
-    struct counters c = {.entries =
-                             qemu_plugin_u64_sum(counter(offsetof(struct counters, entries)))};
+    struct counters c = {.entries = qemu_plugin_u64_sum(entries())};
 
     for (uint32_t side = 0; side < SIDES; side++) {
-        c.insns[side] = qemu_plugin_u64_sum(
-            counter(offsetof(struct counters, insns) + side * sizeof(uint64_t)));
+        c.insns[side] = qemu_plugin_u64_sum(insns_of(side));
+    }
+    for (uint32_t side = 0; side < GUEST; side++) {
+        c.spun[side] = qemu_plugin_u64_sum(spun_of(side));
     }
     return c;
 }
 
 static struct counters counters_of(unsigned int vcpu)
 {
-    struct counters c = {.entries = read_counter(offsetof(struct counters, entries), vcpu)};
+    struct counters c = {.entries = qemu_plugin_u64_get(entries(), vcpu)};
 
     for (uint32_t side = 0; side < SIDES; side++) {
-        c.insns[side] =
-            read_counter(offsetof(struct counters, insns) + side * sizeof(uint64_t), vcpu);
+        c.insns[side] = qemu_plugin_u64_get(insns_of(side), vcpu);
+    }
+    for (uint32_t side = 0; side < GUEST; side++) {
+        c.spun[side] = qemu_plugin_u64_get(spun_of(side), vcpu);
     }
     return c;
 }
 
 static void write_counters(const struct counters *c)
 {
-    fprintf(count.out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, c->insns[FIRMWARE],
-            c->insns[HYPERVISOR], c->insns[GUEST], c->entries);
+    fprintf(count.out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+            c->insns[FIRMWARE], c->insns[HYPERVISOR], c->insns[GUEST], c->entries,
+            c->spun[FIRMWARE], c->spun[HYPERVISOR]);
 }
 
-/* The line of a marker: hart, number, then firmware, hypervisor, guest, entries: now, as of the
- * last wfi, and of all harts. */
+/* The line of a marker: hart, number, then firmware, hypervisor, guest, entries, spun by firmware
+ * and hypervisor: now, as of the last wfi, and of all harts. */
 static void write_marker(unsigned int vcpu, uint32_t n)
 {
     struct counters now = counters_of(vcpu);
@@ -215,6 +251,23 @@ static void write_marker(unsigned int vcpu, uint32_t n)
 
 /* ---- while it runs --------------------------------------------------------------------------- */
 
+static void set_tracing(struct vcpu_state *v, uint32_t row)
+{
+    uint32_t before = __atomic_exchange_n(&v->tracing, row, __ATOMIC_RELAXED);
+
+    __atomic_fetch_add(&count.traces, (row != 0) - (before != 0), __ATOMIC_RELAXED);
+}
+
+/* A window may end on another vCPU than it has begun on. */
+static void end_trace(uint32_t row)
+{
+    for (uint32_t i = 0; i < VCPUS; i++) {
+        if (__atomic_load_n(&count.vcpus[i].tracing, __ATOMIC_RELAXED) == row) {
+            set_tracing(&count.vcpus[i], 0);
+        }
+    }
+}
+
 static void on_marker(unsigned int vcpu, void *userdata)
 {
     uint32_t n = (uint32_t)(uintptr_t)userdata;
@@ -225,10 +278,74 @@ static void on_marker(unsigned int vcpu, void *userdata)
     if (!count.trace) {
         return;
     }
-    if (n % 2 == 0) {
-        v->tracing = ++v->windows[n / 2] == TRACED_WINDOW ? n / 2 : 0;
-    } else if (n / 2 == v->tracing) {
-        v->tracing = 0;
+    if (n % 2 != 0) {
+        end_trace(n / 2);
+    } else if (v->windows[n / 2] < TRACED_WINDOW) {
+        set_tracing(v, ++v->windows[n / 2] == TRACED_WINDOW ? n / 2 : 0);
+    }
+}
+
+/* A block of the hypervisor, for each window that is traced: its row, whether it began on this
+ * vCPU, the block. */
+static void write_trace(unsigned int vcpu, const struct block *b)
+{
+    pthread_mutex_lock(&count.lock);
+    for (uint32_t i = 0; i < VCPUS; i++) {
+        uint32_t row = __atomic_load_n(&count.vcpus[i].tracing, __ATOMIC_RELAXED);
+
+        if (row != 0) {
+            fprintf(count.out, "t %u %u %" PRIx64 " %u\n", row, i == vcpu, b->vaddr, b->insns);
+        }
+    }
+    pthread_mutex_unlock(&count.lock);
+}
+
+static void on_pause(unsigned int vcpu, void *unused)
+{
+    (void)vcpu;
+    (void)unused;
+    (void)sched_yield();
+}
+
+static void on_hypervisor_pause(unsigned int vcpu, void *unused)
+{
+    struct vcpu_state *v = &count.vcpus[vcpu];
+    uint64_t now = qemu_plugin_u64_get(insns_of(HYPERVISOR), vcpu);
+    uint64_t round = now - v->paused_at;
+
+    if (round < SPIN_MAX) {
+        if (round == v->round) {
+            __atomic_store_n(&count.spins[round], true, __ATOMIC_RELAXED);
+        }
+        if (__atomic_load_n(&count.spins[round], __ATOMIC_RELAXED)) {
+            qemu_plugin_u64_add(spun_of(HYPERVISOR), vcpu, round);
+        }
+    }
+    v->round = round;
+    v->paused_at = now;
+    on_pause(vcpu, unused);
+}
+
+/* A block of the firmware is about to run. */
+static void watch_loop(unsigned int vcpu, const struct block *b)
+{
+    struct vcpu_state *v = &count.vcpus[vcpu];
+    uint64_t now = qemu_plugin_u64_get(insns_of(FIRMWARE), vcpu);
+    uint64_t round = now - v->loop.at;
+
+    if (v->last->side != FIRMWARE || (b != v->loop.begin && round > FIRMWARE_SPIN_MAX)) {
+        v->loop.begin = b;
+        v->loop.rounds = 0;
+    } else if (b == v->loop.begin) {
+        v->loop.rounds = round == v->loop.round ? v->loop.rounds + 1 : 0;
+        v->loop.round = round;
+    } else {
+        return;
+    }
+    v->loop.at = now;
+    if (v->loop.rounds >= FIRMWARE_SPINS) {
+        qemu_plugin_u64_add(spun_of(FIRMWARE), vcpu,
+                            v->loop.rounds == FIRMWARE_SPINS ? FIRMWARE_SPINS * round : round);
     }
 }
 
@@ -297,6 +414,9 @@ static void on_block(unsigned int vcpu, void *userdata)
         fprintf(count.out, "stray %u %" PRIx64 " %" PRIx64 "\n", vcpu, v->last->vaddr, b->vaddr);
         pthread_mutex_unlock(&count.lock);
     }
+    if (b->side == FIRMWARE && v->last != NULL) {
+        watch_loop(vcpu, b);
+    }
     v->last = b;
     if (b->side != FIRMWARE && !__atomic_load_n(&count.ran[b->side], __ATOMIC_RELAXED)) {
         count_first(vcpu, b->side);
@@ -305,10 +425,8 @@ static void on_block(unsigned int vcpu, void *userdata)
         if (!__atomic_load_n(&count.marked, __ATOMIC_RELAXED)) {
             b->runs[__atomic_load_n(&count.ran[GUEST], __ATOMIC_RELAXED) ? TO_MARKER : TO_GUEST]++;
         }
-        if (v->tracing != 0) {
-            pthread_mutex_lock(&count.lock);
-            fprintf(count.out, "t %u %" PRIx64 " %u\n", v->tracing, b->vaddr, b->insns);
-            pthread_mutex_unlock(&count.lock);
+        if (__atomic_load_n(&count.traces, __ATOMIC_RELAXED) != 0) {
+            write_trace(vcpu, b);
         }
     }
 }
@@ -340,16 +458,19 @@ static void add_counters(struct qemu_plugin_insn *insn, enum side side, uint64_t
         qemu_plugin_register_vcpu_insn_exec_cb(insn, on_marker, QEMU_PLUGIN_CB_NO_REGS,
                                                (void *)(uintptr_t)MARKER_N(bits));
     }
-    qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
-        insn, QEMU_PLUGIN_INLINE_ADD_U64,
-        counter(offsetof(struct counters, insns) + side * sizeof(uint64_t)), 1);
+    qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, QEMU_PLUGIN_INLINE_ADD_U64,
+                                                        insns_of(side), 1);
     if (side == HYPERVISOR && vaddr == count.vector) {
-        qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
-            insn, QEMU_PLUGIN_INLINE_ADD_U64, counter(offsetof(struct counters, entries)), 1);
+        qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, QEMU_PLUGIN_INLINE_ADD_U64,
+                                                            entries(), 1);
         if (count.exits) {
             qemu_plugin_register_vcpu_insn_exec_cb(insn, on_exit_of_guest, QEMU_PLUGIN_CB_R_REGS,
                                                    NULL);
         }
+    }
+    if (side != FIRMWARE && bits == INSN_PAUSE) {
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, side == GUEST ? on_pause : on_hypervisor_pause,
+                                               QEMU_PLUGIN_CB_NO_REGS, NULL);
     }
     if (side != FIRMWARE && bits == INSN_WFI) { /* last: the wfi itself has been counted */
         qemu_plugin_register_vcpu_insn_exec_cb(insn, on_wfi, QEMU_PLUGIN_CB_NO_REGS, NULL);

@@ -5,11 +5,13 @@ import collections
 import re
 import subprocess
 
-from counter import (ELF, FIELDS, GUEST, ROWS, RV_PREFIX, WORK, boot_profile, by_function, difference, run_counted)
+from counter import (ELF, FIELDS, GUEST, ROWS, RV_PREFIX, WORK, begin_of, boot_profile, by_function, difference,
+                     run_counted)
 from curia_qemu import Failure
 from table import name_of
 
 CHIPS = ("aia", "plic")
+ALL_CHIPS = (*CHIPS, "aplic")
 
 # What a row of the guest is called in the table.
 NAMES = {
@@ -20,6 +22,16 @@ NAMES = {
     "context_switch_v": ("context_switch", {"registers": "v"}),
     **{f"wake_{hart}_{cause}": (f"wake_{hart}", {"cause": cause})
        for hart in ("shared", "own") for cause in ("ipi", "doorbell", "timer")},
+    **{f"message_{way}_{size}": (f"message_{way}", {"size": f"{size} bytes"})
+       for way in ("send", "receive") for size in (8, 1024, 4096)},
+    **{f"message_trip_{size}": ("message_round_trip", {"size": f"{size} bytes"}) for size in (8, 64, 1024, 4096)},
+    "shmem_trip": ("shmem_round_trip", {}),
+    **{f"{what}_{part}_{n}": (f"{what}_{part}", {"vcpus": n})
+       for what in ("ipi", "msi") for part in ("send", "all") for n in (1, 3, 7)},
+    **{f"rfence_{of}_{part}_{n}": (f"rfence_{part}", {"fence": fence, "vcpus": n})
+       for of, fence in (("i", "fence_i"), ("page", "page")) for part in ("send", "all") for n in (1, 3, 7)},
+    **{row: (f"mmio_{found[1]}", {"device": found[2].replace("_", " "), "register": found[3]})
+       for row in ROWS if (found := re.fullmatch(r"mmio_(read|write)_(uart|key|a?plic(?:_line)?)_(\w+)", row))},
 }
 
 # Machines of operations. native: the guest's mode without Curia (None: it does not run so). names: rows that are called
@@ -31,9 +43,12 @@ SETUPS = (
     Setup("bench-switch", 1, cpu="rv64,v=true", names={
         "context_switch": ("context_switch", {"registers": "v, clean"}),
         "context_switch_fp": None, "slice_end": None}),
-    Setup("bench-wake", 4, chips=(*CHIPS, "aplic"), native="wake"),
+    Setup("bench-wake", 4, chips=ALL_CHIPS, native="wake"),
+    Setup("bench-harts", 8, chips=ALL_CHIPS, native="harts"),
+    Setup("bench-mmio", 1, chips=ALL_CHIPS, native="mmio"),
 )
-SPINS = ("slice_end",)      # what the guest does in it is no matter of instructions
+ALL_HARTS = re.compile(r"message_trip_|shmem_trip|(ipi|msi|rfence_\w+)_all_|hsm_(start|stop)$")
+SPINS = re.compile(r"slice_end$")       # what the guest does in it is no matter of instructions
 
 # Functions whose work grows with the images and the VM's memory, not with the system.
 BOOT_PARTS = {
@@ -46,7 +61,7 @@ BOOT_PARTS = {
 
 def _how(row):
     """Which counters a row is told by; see Count.rounds()."""
-    return "woken" if row.startswith("wake_") else "hart"
+    return "woken" if row.startswith("wake_") else "all" if ALL_HARTS.match(row) else "hart"
 
 
 def operations(setup, irqchip, symbols, profiles):
@@ -61,24 +76,25 @@ def operations(setup, irqchip, symbols, profiles):
     empty, _ = ours.steady("empty")     # the first marker itself
     for row in ROWS[1:]:
         called, how = setup.names.get(row, NAMES.get(row, (row, {}))), _how(row)
-        measured = ours.steady(row, how)
+        measured = ours.steady(row, how, spins=False)
         if measured is None or called is None:
             continue
         around = dict.fromkeys(FIELDS, 0) if how == "woken" else empty
         values, spread = measured
         values = {f: values[f] - around[f] for f in FIELDS}
-        if row in SPINS:
+        if how == "all" or SPINS.match(row):
             values["guest_insns"] = None
-        beside = native.steady(row, how) if native else None
+        beside = native.steady(row, how, spins=False) if native else None
         insns = None
         if beside is not None:
-            insns = beside[0]["firmware_insns"] + beside[0]["guest_insns"] - around["guest_insns"]
+            insns = beside[0]["firmware_insns"]
+            insns += beside[0]["guest_insns"] - around["guest_insns"] if values["guest_insns"] is not None else 0
         result = {"row": called[0], "irqchip": irqchip, "harts": setup.harts, **values, "native_insns": insns}
         result.update(called[1])
         if spread:
             result["spread"] = spread
         if profiles is not None:
-            blocks = ours.trace.get(2 * (ROWS.index(row) + 1), [])
+            blocks = (ours.trace_all if how == "all" else ours.trace).get(begin_of(row), [])
             profiles.append((f"{name_of(result)} ({irqchip})", by_function(blocks, symbols)))
         yield result
 
