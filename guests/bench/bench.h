@@ -72,6 +72,10 @@ _Noreturn void switch_peer_run(void);
 void bench_wakes(void);
 _Noreturn void ringer_run(void);
 
+/* A VM that another one starts, and that one. */
+_Noreturn void life_run(void);
+void bench_vms(void);
+
 /* Waits until it is stopped. */
 _Noreturn void idle_run(void);
 

@@ -12,7 +12,8 @@ struct steps {
     _Atomic uint32_t open;    /* 1: the receiver's mailbox is */
     _Atomic uint32_t waiting; /* the so manieth arrival is awaited */
     _Atomic uint32_t received;
-    _Atomic uint32_t turn; /* slices */
+    _Atomic uint32_t turn;  /* slices */
+    _Atomic uint32_t lives; /* of the VM that is started */
 };
 
 /* That region, or this guest's own where there is none; steps_find() says so at the start. */

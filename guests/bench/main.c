@@ -7,7 +7,7 @@
  * Modes by bootargs: bench (default), peer: the other end of channel "bench", boot: ends at once;
  * switch and switch-peer: two that take turns on one hart; wake, ringer and idle: one that is
  * woken, one that rings, one that waits for ever; harts: what its harts do to each other;
- * mmio: registers of devices, and memory.
+ * mmio: registers of devices, and memory; vms and life: one that starts, one that is started.
  *
  * Interrupts are off but where an operation takes one: so it is taken at the same instruction each
  * time.
@@ -139,7 +139,8 @@ static void bench_wired(void)
 {
     uint64_t before;
 
-    if (board.rtc.size == 0 || board.rtc_irq.source == 0) {
+    if (board.rtc.size == 0 || board.rtc_irq.source == 0 ||
+        (board.imsic_ids == 0 && board.plic.size == 0)) {
         return;
     }
     mmio_write32(board.rtc.start + RTC_CLEAR_INTERRUPT, 1);
@@ -171,7 +172,7 @@ static void bench_all(void)
     bench_irqs();
     if (board.imsic_ids != 0) {
         BENCH(irqchip_read, mmio_read32(board.aplic.start + APLIC_SOURCECFG1));
-    } else {
+    } else if (board.plic.size != 0) {
         BENCH(irqchip_read, mmio_read32(board.plic.start + PLIC_PRIORITY1));
     }
     bench_wired();
@@ -192,21 +193,24 @@ static void nothing(void)
 {
 }
 
-/* The first is what is done when no mode is told. */
+/* The first is what is done when no mode is told. irqs: its controller is set up first. */
 static const struct {
     const char *name;
     void (*run)(void);
+    bool irqs;
 } modes[] = {
-    {"bench", bench_all},
-    {"peer", peer_run},
-    {"boot", nothing},
-    {"switch", bench_switches},
-    {"switch-peer", switch_peer_run},
-    {"wake", bench_wakes},
-    {"harts", bench_harts},
-    {"mmio", bench_mmio},
-    {"ringer", ringer_run},
-    {"idle", idle_run},
+    {"bench", bench_all, true},
+    {"peer", peer_run, true},
+    {"boot", nothing, false},
+    {"switch", bench_switches, true},
+    {"switch-peer", switch_peer_run, true},
+    {"wake", bench_wakes, true},
+    {"harts", bench_harts, true},
+    {"mmio", bench_mmio, true},
+    {"vms", bench_vms, false},
+    {"life", life_run, false},
+    {"ringer", ringer_run, true},
+    {"idle", idle_run, true},
 };
 
 void guest_main(void)
@@ -218,7 +222,7 @@ void guest_main(void)
     while (i < sizeof(modes) / sizeof(modes[0]) - 1 && strcmp(mode, modes[i].name) != 0) {
         i++;
     }
-    if (modes[i].run != nothing && !irq_init() && board.curia) {
+    if (modes[i].irqs && !irq_init() && board.curia) {
         guest_panic("bench: no interrupt controller that is known\n");
     }
     steps_find();

@@ -105,7 +105,11 @@
     row(mmio_write_aplic_setienum)                                                                \
     row(mmio_write_aplic_target)                                                                  \
     row(mmio_write_aplic_line_sourcecfg)                                                          \
-    row(mmio_write_aplic_line_setienum)
+    row(mmio_write_aplic_line_setienum)                                                           \
+    row(vmm_info)                                                                                 \
+    row(vm_start)                                                                                 \
+    row(vm_stop)                                                                                  \
+    row(vm_restart)
 /* clang-format on */
 
 enum bench_row {

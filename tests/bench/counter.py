@@ -46,11 +46,13 @@ class Symbols:
         self.address = dict((name, at) for at, name in reversed(self.code))
         self.image = next(int(r[0], 16) for r in rows if r[2] == "rv_image_start")
 
+    def linked(self, at):
+        """An address of the image as linked or as loaded, as linked."""
+        return at if at >= 1 << 63 else at + self.image - FOOTPRINT_START
+
     def name(self, at):
         """The function at an address, of the image as linked or as loaded."""
-        if at < 1 << 63:
-            at += self.image - FOOTPRINT_START
-        i = bisect.bisect_right(self.starts, at) - 1
+        i = bisect.bisect_right(self.starts, self.linked(at)) - 1
         return self.code[i][1] if i >= 0 else "?"
 
 
@@ -61,6 +63,7 @@ Counters = collections.namedtuple("Counters", (*FIELDS, "firmware_spun", "hyperv
 # Of one hart where it ends (begun as of its last wfi: woken), and of all harts.
 Window = collections.namedtuple("Window", "hart begin woken end all_begin all_end")
 Exit = collections.namedtuple("Exit", "hart scause stval htval a7 a6")
+Block = collections.namedtuple("Block", "at insns hart")      # of the hypervisor's code, run once
 
 
 class Count:
@@ -78,7 +81,7 @@ class Count:
             elif kind == "x":
                 self.order.append(Exit(int(values[0]), *(int(v, 16) for v in values[1:])))
             elif kind == "t":
-                begin, block = 2 * int(values[0]), (int(values[2], 16), int(values[3]))
+                begin, block = 2 * int(values[0]), Block(int(values[3], 16), int(values[4]), int(values[2]))
                 self.trace_all.setdefault(begin, []).append(block)
                 if values[1] == "1":
                     self.trace.setdefault(begin, []).append(block)
@@ -174,9 +177,9 @@ def run_counted(name, irqchip, harts, symbols=None, kernel=IMAGE, initrd=None, m
 
 
 def by_function(blocks, symbols):
-    """{function: instructions} of [(address, instructions)], in the order in which they first ran."""
+    """{function: instructions} of [(address, instructions, ...)], in the order in which they first ran."""
     total = {}
-    for at, insns in blocks:
+    for at, insns, *_ in blocks:
         name = symbols.name(at)
         total[name] = total.get(name, 0) + insns
     return total

@@ -22,8 +22,9 @@
  * Arguments: out=FILE; fw=SIZE of the firmware; hyp=START+SIZE, all three hexadecimal, and
  * vector=ADDRESS (not natively); profile=FILE: how many instructions of each hypervisor block ran
  * before the guest's first instruction, and how many from there to its first marker; trace=all: what
- * the hypervisor ran on any hart between two markers, in the fourth window of each begin; exits=all:
- * a line for each entry into the trap vector.
+ * the hypervisor ran on any hart between two markers, in the fourth window of each begin;
+ * trace=boot: and before the first guest instruction, told as row 0; exits=all: a line for each
+ * entry into the trap vector.
  *
  * QEMU's plugin API, version 4 [QEMU 10.0, docs/devel/tcg-plugins.rst]: declared here as far as it
  * is used, because Debian ships no header. Counters are inline operations on a scoreboard, one slot
@@ -169,7 +170,7 @@ static struct {
     FILE *out;
     const char *profile_path;
     uint64_t fw_size, hyp_start, hyp_size, vector;
-    bool trace, exits;
+    bool trace, trace_boot, exits;
     const char *ram; /* where QEMU has RAM_START */
     struct qemu_plugin_scoreboard *score;
     struct block *blocks;
@@ -285,8 +286,13 @@ static void on_marker(unsigned int vcpu, void *userdata)
     }
 }
 
-/* A block of the hypervisor, for each window that is traced: its row, whether it began on this
- * vCPU, the block. */
+/* The line of a block of the hypervisor: row, whether its window began on this vCPU, vCPU, block. */
+static void write_block(uint32_t row, bool own, unsigned int vcpu, const struct block *b)
+{
+    fprintf(count.out, "t %u %u %u %" PRIx64 " %u\n", row, own, vcpu, b->vaddr, b->insns);
+}
+
+/* For each window that is traced. */
 static void write_trace(unsigned int vcpu, const struct block *b)
 {
     pthread_mutex_lock(&count.lock);
@@ -294,10 +300,22 @@ static void write_trace(unsigned int vcpu, const struct block *b)
         uint32_t row = __atomic_load_n(&count.vcpus[i].tracing, __ATOMIC_RELAXED);
 
         if (row != 0) {
-            fprintf(count.out, "t %u %u %" PRIx64 " %u\n", row, i == vcpu, b->vaddr, b->insns);
+            write_block(row, i == vcpu, vcpu, b);
         }
     }
     pthread_mutex_unlock(&count.lock);
+}
+
+static void count_boot(unsigned int vcpu, struct block *b)
+{
+    enum phase phase = __atomic_load_n(&count.ran[GUEST], __ATOMIC_RELAXED) ? TO_MARKER : TO_GUEST;
+
+    b->runs[phase]++;
+    if (phase == TO_GUEST && count.trace_boot) {
+        pthread_mutex_lock(&count.lock);
+        write_block(0, true, vcpu, b);
+        pthread_mutex_unlock(&count.lock);
+    }
 }
 
 static void on_pause(unsigned int vcpu, void *unused)
@@ -423,7 +441,7 @@ static void on_block(unsigned int vcpu, void *userdata)
     }
     if (b->side == HYPERVISOR) {
         if (!__atomic_load_n(&count.marked, __ATOMIC_RELAXED)) {
-            b->runs[__atomic_load_n(&count.ran[GUEST], __ATOMIC_RELAXED) ? TO_MARKER : TO_GUEST]++;
+            count_boot(vcpu, b);
         }
         if (__atomic_load_n(&count.traces, __ATOMIC_RELAXED) != 0) {
             write_trace(vcpu, b);
@@ -585,7 +603,8 @@ static bool take_argument(char *argument)
         return count.profile_path != NULL;
     }
     if (strcmp(argument, "trace") == 0) {
-        count.trace = strcmp(value, "all") == 0;
+        count.trace_boot = strcmp(value, "boot") == 0;
+        count.trace = count.trace_boot || strcmp(value, "all") == 0;
         return count.trace;
     }
     if (strcmp(argument, "exits") == 0) {

@@ -5,8 +5,8 @@ import collections
 import re
 import subprocess
 
-from counter import (ELF, FIELDS, GUEST, ROWS, RV_PREFIX, WORK, begin_of, boot_profile, by_function, difference,
-                     run_counted)
+import parts
+from counter import ELF, FIELDS, GUEST, ROWS, RV_PREFIX, WORK, begin_of, by_function, difference, run_counted
 from curia_qemu import Failure
 from table import name_of
 
@@ -35,10 +35,11 @@ NAMES = {
 }
 
 # Machines of operations. native: the guest's mode without Curia (None: it does not run so). names: rows that are called
-# otherwise there (None: not told).
-Setup = collections.namedtuple("Setup", "bundle harts chips cpu native names", defaults=(CHIPS, None, None, {}))
+# otherwise there (None: not told). in_parts: there are IN_PARTS.
+Setup = collections.namedtuple("Setup", "bundle harts chips cpu native names in_parts",
+                               defaults=(CHIPS, None, None, {}, False))
 SETUPS = (
-    Setup("bench", 2, native="bench"),
+    Setup("bench", 2, chips=ALL_CHIPS, native="bench"),
     Setup("bench-switch", 1),
     Setup("bench-switch", 1, cpu="rv64,v=true", names={
         "context_switch": ("context_switch", {"registers": "v, clean"}),
@@ -46,17 +47,30 @@ SETUPS = (
     Setup("bench-wake", 4, chips=ALL_CHIPS, native="wake"),
     Setup("bench-harts", 8, chips=ALL_CHIPS, native="harts"),
     Setup("bench-mmio", 1, chips=ALL_CHIPS, native="mmio"),
+    Setup("bench-vms", 2, in_parts=True),
 )
-ALL_HARTS = re.compile(r"message_trip_|shmem_trip|(ipi|msi|rfence_\w+)_all_|hsm_(start|stop)$")
+ALL_HARTS = re.compile(r"message_trip_|shmem_trip|(ipi|msi|rfence_\w+)_all_|hsm_(start|stop)$|vm_")
 SPINS = re.compile(r"slice_end$")       # what the guest does in it is no matter of instructions
 
-# Functions whose work grows with the images and the VM's memory, not with the system.
-BOOT_PARTS = {
-    "hash": r"br_sha|br_range|sha2|crc|^bundle_verify|hash_part",
-    "copy": r"copy_wide|arch_phys_copy|^memcpy$|^memmove$",
-    "zero": r"zero_wide|arch_phys_zero|^memset$|^boot$",
-}
+IN_PARTS = re.compile(r"vm_(re)?start$")
 
+
+def of_fields(counters):
+    return {f: getattr(counters, f) for f in FIELDS}
+
+
+def in_parts(result, blocks, symbols):
+    """A row's result without bulk work, which does not grow with the system but with images and memory; then the bulk
+    work's parts, and those that the first is the sum of. blocks: what was run in a window."""
+    insns = parts.by_part(blocks, symbols)
+    bulk = sum(insns[part] for part in parts.BULK)
+    small = result["hypervisor_insns"] - bulk
+    insns[parts.REST] = small - sum(insns[part] for part in parts.SMALL)
+    spread = [end - bulk for end in result.pop("spread", ())]
+    yield {**result, "hypervisor_insns": small, **({"spread": spread} if spread else {})}
+    for part, spent in insns.items():
+        if spent != 0:
+            yield {**result, "part": part, "hypervisor_insns": spent, "firmware_insns": 0, "exits": 0}
 
 
 def _how(row):
@@ -69,7 +83,7 @@ def operations(setup, irqchip, symbols, profiles):
     (title, {function: instructions}) of each into."""
     name = f"{setup.bundle}{'-v' if setup.cpu else ''}-{irqchip}"
     ours, _ = run_counted(name, irqchip, setup.harts, symbols, initrd=WORK / f"{setup.bundle}.itb", cpu=setup.cpu,
-                          options="" if profiles is None else ",trace=all")
+                          options="" if profiles is None and not setup.in_parts else ",trace=all")
     native = None
     if setup.native:
         native, _ = run_counted(f"native-{name}", irqchip, setup.harts, kernel=GUEST, append=f"mode={setup.native}")
@@ -93,28 +107,23 @@ def operations(setup, irqchip, symbols, profiles):
         result.update(called[1])
         if spread:
             result["spread"] = spread
+        blocks = (ours.trace_all if how == "all" else ours.trace).get(begin_of(row), [])
         if profiles is not None:
-            blocks = (ours.trace_all if how == "all" else ours.trace).get(begin_of(row), [])
             profiles.append((f"{name_of(result)} ({irqchip})", by_function(blocks, symbols)))
-        yield result
+        if IN_PARTS.match(row):
+            yield from in_parts(result, blocks, symbols)
+        else:
+            yield result
 
 
 def boot(irqchip, symbols, profiles):
     """From HS entry to the first guest instruction: the whole in parts by functions."""
-    path = WORK / f"boot-{irqchip}.profile"
-    count, _ = run_counted(f"boot-{irqchip}", irqchip, 1, symbols, initrd=WORK / "bench-1.itb",
-                           options=f",profile={path}")
+    count, _ = run_counted(f"boot-{irqchip}", irqchip, 1, symbols, initrd=WORK / "bench-1.itb", options=",trace=boot")
     spent = difference(count.marks[1][1], count.marks[0][1])
-    functions = by_function(boot_profile(path)[0], symbols)
-    parts = {part: sum(n for f, n in functions.items() if re.search(names, f))
-             for part, names in BOOT_PARTS.items()}
-    plain = {"row": "boot_to_guest", "irqchip": irqchip, "harts": 1, "guest_insns": 0, "native_insns": None}
-    yield {**plain, "hypervisor_insns": spent.hypervisor_insns - sum(parts.values()),
-           "firmware_insns": spent.firmware_insns, "exits": spent.exits}
-    for part, insns in parts.items():
-        yield {**plain, "part": part, "hypervisor_insns": insns, "firmware_insns": 0, "exits": 0}
+    yield from in_parts({"row": "boot_to_guest", "irqchip": irqchip, "harts": 1, **of_fields(spent),
+                         "guest_insns": 0, "native_insns": None}, count.trace_all[0], symbols)
     if profiles is not None:
-        profiles.append((f"boot_to_guest ({irqchip})", functions))
+        profiles.append((f"boot_to_guest ({irqchip})", by_function(count.trace_all[0], symbols)))
 
 
 MEMORY = re.compile(r"memory: image (\d+) bytes, arena (\d+) bytes, sum (\d+) bytes")
@@ -141,10 +150,9 @@ def text_size():
 
 def rows(symbols, profiles):
     for irqchip in CHIPS:
-        yield from operations(SETUPS[0], irqchip, symbols, profiles)
         yield from boot(irqchip, symbols, profiles)
         yield from ram(irqchip, symbols)
-    for setup in SETUPS[1:]:
+    for setup in SETUPS:
         for irqchip in setup.chips:
             yield from operations(setup, irqchip, symbols, profiles)
     yield text_size()
