@@ -21,7 +21,8 @@ SMALL = {   # in "file:line function"
     "console": re.compile(r"core/(log|console\w*|terminal|line_edit)\.c|uart_\w+\.c"),
 }
 REST = "rest"
-LIBRARY = re.compile(r"libfdt/|libgcc/|newlib/|core/(fdt\.[ch]|addr\.h|io\.h|spinlock\.h)|riscv/(isa|isa_string|copy|string)\.c|\?\?")
+LIBRARY = re.compile(r"libfdt/|libgcc/|newlib/|core/(fdt\.[ch]|addr\.h|io\.h|spinlock\.h)|"
+                     r"riscv/(isa|isa_string|copy|string)\.c|\?\?")
 
 
 def _file_of(blocks, symbols):
