@@ -286,7 +286,7 @@ static void on_marker(unsigned int vcpu, void *userdata)
     }
 }
 
-/* The line of a block of the hypervisor: row, whether its window began on this vCPU, vCPU, block. */
+/* A block of the hypervisor: row, whether its window began on this vCPU, vCPU, address, size. */
 static void write_block(uint32_t row, bool own, unsigned int vcpu, const struct block *b)
 {
     fprintf(count.out, "t %u %u %u %" PRIx64 " %u\n", row, own, vcpu, b->vaddr, b->insns);
