@@ -39,6 +39,10 @@ struct hart *arch_hart_self(void);
  */
 void arch_hart_kick(struct hart *hart);
 
+/* The same for several, by as few messages as can be. Through hart_kick_all(), which is for ports
+ * that say machine.kicks_together. */
+void arch_harts_kick(struct hart *const harts[], uint32_t count);
+
 /*
  * Own hart: sleeps until an interrupt for the hypervisor or for the hart's guest is pending, then
  * handles those that are the hypervisor's. Returns at once if one already is. Called by sched.c

@@ -15,6 +15,28 @@ void hart_kick(struct hart *hart)
     }
 }
 
+void hart_kick_all(struct hart_kicks *kicks)
+{
+    uint32_t count = 0;
+
+    if (kicks->count == 0) {
+        return;
+    }
+    /* (b), for all of them */
+    atomic_thread_fence(memory_order_seq_cst);
+
+    for (uint32_t i = 0; i < kicks->count; i++) {
+        struct hart *hart = kicks->harts[i];
+
+        if (atomic_load_explicit(&hart->mode, memory_order_relaxed) != HART_HYP) {
+            kicks->harts[count++] = hart;
+        }
+    }
+    if (count != 0) {
+        arch_harts_kick(kicks->harts, count);
+    }
+}
+
 void hart_post_vcpu(struct hart *hart, struct vcpu *v)
 {
     if (atomic_exchange_explicit(&v->posted, 1, memory_order_acq_rel) != 0) {

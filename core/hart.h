@@ -47,6 +47,7 @@
 #ifndef CORE_HART_H
 #define CORE_HART_H
 
+#include "core/manifest.h"
 #include "core/spinlock.h"
 #include "core/tally.h"
 #include "core/timer.h"
@@ -115,5 +116,25 @@ void hart_post_vcpu(struct hart *hart, struct vcpu *v);
 
 /* Step (b) and (c): call after work for hart was published some other way. Any hart. */
 void hart_kick(struct hart *hart);
+
+/*
+ * The same for several, where the machine says kicks_together: (a) for each of them, its hart added
+ * here, then hart_kick_all().
+ */
+struct hart_kicks {
+    uint32_t count;
+    struct hart *harts[MANIFEST_VCPUS];
+};
+void hart_kick_all(struct hart_kicks *kicks);
+
+/* kicks NULL: hart_kick(). */
+static inline void hart_kick_or_add(struct hart_kicks *kicks, struct hart *hart)
+{
+    if (kicks != NULL) {
+        kicks->harts[kicks->count++] = hart;
+    } else {
+        hart_kick(hart);
+    }
+}
 
 #endif

@@ -31,6 +31,7 @@ struct machine {
     uint64_t boot_ticks; /* when the boot hart came: 0 of all times that are shown */
     uint32_t hart_count;
     struct hart **harts; /* by index; the port fills them */
+    bool kicks_together; /* a kick of several harts is one message, and dear; the port says so */
     uint32_t vm_count;
     struct vm **vms; /* by index, as in the manifest */
     struct ipc *ipc;

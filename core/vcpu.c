@@ -7,6 +7,7 @@
 #include "core/vcpu.h"
 
 #include "core/lifecycle.h"
+#include "core/machine.h"
 #include "core/power_ctl.h"
 #include "core/vm.h"
 
@@ -372,7 +373,7 @@ bool vcpu_prepare(struct vcpu *v)
 
 /*
  * The request is carried out before target's next guest instruction once it is queued and its hart
- * is not in the guest with it: all three are read after a full fence (that of hart_kick()), and the
+ * is not in the guest with it: all three are read after a full fence (that of the kick), and the
  * hart that enters the guest reads requests after its own (core/hart.h), when it is v->hart and v
  * is loaded. So one of the two sees the other. A hart that is in another vCPU's guest has left
  * this one before: see unload().
@@ -399,7 +400,7 @@ static void wait_fenced(struct vcpu *v, uint32_t ticket)
     }
 }
 
-static uint32_t queue_fence(struct vcpu *v, const struct fence *fence)
+static uint32_t queue_fence(struct vcpu *v, const struct fence *fence, struct hart_kicks *kicks)
 {
     uint32_t ticket;
 
@@ -414,32 +415,33 @@ static uint32_t queue_fence(struct vcpu *v, const struct fence *fence)
     }
     ticket = atomic_fetch_add_explicit(&v->fence_posted, 1, memory_order_relaxed) + 1;
     spin_unlock(&v->fence_lock);
-
-    vcpu_request(v, VCPU_REQ_FENCE);
+    hart_kick_or_add(kicks, post(v, VCPU_REQ_FENCE));
     return ticket;
 }
 
 void vcpu_fence(struct vm *vm, uint64_t targets, const struct fence *fence)
 {
     uint32_t tickets[MANIFEST_VCPUS];
+    struct hart_kicks kicks;
+    bool together = machine.kicks_together && (targets & (targets - 1)) != 0;
     struct hart *self = arch_hart_self();
 
+    kicks.count = 0;
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         struct vcpu *v = vm->vcpus[i];
+        bool asked = (targets >> i & 1) != 0;
 
-        if ((targets >> i & 1) == 0) {
-            continue;
-        }
-        if (vcpu_hart(v) != self) {
-            tickets[i] = queue_fence(v, fence);
-            continue;
-        }
-        /* This hart's, and stays so. One that is not loaded: its next load fences. */
-        targets &= ~(1ull << i);
-        if (vcpu_loaded(v)) {
-            arch_vcpu_fence(v, fence);
+        if (asked && vcpu_hart(v) != self) {
+            tickets[i] = queue_fence(v, fence, together ? &kicks : NULL);
+        } else if (asked) {
+            /* This hart's, and stays so. One that is not loaded: its next load fences. */
+            targets &= ~(1ull << i);
+            if (vcpu_loaded(v)) {
+                arch_vcpu_fence(v, fence);
+            }
         }
     }
+    hart_kick_all(&kicks);
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         if ((targets >> i & 1) != 0) {
             wait_fenced(vm->vcpus[i], tickets[i]);

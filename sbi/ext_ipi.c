@@ -4,14 +4,18 @@
  * an edge: it goes out by irq_lines, the target's hart takes it from there (arch_vcpu_sync_irqs()),
  * and the guest clears it. [SBI 3.0 §7]
  */
+#include "core/machine.h"
 #include "core/vm.h"
 #include "sbi/sbi.h"
 
+#include <stddef.h>
+
 /*
  * A stopped one has nowhere to keep it: its start forgets all (vcpu_start()). A suspended one
- * resumes when it receives it, even if its sie is all zero. [SBI 3.0 §9.4]
+ * resumes when it receives it, even if its sie is all zero. [SBI 3.0 §9.4] Its hart is kicked, or
+ * added to kicks.
  */
-static void send_one(struct vcpu *target)
+static inline void send_one(struct vcpu *target, struct hart_kicks *kicks)
 {
     uint32_t state = atomic_load_explicit(&target->state, memory_order_acquire);
 
@@ -19,15 +23,36 @@ static void send_one(struct vcpu *target)
         atomic_fetch_or_explicit(&target->irq_lines, 1u << VCPU_IRQ_SOFT, memory_order_relaxed);
         vcpu_request(target, VCPU_REQ_IRQ | VCPU_REQ_WAKE);
     } else if (state != VCPU_STOPPED) {
-        vcpu_irq_set(target, VCPU_IRQ_SOFT, true);
+        struct hart *hart = vcpu_irq_post(target, VCPU_IRQ_SOFT, true);
+
+        if (hart != NULL) {
+            hart_kick_or_add(kicks, hart);
+        }
     }
+}
+
+static __attribute__((noinline)) void send_together(const struct vm *vm, uint64_t targets)
+{
+    struct hart_kicks kicks;
+
+    kicks.count = 0;
+    for (struct vcpu *const *vcpu = vm->vcpus; targets != 0; vcpu++, targets >>= 1) {
+        if ((targets & 1) != 0) {
+            send_one(*vcpu, &kicks);
+        }
+    }
+    hart_kick_all(&kicks);
 }
 
 static void send(const struct vm *vm, uint64_t targets)
 {
+    if (machine.kicks_together && (targets & (targets - 1)) != 0) {
+        send_together(vm, targets);
+        return;
+    }
     for (struct vcpu *const *vcpu = vm->vcpus; targets != 0; vcpu++, targets >>= 1) {
         if ((targets & 1) != 0) {
-            send_one(*vcpu);
+            send_one(*vcpu, NULL);
         }
     }
 }

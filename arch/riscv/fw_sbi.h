@@ -40,7 +40,8 @@ struct fw_ret fw_hart_status(uint64_t hart_id); /* SBI_HSM_STATE_* */
 bool fw_feature_set(uint32_t feature, uint64_t value);
 struct fw_ret fw_feature_get(uint32_t feature);
 
-void fw_send_ipi(uint64_t hart_id);
+/* To hart base + i for each bit i of harts; base itself need not exist [SBI 3.0 §3.1]. */
+void fw_send_ipi(uint64_t harts, uint64_t base);
 void fw_set_timer(uint64_t deadline);
 
 /* Returns only if it failed. */

@@ -236,8 +236,27 @@ void arch_hart_kick(struct hart *hart)
     if (rv_imsic_present()) {
         rv_imsic_kick(hart);
     } else {
-        fw_send_ipi(hart->id);
+        fw_send_ipi(1, hart->id);
     }
+}
+
+#define FW_IDS 64u /* harts that one call of the firmware can name */
+
+void arch_harts_kick(struct hart *const harts[], uint32_t count)
+{
+    uint64_t base = align_down(harts[0]->id, FW_IDS);
+    uint64_t mask = 0;
+
+    arch_io_fence(); /* as in arch_hart_kick() */
+    for (uint32_t i = 0; i < count; i++) {
+        if (harts[i]->id - base >= FW_IDS) {
+            fw_send_ipi(mask, base);
+            base = align_down(harts[i]->id, FW_IDS);
+            mask = 0;
+        }
+        mask |= 1ull << (harts[i]->id - base);
+    }
+    fw_send_ipi(mask, base);
 }
 
 /*

@@ -204,6 +204,7 @@ static void check_irqs(void)
             "harts cannot signal each other: the machine has no IMSIC and the firmware no IPI "
             "extension; update the firmware");
     }
+    machine.kicks_together = !rv_imsic_present();
 }
 
 static void tell_machine(void)

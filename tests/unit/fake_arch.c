@@ -71,6 +71,14 @@ void arch_hart_kick(struct hart *hart)
     }
 }
 
+void arch_harts_kick(struct hart *const harts[], uint32_t count)
+{
+    atomic_fetch_add(&fake.kick_messages, 1);
+    for (uint32_t i = 0; i < count; i++) {
+        arch_hart_kick(harts[i]);
+    }
+}
+
 void arch_hart_wait(struct hart *hart)
 {
     struct fake_hart *h = container_of(hart, struct fake_hart, core);

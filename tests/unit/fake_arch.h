@@ -128,6 +128,7 @@ struct fake {
     _Atomic uint64_t now;
     uint64_t now_step; /* added at each arch_now() */
     _Atomic uint32_t io_fences;
+    _Atomic uint32_t kick_messages; /* arch_harts_kick() */
     uint32_t resets;
     enum arch_reset reset_kind;
     bool reset_failed;

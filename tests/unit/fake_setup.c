@@ -114,6 +114,7 @@ void fake_init(uint32_t hart_count)
 
     machine.timebase_hz = FAKE_TIMEBASE_HZ;
     machine.hart_count = hart_count;
+    machine.kicks_together = true;
     machine.harts = fake_alloc((hart_count + 1) * sizeof(struct hart *));
     machine.vms = fake_alloc(MANIFEST_VMS * sizeof(struct vm *));
     for (uint32_t i = 0; i < hart_count; i++) {

@@ -92,6 +92,26 @@ static void ipi_to_others(void **state)
     }
 }
 
+/* Those who run are kicked by one message; who is in the hypervisor needs none. */
+static void ipi_in_one_message(void **state)
+{
+    (void)state;
+    for (uint32_t i = 1; i <= 3; i++) {
+        fake_vcpu_state(env_vcpu(i), VCPU_STARTED);
+        atomic_store(&env_vcpu(i)->hart->mode, i == 2 ? HART_HYP : HART_GUEST);
+    }
+    assert_int_equal(ipi(7, 1), 0);
+    assert_true(soft_line(1) && soft_line(2) && soft_line(3));
+    assert_int_equal(fake_hart(1)->kicks, 1);
+    assert_int_equal(fake_hart(2)->kicks, 0);
+    assert_int_equal(fake_hart(3)->kicks, 1);
+    assert_int_equal(fake.kick_messages, 1);
+
+    /* All of it is told already. */
+    assert_int_equal(ipi(7, 1), 0);
+    assert_int_equal(fake.kick_messages, 1);
+}
+
 static void ipi_to_all(void **state)
 {
     (void)state;
@@ -221,6 +241,7 @@ static void rfence_others(void **state)
 
     assert_int_equal(rfence(SBI_RFENCE_SFENCE_VMA, 0, UINT64_MAX, 0x4000, 0x1000, 0), 0);
     assert_int_equal(guest_rounds, 3); /* it waited for the one in the guest, for no other */
+    assert_int_equal(fake.kick_messages, 1);
     expect_fence(0, 1, FENCE_VMA, 0x4000, 0x1000, 0);
     expect_fence(1, 1, FENCE_VMA, 0x4000, 0x1000, 0);
     assert_int_equal(fake_vcpu(env_vcpu(2))->fence_total, 0);
@@ -510,6 +531,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         test(ipi_to_self),
         test(ipi_to_others),
+        test(ipi_in_one_message),
         test(ipi_to_all),
         test(ipi_refused),
         test(rfence_self),

@@ -89,6 +89,12 @@ void arch_hart_kick(struct hart *hart)
     (void)hart;
 }
 
+void arch_harts_kick(struct hart *const harts[], uint32_t count)
+{
+    (void)harts;
+    (void)count;
+}
+
 void arch_hart_timer(uint64_t deadline)
 {
     (void)deadline;
