@@ -165,9 +165,16 @@ static enum err write_fdt(const struct vm *vm, const struct guest_initrd *initrd
 
 /* ---- the parts ------------------------------------------------------------------------------- */
 
-/* A part of the hashes of the image whose turn it is. ERR_BUSY: of the same there is more. */
-static enum err verify(const struct vm_config *c, struct load *load, const char **why)
+/* No other vCPU of the hart waits for its turn. */
+static bool is_alone(const struct vm *vm)
 {
+    return !hart_has_queue(vcpu_hart(vm->vcpus[0]));
+}
+
+/* A part of the hashes of the image whose turn it is. ERR_BUSY: of the same there is more. */
+static enum err verify(const struct vm *vm, struct load *load, const char **why)
+{
+    const struct vm_config *c = vm->config;
     const char *const names[PIECES] = {c->kernel, c->initrd, c->fdt};
     const char *name = names[load->stage];
     enum err e;
@@ -182,7 +189,7 @@ static enum err verify(const struct vm_config *c, struct load *load, const char 
         *why = "an image that its manifest names is not in the bundle";
         return ERR_NOT_FOUND;
     }
-    e = bundle_verify_part(&machine.bundle, load->image, why);
+    e = bundle_verify_part(&machine.bundle, load->image, is_alone(vm), why);
     if (e == ERR_OK) {
         load->pieces[load->stage] = (struct piece){load->image->data, gpa(0), load->image->size};
         load->image = NULL;
@@ -230,7 +237,7 @@ static enum err fill(const struct vm *vm, const struct mem_config *mem, struct l
 {
     hpa_t to = host_of(vm, mem, load->done);
     uint64_t left = mem->size - load->done;
-    uint64_t most = hart_has_queue(vcpu_hart(vm->vcpus[0])) ? PART_SHARED : PART_ALONE;
+    uint64_t most = is_alone(vm) ? PART_ALONE : PART_SHARED;
     uint64_t part = most - load->done % most;
     const struct piece *in = NULL;
 
@@ -270,7 +277,7 @@ enum err loader_step(struct vm *vm, struct loaded *out, const char **why)
     enum err e;
 
     if (load->stage < PLACE) {
-        e = verify(c, load, why);
+        e = verify(vm, load, why);
     } else if (load->stage == PLACE) {
         e = place(vm, load, why);
     } else {

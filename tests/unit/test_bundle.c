@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* LINK: core/bundle.c core/fdt.c core/pagepool.c tests/unit/dts.c tests/unit/fake_arch.c
  *       tests/unit/fake_memory.c tests/unit/fake_setup.c tests/unit/fake_core.c libfdt bearssl */
+/* TSAN */
 /* FIT images as mkimage packs them, made by hand, and damaged. */
 #include "core/bundle.h"
 #include "core/pagepool.h"
@@ -8,6 +9,7 @@
 
 #include <libfdt.h>
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +20,7 @@
 #include <cmocka.h>
 
 static _Alignas(64) char arena[4u << 20];
-static _Alignas(8) char fit[64u << 10];
+static _Alignas(8) char fit[512u << 10];
 
 static enum err read_fit(struct bundle *b, const void *blob, uint64_t size, const char **why)
 {
@@ -213,7 +215,7 @@ static struct image *big_image(struct bundle *b, const unsigned char *data, int 
     return bundle_find(b, "big");
 }
 
-/* Several users go on where the first one is; each learns the same, and no part is long. */
+/* Several users share the parts; each learns the same, and no part is long. */
 static void part_by_part(void **state)
 {
     enum { USERS = 3, SIZE = 40001 };
@@ -238,7 +240,7 @@ static void part_by_part(void **state)
         for (int i = 0; ended < USERS; i = (i + 1) % USERS) {
             if (result[i] == ERR_BUSY) {
                 parts++;
-                result[i] = bundle_verify_part(&b, image, &why[i]);
+                result[i] = bundle_verify_part(&b, image, false, &why[i]);
                 ended += result[i] != ERR_BUSY;
             }
         }
@@ -247,6 +249,55 @@ static void part_by_part(void **state)
         for (int i = 0; i < USERS; i++) {
             assert_int_equal(result[i], damage < 0 ? ERR_OK : ERR_IO);
             assert_true(damage < 0 ? why[i] == NULL : strstr(why[i], "crc32 is wrong") != NULL);
+        }
+    }
+}
+
+struct user {
+    struct bundle *b;
+    struct image *image;
+    bool alone;
+    enum err result;
+};
+
+static void *verify(void *user)
+{
+    struct user *u = user;
+    const char *why;
+
+    do {
+        u->result = bundle_verify_part(u->b, u->image, u->alone, &why);
+    } while (u->result == ERR_BUSY);
+    return NULL;
+}
+
+/* Side by side, in parts of both sizes: whoever ends which, and a size of whole parts as well. */
+static void harts_share_an_image(void **state)
+{
+    enum { USERS = 4, MOST = 400001 };
+    static const int sizes[] = {MOST, 262144, 131072, 49152, 16384, 16383, 1, 0};
+    static unsigned char data[MOST];
+
+    (void)state;
+    for (int i = 0; i < MOST; i++) {
+        data[i] = (unsigned char)(i * 5 + i / 127);
+    }
+    for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
+        for (int damage = 0; damage < (sizes[s] == 0 ? 1 : 2); damage++) {
+            pthread_t threads[USERS];
+            struct user users[USERS];
+            struct bundle b;
+            struct image *image = big_image(&b, data, sizes[s]);
+
+            ((char *)(uintptr_t)image->data)[sizes[s] / 2] ^= (char)damage;
+            for (int i = 0; i < USERS; i++) {
+                users[i] = (struct user){.b = &b, .image = image, .alone = i % 2 != 0};
+                assert_int_equal(pthread_create(&threads[i], NULL, verify, &users[i]), 0);
+            }
+            for (int i = 0; i < USERS; i++) {
+                (void)pthread_join(threads[i], NULL);
+                assert_int_equal(users[i].result, damage == 0 ? ERR_OK : ERR_IO);
+            }
         }
     }
 }
@@ -355,6 +406,7 @@ int main(void)
         cmocka_unit_test(crc_of_every_length_and_alignment),
         cmocka_unit_test(a_hash_is_computed_once),
         cmocka_unit_test(part_by_part),
+        cmocka_unit_test(harts_share_an_image),
         cmocka_unit_test(as_mkbundle_packs_it),
         cmocka_unit_test(external_data_is_bounded),
         cmocka_unit_test(what_is_no_bundle),

@@ -51,9 +51,10 @@ struct image *bundle_find(struct bundle *b, const char *name)
     return NULL;
 }
 
-enum err bundle_verify_part(struct bundle *b, struct image *image, const char **why)
+enum err bundle_verify_part(struct bundle *b, struct image *image, bool alone, const char **why)
 {
     (void)b;
+    assert_int_equal(alone, !hart_has_queue(vcpu_hart(vm->vcpus[0])));
     verify_parts++;
     if (++unverified % 3 != 0) {
         return ERR_BUSY;
