@@ -49,8 +49,8 @@ static void ring_put(struct console *c, const char *data, size_t len) REQUIRES(c
         c->out[head++ % CONSOLE_OUT] = data[i];
     }
     atomic_store_explicit(&c->writer, arch_hart_self(), memory_order_relaxed);
-    /* (a); release pairs with the acquire of who sends */
-    atomic_store_explicit(&c->out_head, head, memory_order_release);
+    /* (a); as a release it pairs with the acquire of who sends */
+    atomic_store_explicit(&c->out_head, head, memory_order_seq_cst);
 }
 
 /* As much of data as fits, but all of it if whole, or nothing. Returns how much. */

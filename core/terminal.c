@@ -5,7 +5,8 @@
  * drawn again below.
  *
  * Whoever has the screen (busy) owns `open`, `shown`, every console's line and the UART's
- * transmitter; term.lock guards who has it, and is held for a moment only.
+ * transmitter; term.lock guards who has it, and is held for a moment only, by nobody who can see
+ * that the screen is another's: guests that write all at once do not queue for it.
  */
 #include "core/terminal.h"
 
@@ -20,10 +21,10 @@
 #define NAME_WIDTH 5u    /* at least */
 
 static struct CAPABILITY("screen") {
-    struct spinlock lock;
-    bool busy GUARDED_BY(lock);
-    const struct console *turn GUARDED_BY(lock); /* it is this one's turn ... */
-    uint64_t turn_ends GUARDED_BY(lock);         /* ... until then; ticks */
+    struct spinlock lock; /* of writes to these three */
+    atomic_bool busy;
+    const struct console *_Atomic turn; /* it is this one's turn ... */
+    _Atomic uint64_t turn_ends;         /* ... until then; ticks */
 
     struct console *open;        /* shown if its unfinished line is on the screen */
     const struct console *shown; /* the focus as the screen knows it */
@@ -230,15 +231,28 @@ void terminal_panic_line(const struct console *c, const char *line, size_t len)
 
 /* ---- who has the screen ---------------------------------------------------------------------- */
 
+/* Without the lock: as it was a moment ago. */
+static bool is_free(const struct console *c)
+{
+    const struct console *turn = atomic_load_explicit(&term.turn, memory_order_relaxed);
+
+    return !atomic_load_explicit(&term.busy, memory_order_seq_cst) && /* (b) */
+           (turn == NULL || turn == c ||
+            arch_now() >= atomic_load_explicit(&term.turn_ends, memory_order_relaxed));
+}
+
 static bool take(const struct console *c) TRY_ACQUIRES(true, term) NO_TSA
 {
     bool mine;
 
-    spin_lock(&term.lock); /* (b) */
-    mine = !term.busy && (term.turn == NULL || term.turn == c || arch_now() >= term.turn_ends);
+    if (!is_free(c)) {
+        return false;
+    }
+    spin_lock(&term.lock);
+    mine = !atomic_load_explicit(&term.busy, memory_order_relaxed); /* before a turn, at worst */
     if (mine) {
-        term.busy = true;
-        term.turn = NULL;
+        atomic_store_explicit(&term.busy, true, memory_order_relaxed);
+        atomic_store_explicit(&term.turn, NULL, memory_order_relaxed);
     }
     spin_unlock(&term.lock);
     return mine;
@@ -249,14 +263,15 @@ static void give_back(struct console *c) RELEASES(term) NO_TSA
 {
     struct console *turn = c;
 
-    spin_lock(&term.lock); /* (c) */
-    term.busy = false;
+    spin_lock(&term.lock);
+    atomic_store_explicit(&term.busy, false, memory_order_seq_cst); /* (c) */
     do {
         turn = turn->next != NULL ? turn->next : term.first;
     } while (turn != c && !console_pending(turn));
     if (console_pending(turn)) {
-        term.turn = turn;
-        term.turn_ends = arch_now() + us_to_ticks(TURN_US);
+        atomic_store_explicit(&term.turn_ends, arch_now() + us_to_ticks(TURN_US),
+                              memory_order_relaxed);
+        atomic_store_explicit(&term.turn, turn, memory_order_relaxed);
     } else {
         turn = NULL;
     }

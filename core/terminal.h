@@ -8,9 +8,10 @@
  * hart that has the screen tells the writer's hart when it lets go: so a VM's bytes are sent in
  * that VM's own time, and one that floods its console delays no other.
  *
- * Why none is forgotten: a writer fills the ring (a) and then tries the screen under its lock (b);
- * the holder gives it back under the same lock and looks for full rings there (c). If (b) was too
- * early, (c) comes after it and so sees (a).
+ * Why none is forgotten: a writer fills the ring (a) and then looks if the screen is free (b);
+ * the holder gives it back (c) and then looks for rings that are not empty (d). All four are
+ * seq_cst: if (b) was before (c), (d) sees (a). A turn that (b) finds is of a console whose hart
+ * has been told, and gives the screen back once more.
  */
 #ifndef CORE_TERMINAL_H
 #define CORE_TERMINAL_H
@@ -85,7 +86,7 @@ void console_forget_input(struct console *c);
 
 static inline bool console_pending(const struct console *c)
 {
-    return atomic_load_explicit(&c->out_head, memory_order_acquire) !=
+    return atomic_load_explicit(&c->out_head, memory_order_seq_cst) != /* (d) */
            atomic_load_explicit(&c->out_tail, memory_order_acquire);
 }
 
