@@ -434,6 +434,11 @@ class Machine:
                                         and txn in (None, r.txn)), None),
                           f"{event} of {vm} in the audit", seconds, may_end=True)
 
+    def cpu_seconds(self):
+        """What QEMU has used of the cores, its kernel's part with it."""
+        fields = pathlib.Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def idle(self, seconds):
         """Lets the machine go on for so long, whatever it says."""
         until = time.monotonic() + seconds

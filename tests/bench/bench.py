@@ -14,6 +14,7 @@ the median, and its range where the rounds differ. All is kept in build/bench.js
     native_insns            firmware's and guest's where OpenSBI starts the guest; null: no such operation
     spread                  [least, most] hypervisor_insns of the rounds, if they differ
     bytes, seconds          of rows that are no operations
+    ratio, cpu_ratio        of times, to the native ones
 
 Each is compared with the figures that landed (landed.json; --keep writes them anew), and a budget that must hold
 now and does not makes it fail.
@@ -24,7 +25,7 @@ import json
 import sys
 import time
 
-import demo_times
+import boot
 import linux
 import operations
 import table
@@ -33,7 +34,7 @@ from curia_qemu import Failure
 
 # A family of rows is a module with rows(symbols, profiles); profiles: a list to put (title, {function:
 # instructions}) into, or None; and, where its table is another, show(results).
-FAMILIES = {"operations": operations, "linux": linux, "demo": demo_times}
+FAMILIES = {"operations": operations, "linux": linux, "boot": boot}
 
 
 def main():

@@ -66,13 +66,20 @@ Exit = collections.namedtuple("Exit", "hart scause stval htval a7 a6")
 Block = collections.namedtuple("Block", "at insns hart")      # of the hypervisor's code, run once
 
 
+def counters_of(written):
+    """Of six numbers as the plugin writes them."""
+    return Counters(written[1], written[0], written[2], *written[3:])
+
+
 class Count:
     """What the plugin wrote of one run: marks (the last of each number), windows by the number of their begin, exits
     and what the hypervisor ran in a window, by the number of its begin: on the hart that it began on (trace), on all
-    (trace_all). order: exits and marks as they came."""
+    (trace_all). order: exits and marks as they came, and (hart, "guest" or "program") where its guest has reached
+    that. reached: Counters by the same."""
 
     def __init__(self, path):
         self.marks, self.windows, self.trace, self.trace_all, self.order = {}, {}, {}, {}, []
+        self.reached = {}
         self.strays, whole = None, False
         for line in path.read_text().splitlines():
             kind, *values = line.split()
@@ -80,6 +87,8 @@ class Count:
                 self._mark(*map(int, values))
             elif kind == "x":
                 self.order.append(Exit(int(values[0]), *(int(v, 16) for v in values[1:])))
+            elif kind == "g":
+                self._reach(*map(int, values))
             elif kind == "t":
                 begin, block = 2 * int(values[0]), Block(int(values[3], 16), int(values[4]), int(values[2]))
                 self.trace_all.setdefault(begin, []).append(block)
@@ -94,8 +103,7 @@ class Count:
                           "and sret: the counts cannot be trusted")
 
     def _mark(self, hart, n, *counters):
-        now, woken, everywhere = (Counters(c[1], c[0], c[2], *c[3:])
-                                  for c in (counters[:6], counters[6:12], counters[12:]))
+        now, woken, everywhere = (counters_of(c) for c in (counters[:6], counters[6:12], counters[12:]))
         self.order.append(n)
         if n > 1 and n % 2 != 0 and n - 1 in self.marks:
             begun, begin, all_begin = self.marks.pop(n - 1)
@@ -103,6 +111,11 @@ class Count:
             self.windows.setdefault(n - 1, []).append(window)
         elif n > 1 or n not in self.marks:
             self.marks[n] = (hart, now, everywhere)
+
+    def _reach(self, hart, what, *counters):
+        reached = (hart, ("guest", "program")[what - 1])
+        self.order.append(reached)
+        self.reached[reached] = counters_of(counters)
 
     def rounds(self, row, how="hart"):
         """[Counters] of a row's rounds, without the first ones. how: "hart": of the hart that the window begins and
@@ -139,8 +152,20 @@ def without_spins(count):
                           firmware_insns=count.firmware_insns - count.firmware_spun)
 
 
+def of_fields(counters):
+    return {f: getattr(counters, f) for f in FIELDS}
+
+
 def difference(begin, end):
     return Counters(*(e - b for b, e in zip(begin, end)))
+
+
+def plugin(out, symbols=None, options=""):
+    """QEMU's arguments for the plugin. symbols: the kernel is Curia."""
+    text = f"{PLUGIN},out={out},fw={FIRMWARE_SIZE:x}{options}"
+    if symbols is not None:
+        text += f",hyp={FOOTPRINT_START:x}+{FOOTPRINT_SIZE:x},vector={symbols.address['rv_trap_vector']:x}"
+    return "-plugin", text
 
 
 def run_counted(name, irqchip, harts, symbols=None, kernel=IMAGE, initrd=None, memory="512M", cpu=None, append=None,
@@ -148,12 +173,8 @@ def run_counted(name, irqchip, harts, symbols=None, kernel=IMAGE, initrd=None, m
     """QEMU with the plugin until it ends: Count and what the terminal showed, which `done` has to be part of.
     symbols: the kernel is Curia. options: more of the plugin's, with a comma before each."""
     out, log = WORK / f"{name}.txt", WORK / f"{name}.log"
-    plugin = f"{PLUGIN},out={out},fw={FIRMWARE_SIZE:x}{options}"
-    if symbols is not None:
-        plugin += (f",hyp={FOOTPRINT_START:x}+{FOOTPRINT_SIZE:x}"
-                   f",vector={symbols.address['rv_trap_vector']:x}")
     command = [QEMU, "-M", IRQCHIPS.get(irqchip, irqchip), "-smp", str(harts), "-m", memory, "-display", "none",
-               "-serial", "stdio", "-monitor", "none", "-no-reboot", "-kernel", str(kernel), "-plugin", plugin, *extra]
+               "-serial", "stdio", "-monitor", "none", "-no-reboot", "-kernel", str(kernel), *plugin(out, symbols, options), *extra]
     command += (["-initrd", str(initrd)] if initrd else []) + (["-cpu", cpu] if cpu else [])
     command += ["-append", append] if append else []
     out.unlink(missing_ok=True)

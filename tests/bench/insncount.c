@@ -21,10 +21,12 @@
  *
  * Arguments: out=FILE; fw=SIZE of the firmware; hyp=START+SIZE, all three hexadecimal, and
  * vector=ADDRESS (not natively); profile=FILE: how many instructions of each hypervisor block ran
- * before the guest's first instruction, and how many from there to its first marker; trace=all: what
- * the hypervisor ran on any hart between two markers, in the fourth window of each begin;
- * trace=boot: and before the first guest instruction, told as row 0; exits=all: a line for each
- * entry into the trap vector.
+ * on harts before their first guest instruction, and how many from there to the first marker;
+ * trace=all: what the hypervisor ran on any hart between two markers, in the fourth window of each
+ * begin; trace=boot: and on harts before their first guest instruction, told as row 0; exits=all: a
+ * line for each entry into the trap vector. Each hart also tells its counters at its first
+ * instruction of a guest, and at the first below RAM's start, where only programs of the guest's
+ * kernel lie.
  *
  * QEMU's plugin API, version 4 [QEMU 10.0, docs/devel/tcg-plugins.rst]: declared here as far as it
  * is used, because Debian ships no header. Counters are inline operations on a scoreboard, one slot
@@ -126,7 +128,7 @@ int qemu_plugin_version = 4;
 #define FIRMWARE_SPIN_MAX      512u
 #define FIRMWARE_SPINS         64u /* rounds from which on it is taken for one */
 
-/* Of a profile: until the guest's first instruction, until its first marker. */
+/* Of a profile: until a hart's first guest instruction, until the first marker of all. */
 enum phase { TO_GUEST, TO_MARKER, PHASES };
 
 enum side { FIRMWARE, HYPERVISOR, GUEST, SIDES };
@@ -144,8 +146,11 @@ struct block {
     uint32_t insns;
     enum side side;
     bool ends_in_sret;
-    uint64_t runs[PHASES]; /* while profiling: one hart */
+    uint64_t runs[PHASES]; /* atomic */
 };
+
+/* What a hart's guest has reached. */
+enum reached { NOTHING, GUEST_ENTERED, PROGRAM_ENTERED };
 
 /* What an exit is told by. */
 enum reg { REG_SCAUSE, REG_STVAL, REG_HTVAL, REG_A7, REG_A6, REGS };
@@ -155,8 +160,9 @@ struct vcpu_state {
     struct counters at_wfi;
     uint8_t windows[ROWS]; /* that have begun, while traced */
     uint32_t tracing;      /* the open one's row, 0: none; any vCPU reads and ends it, atomic */
-    uint64_t paused_at;    /* the hypervisor's instructions at its last pause, */
-    uint64_t round;        /* and from the one before to that */
+    enum reached reached;
+    uint64_t paused_at; /* the hypervisor's instructions at its last pause, */
+    uint64_t round;     /* and from the one before to that */
     struct {
         const struct block *begin;  /* a block of the loop that it may be in, */
         uint64_t at, round, rounds; /* when it last ran, how long one is, how many of that length */
@@ -250,6 +256,18 @@ static void write_marker(unsigned int vcpu, uint32_t n)
     pthread_mutex_unlock(&count.lock);
 }
 
+/* The line of what a hart's guest has reached: hart, what, counters. */
+static void write_reached(unsigned int vcpu, enum reached reached)
+{
+    struct counters now = counters_of(vcpu);
+
+    pthread_mutex_lock(&count.lock);
+    fprintf(count.out, "g %u %u", vcpu, reached);
+    write_counters(&now);
+    fprintf(count.out, "\n");
+    pthread_mutex_unlock(&count.lock);
+}
+
 /* ---- while it runs --------------------------------------------------------------------------- */
 
 static void set_tracing(struct vcpu_state *v, uint32_t row)
@@ -308,9 +326,9 @@ static void write_trace(unsigned int vcpu, const struct block *b)
 
 static void count_boot(unsigned int vcpu, struct block *b)
 {
-    enum phase phase = __atomic_load_n(&count.ran[GUEST], __ATOMIC_RELAXED) ? TO_MARKER : TO_GUEST;
+    enum phase phase = count.vcpus[vcpu].reached == NOTHING ? TO_GUEST : TO_MARKER;
 
-    b->runs[phase]++;
+    __atomic_fetch_add(&b->runs[phase], 1, __ATOMIC_RELAXED);
     if (phase == TO_GUEST && count.trace_boot) {
         pthread_mutex_lock(&count.lock);
         write_block(0, true, vcpu, b);
@@ -421,6 +439,16 @@ static void count_first(unsigned int vcpu, enum side side)
     }
 }
 
+static void on_guest_block(unsigned int vcpu, struct vcpu_state *v, const struct block *b)
+{
+    enum reached now = b->vaddr < RAM_START ? PROGRAM_ENTERED : GUEST_ENTERED;
+
+    if (v->reached < now) {
+        v->reached = now;
+        write_reached(vcpu, now);
+    }
+}
+
 static void on_block(unsigned int vcpu, void *userdata)
 {
     struct block *b = userdata;
@@ -438,6 +466,9 @@ static void on_block(unsigned int vcpu, void *userdata)
     v->last = b;
     if (b->side != FIRMWARE && !__atomic_load_n(&count.ran[b->side], __ATOMIC_RELAXED)) {
         count_first(vcpu, b->side);
+    }
+    if (b->side == GUEST && v->reached < PROGRAM_ENTERED) {
+        on_guest_block(vcpu, v, b);
     }
     if (b->side == HYPERVISOR) {
         if (!__atomic_load_n(&count.marked, __ATOMIC_RELAXED)) {

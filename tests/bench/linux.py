@@ -11,7 +11,8 @@ import os
 import re
 
 import table
-from counter import ROWS, TOP, WORK, boot_profile, by_function, difference, run_counted
+from counter import (ROWS, TOP, WORK, Exit, begin_of, boot_profile, by_function, difference, of_fields, run_counted,
+                     without_spins)
 from curia_qemu import make_bundle
 
 KERNEL = TOP / os.environ.get("KERNEL_IMAGE", "build/deps/guest/Image")
@@ -77,27 +78,25 @@ def guest(setup, symbols):
 
 def window(count, row):
     """What all harts ran in an item."""
-    only, = count.windows[2 * (ROWS.index(row) + 1)]
-    return difference(only.all_begin, only.all_end)
+    only, = count.windows[begin_of(row)]
+    return without_spins(difference(only.all_begin, only.all_end))
 
 
 def boot(count):
     """From the first instruction of the guest (natively: of the kernel) to that of init."""
-    begun = count.windows[2 * (ROWS.index("linux_init") + 1)][0].all_begin
-    return difference(count.marks[0][2], begun)
+    return without_spins(difference(count.marks[0][2], count.windows[begin_of("linux_init")][0].all_begin))
 
 
 def whole(count):
     """From there to the end of the last item."""
-    ended = count.windows[2 * (ROWS.index(ITEMS[-1]) + 1)][0].all_end
-    return difference(count.marks[0][2], ended)
+    return without_spins(difference(count.marks[0][2], count.windows[begin_of(ITEMS[-1])][0].all_end))
 
 
 def result(row, setup, spent, native):
     """ppm: hypervisor and firmware in a million of the guest's."""
     more = spent.hypervisor_insns + spent.firmware_insns
     return {"row": row, "system": f"{setup.uart} UART", "irqchip": setup.irqchip, "harts": setup.harts,
-            **spent._asdict(), "native_insns": native.guest_insns + native.firmware_insns,
+            **of_fields(spent), "native_insns": native.guest_insns + native.firmware_insns,
             "ppm": round(1000000 * more / max(1, spent.guest_insns), 2)}
 
 
@@ -109,7 +108,7 @@ def exit_rows(setup, count, text):
     """Exits by cause, from the first instruction to the end, and how many that is in a second of the guest's time."""
     seconds = int(re.search(r"bench: done in (\d+) ms", text)[1]) / 1000
     causes = collections.Counter(CAUSES.get(e.scause, f"cause {e.scause:#x}") for e in count.order
-                                 if not isinstance(e, int))
+                                 if isinstance(e, Exit))
     for cause, n in causes.most_common():
         yield {"row": "linux_exits", "system": f"{setup.uart} UART", "cause": cause, "irqchip": setup.irqchip,
                "harts": setup.harts, "exits": n, "exits_per_second": round(n / seconds, 2)}

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import parts
-from counter import ELF, FIELDS, GUEST, ROWS, RV_PREFIX, WORK, begin_of, by_function, difference, run_counted
+from counter import ELF, FIELDS, GUEST, ROWS, RV_PREFIX, WORK, begin_of, by_function, difference, of_fields, run_counted
 from curia_qemu import Failure
 from table import name_of
 
@@ -53,10 +53,6 @@ ALL_HARTS = re.compile(r"message_trip_|shmem_trip|(ipi|msi|rfence_\w+)_all_|hsm_
 SPINS = re.compile(r"slice_end$")       # what the guest does in it is no matter of instructions
 
 IN_PARTS = re.compile(r"vm_(re)?start$")
-
-
-def of_fields(counters):
-    return {f: getattr(counters, f) for f in FIELDS}
 
 
 def in_parts(result, blocks, symbols):
