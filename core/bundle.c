@@ -6,8 +6,8 @@
  *
  * Cost: crc32 about 5 instructions a byte (eight tables, made at boot: 8 KiB of the arena instead
  * of text), sha256 about 60. So a part of either is about 100,000 instructions, a tenth of a
- * millisecond at 1 GHz: as long may another vCPU of this hart wait for its turn. On a hart of its own
- * a crc32 goes on for eight times as much, so that harts meet at the lock less often.
+ * millisecond at 1 GHz: as long may another vCPU of this hart wait for its turn. On a hart of its
+ * own a crc32 goes on for eight times as much, so that harts meet at the lock less often.
  *
  * The sum of a crc32 is a polynomial's rest, so each part adds its own, moved up by the bytes
  * behind it, whoever computes it and when. Parts are handed out from the end, so that how far to
