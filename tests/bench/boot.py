@@ -106,7 +106,7 @@ def counted(name, machine, count, symbols=None):
     out = WORK / f"{name}.txt"
     options = f",exits=all,profile={WORK / name}.profile" if symbols is not None else ""
     out.unlink(missing_ok=True)
-    with machine(plugin(out, symbols, options)) as m:
+    with machine(plugin(out, count, symbols, options)) as m:
         await_ready([m], count)
         m.qmp("quit")
         m.wait_exit()

@@ -24,7 +24,8 @@ RV_PREFIX = os.environ.get("RV_PREFIX", "riscv64-unknown-elf-")
 SECONDS = 120
 
 RAM_START = 0x80000000
-FIRMWARE_SIZE, FOOTPRINT_START, FOOTPRINT_SIZE = 0x60000, 0x80200000, 0x800000
+FOOTPRINT_START, FOOTPRINT_SIZE = 0x80200000, 0x800000
+FIRMWARE_SIZES = ((4, 0x60000), (16, 0x80000), (32, 0x100000), (64, 0x200000))   # with up to so many harts
 WARM_UP = 8             # first rounds of a row that are left out
 ROWS = re.findall(r"(?<= )row\((\w+)\)", (TOP / "guests/bench/rows.h").read_text())
 FIELDS = ("hypervisor_insns", "firmware_insns", "guest_insns", "exits")
@@ -160,9 +161,13 @@ def difference(begin, end):
     return Counters(*(e - b for b, e in zip(begin, end)))
 
 
-def plugin(out, symbols=None, options=""):
+def firmware_size(harts):
+    return next(size for most, size in FIRMWARE_SIZES if harts <= most)
+
+
+def plugin(out, harts, symbols=None, options=""):
     """QEMU's arguments for the plugin. symbols: the kernel is Curia."""
-    text = f"{PLUGIN},out={out},fw={FIRMWARE_SIZE:x}{options}"
+    text = f"{PLUGIN},out={out},fw={firmware_size(harts):x}{options}"
     if symbols is not None:
         text += f",hyp={FOOTPRINT_START:x}+{FOOTPRINT_SIZE:x},vector={symbols.address['rv_trap_vector']:x}"
     return "-plugin", text
@@ -174,7 +179,7 @@ def run_counted(name, irqchip, harts, symbols=None, kernel=IMAGE, initrd=None, m
     symbols: the kernel is Curia. options: more of the plugin's, with a comma before each."""
     out, log = WORK / f"{name}.txt", WORK / f"{name}.log"
     command = [QEMU, "-M", IRQCHIPS.get(irqchip, irqchip), "-smp", str(harts), "-m", memory, "-display", "none",
-               "-serial", "stdio", "-monitor", "none", "-no-reboot", "-kernel", str(kernel), *plugin(out, symbols, options), *extra]
+               "-serial", "stdio", "-monitor", "none", "-no-reboot", "-kernel", str(kernel), *plugin(out, harts, symbols, options), *extra]
     command += (["-initrd", str(initrd)] if initrd else []) + (["-cpu", cpu] if cpu else [])
     command += ["-append", append] if append else []
     out.unlink(missing_ok=True)
@@ -189,8 +194,8 @@ def run_counted(name, irqchip, harts, symbols=None, kernel=IMAGE, initrd=None, m
     if ended.returncode != 0 or done not in text:
         raise Failure(f"{name}: QEMU ended with status {ended.returncode}; see {log}")
     ends = [int(end, 16) + 1 for end in _FIRMWARE.findall(text)]
-    if not ends or max(ends) != RAM_START + FIRMWARE_SIZE:
-        raise Failure(f"{name}: FIRMWARE_SIZE is not what this firmware says of itself in {log}")
+    if not ends or max(ends) != RAM_START + firmware_size(harts):
+        raise Failure(f"{name}: FIRMWARE_SIZES is not what this firmware says of itself in {log}")
     return Count(out), text
 
 
