@@ -299,7 +299,9 @@ enum err bundle_verify_part(struct bundle *b, struct image *image, bool alone, c
 {
     enum image_hash hash;
 
-    spin_lock(&image->lock);
+    if (!spin_trylock(&image->lock)) {
+        return ERR_BUSY; /* another hart is at a part: that one is not waited for */
+    }
     if (image->hash == IMAGE_UNCHECKED && image->hash_node == 0) {
         next_hash(b, image);
     }

@@ -86,6 +86,7 @@ struct channel_end {
 struct ipc_vm {
     _Atomic uint32_t generation;
     _Atomic uint32_t running; /* 0 or 1: an 8-bit exchange would be a call */
+    uint32_t entered;         /* of the manifest's regions, those looked at by the load */
     uint32_t end_count;
     struct channel_end *ends[]; /* by index */
 };
@@ -95,8 +96,8 @@ struct shmem {
     hpa_t hpa;
 
     struct spinlock lock;
-    uint32_t users GUARDED_BY(lock); /* ends whose VM runs */
-    _Atomic uint32_t zeroing;        /* the first of them is at it */
+    uint32_t users GUARDED_BY(lock); /* VMs that run, or are about to */
+    uint64_t clean GUARDED_BY(lock); /* so many bytes were zeroed since there was one */
 };
 
 struct ipc {
@@ -191,10 +192,10 @@ bool channel_close(struct channel_end *end);
 /* Shows end's owner, if it has a mailbox, what its peer's state is now. No lock held. */
 void channel_tell(struct channel_end *end);
 
-/* Regions: made at boot (shmem.c); counted in and out by the VMs' starts and stops. */
+/* Regions: made at boot (shmem.c); VMs enter as they are loaded, and leave as they stop. */
 enum err shmem_build(struct shmem *s, const struct shmem_config *config,
                      const char **why) MUST_CHECK;
-void shmem_started(struct shmem *s);
-void shmem_stopped(struct shmem *s);
+bool shmem_enter(struct shmem *s); /* false: call again */
+void shmem_leave(struct shmem *s);
 
 #endif

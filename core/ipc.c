@@ -102,16 +102,39 @@ enum err ipc_build(const char **why)
 
 /* ---- starts and stops ------------------------------------------------------------------------ */
 
-/* fn once for each end of vm that a region has. */
-static void each_region(const struct vm *vm, void (*fn)(struct shmem *s))
+static bool has_region(const struct vm *vm, const struct shmem *s)
 {
-    for (uint32_t i = 0; i < machine.manifest.shmem_count; i++) {
-        struct shmem *s = &machine.ipc->shmems[i];
+    for (uint32_t i = 0; i < s->config->end_count; i++) {
+        if (s->config->ends[i].vm == vm->index) {
+            return true;
+        }
+    }
+    return false;
+}
 
-        for (uint32_t j = 0; j < s->config->end_count; j++) {
-            if (s->config->ends[j].vm == vm->index) {
-                fn(s);
-            }
+enum err ipc_vm_enter(struct vm *vm)
+{
+    struct ipc_vm *iv = vm->ipc;
+
+    for (; iv->entered < machine.manifest.shmem_count; iv->entered++) {
+        struct shmem *s = &machine.ipc->shmems[iv->entered];
+
+        if (has_region(vm, s) && !shmem_enter(s)) {
+            return ERR_BUSY;
+        }
+    }
+    return ERR_OK;
+}
+
+static void leave_regions(const struct vm *vm)
+{
+    struct ipc_vm *iv = vm->ipc;
+
+    for (; iv->entered != 0; iv->entered--) {
+        struct shmem *s = &machine.ipc->shmems[iv->entered - 1];
+
+        if (has_region(vm, s)) {
+            shmem_leave(s);
         }
     }
 }
@@ -132,7 +155,6 @@ void ipc_vm_started(struct vm *vm)
     generation = vm->generation;
     spin_unlock(&vm->lock);
 
-    each_region(vm, shmem_started);
     atomic_store_explicit(&iv->generation, generation, memory_order_relaxed);
     atomic_store_explicit(&iv->running, true, memory_order_release);
     tell_peers(iv);
@@ -143,14 +165,13 @@ void ipc_vm_stopped(struct vm *vm)
     struct ipc_vm *iv = vm->ipc;
 
     /* A load that came to nothing was never told. */
-    if (!atomic_exchange_explicit(&iv->running, false, memory_order_acq_rel)) {
-        return;
+    if (atomic_exchange_explicit(&iv->running, false, memory_order_acq_rel)) {
+        for (uint32_t i = 0; i < iv->end_count; i++) {
+            (void)channel_close(iv->ends[i]);
+        }
+        tell_peers(iv);
     }
-    for (uint32_t i = 0; i < iv->end_count; i++) {
-        (void)channel_close(iv->ends[i]);
-    }
-    tell_peers(iv);
-    each_region(vm, shmem_stopped);
+    leave_regions(vm);
 }
 
 /* ---- reports --------------------------------------------------------------------------------- */

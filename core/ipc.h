@@ -70,11 +70,14 @@ enum err ipc_send(struct vm *vm, uint64_t index, gpa_t buf, uint64_t len) MUST_C
 enum err ipc_notify(struct vm *vm, uint64_t index, uint64_t bits) MUST_CHECK;
 
 /*
- * started: vm is about to run its first instruction: shared regions that nobody else uses are
- * zeroed, the peers told. Its own hart. stopped: all its vCPUs have left; before its interrupt
- * controller is reset and before it can be loaded again: on return no message, event or interrupt
- * of a peer is under way to it. The VM's lock is not held for started, may be for stopped.
+ * enter: vm is loaded, but for a part of the shared regions that nobody else uses, which is zeroed;
+ * ERR_BUSY: there is more, or another hart is at it. Its own hart, until it is ERR_OK. started: it
+ * is about to run its first instruction: the peers are told. Its own hart. stopped: all its vCPUs
+ * have left, or its load has ended early; before its interrupt controller is reset and before it
+ * can be loaded again: on return no message, event or interrupt of a peer is under way to it. The
+ * VM's lock is not held for enter and started, may be for stopped.
  */
+enum err ipc_vm_enter(struct vm *vm) MUST_CHECK;
 void ipc_vm_started(struct vm *vm);
 void ipc_vm_stopped(struct vm *vm);
 

@@ -161,6 +161,9 @@ bool lifecycle_load(struct vm *vm)
         loader_begin(vm);
     }
     e = loader_step(vm, &image, &why);
+    if (e == ERR_OK) {
+        e = ipc_vm_enter(vm);
+    }
     if (e == ERR_BUSY) {
         return true;
     }

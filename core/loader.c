@@ -7,7 +7,7 @@
  *
  * Loads of several VMs run side by side, on harts of their own or by turns on one, part by part.
  * Nothing is held from one part to the next but what struct load says. Only the buffer in which
- * FDTs are written is shared, under its lock.
+ * FDTs are written is shared, under its lock; who finds it held comes again.
  *
  * A part is as much as an urgent vCPU of the same hart may have to wait for: a part of a hash
  * (core/bundle.c), PART_SHARED bytes written, about as long at 1 GB/s, or one FDT generated, the
@@ -197,7 +197,7 @@ static enum err verify(const struct vm *vm, struct load *load, const char **why)
     return e;
 }
 
-/* Where everything goes, in one part: it depends on no image's size. */
+/* Where everything goes, in one part: it depends on no image's size. ERR_BUSY: all of it again. */
 static enum err place(const struct vm *vm, struct load *load, const char **why)
 {
     const struct vm_config *c = vm->config;
@@ -218,7 +218,9 @@ static enum err place(const struct vm *vm, struct load *load, const char **why)
     } else {
         const struct guest_initrd told = {initrd->gpa, initrd->size};
 
-        spin_lock(&loader.lock);
+        if (!spin_trylock(&loader.lock)) {
+            return ERR_BUSY; /* another hart writes one: no part is longer by that */
+        }
         e = write_fdt(vm, &told, used_to, fdt, why);
         spin_unlock(&loader.lock);
     }
@@ -274,20 +276,21 @@ enum err loader_step(struct vm *vm, struct loaded *out, const char **why)
 {
     const struct vm_config *c = vm->config;
     struct load *load = &loader.loads[vm->index];
-    enum err e;
+    uint32_t end = FILL + c->mem_count;
+    enum err e = ERR_OK;
 
     if (load->stage < PLACE) {
         e = verify(vm, load, why);
     } else if (load->stage == PLACE) {
         e = place(vm, load, why);
-    } else {
+    } else if (load->stage < end) {
         e = fill(vm, &c->mem[load->stage - FILL], load);
     }
     if (e != ERR_OK) {
         return e;
     }
-    load->stage++;
+    load->stage += load->stage < end ? 1 : 0;
     load->done = 0;
     *out = (struct loaded){load->pieces[KERNEL].gpa, load->pieces[FDT].gpa};
-    return load->stage < FILL + c->mem_count ? ERR_BUSY : ERR_OK;
+    return load->stage < end ? ERR_BUSY : ERR_OK;
 }

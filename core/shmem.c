@@ -2,13 +2,17 @@
 /*
  * Shared regions: RAM that belongs to the manifest, mapped into each end's VM where it says, for
  * good. It holds nothing of earlier users: whenever an end's VM starts and no other one's runs, it
- * is zeroed first, by that VM's hart. s->lock guards the count of users, and is not held meanwhile.
+ * is zeroed first, by that VM's hart, part by part as the rest of the load (core/loader.c). s->lock
+ * guards the count of users and what is zeroed already; it is held for a part, which nobody waits
+ * for: who may not enter comes again, and there are no users who could leave.
  */
 #include "core/channel.h"
 
 #include "core/arch.h"
 #include "core/memmap.h"
 #include "core/ram.h"
+
+#define PART (128ull * KIB)
 
 /* So that 2 MiB pages can map it, where the machine's RAM allows that. */
 static enum err find_ram(uint64_t size, hpa_t *at)
@@ -47,36 +51,31 @@ enum err shmem_build(struct shmem *s, const struct shmem_config *config, const c
     return e;
 }
 
-/*
- * The first user zeroes; one that comes meanwhile waits for that, which costs it what zeroing would
- * have cost had it been first. A VM that is starting cannot be in here twice, nor be counted out
- * before it has come back.
- */
-void shmem_started(struct shmem *s)
+bool shmem_enter(struct shmem *s)
 {
-    bool first;
+    uint64_t left;
+    bool in;
 
-    spin_lock(&s->lock);
-    first = s->users++ == 0;
-    if (first) {
-        atomic_store_explicit(&s->zeroing, true, memory_order_relaxed);
+    if (!spin_trylock(&s->lock)) {
+        return false;
     }
+    left = s->users == 0 ? s->config->size - s->clean : 0;
+    if (left != 0) {
+        left = left < PART ? left : PART;
+        arch_phys_zero(hpa_add(s->hpa, s->clean), left);
+        s->clean += left;
+    }
+    in = s->users != 0 || s->clean == s->config->size;
+    s->users += in ? 1 : 0;
     spin_unlock(&s->lock);
-
-    if (first) {
-        arch_phys_zero(s->hpa, s->config->size);
-        atomic_store_explicit(&s->zeroing, false, memory_order_release);
-        return;
-    }
-    /* acquire pairs with the release above: no byte of the next user's is zeroed */
-    while (atomic_load_explicit(&s->zeroing, memory_order_acquire)) {
-        arch_relax();
-    }
+    return in;
 }
 
-void shmem_stopped(struct shmem *s)
+void shmem_leave(struct shmem *s)
 {
     spin_lock(&s->lock);
-    s->users--;
+    if (--s->users == 0) {
+        s->clean = 0;
+    }
     spin_unlock(&s->lock);
 }

@@ -42,6 +42,16 @@ static inline void spin_lock(struct spinlock *l) ACQUIRES(l) NO_TSA
     }
 }
 
+/* For work that may as well come later. False: it is held, or others wait for it. */
+static inline bool spin_trylock(struct spinlock *l) TRY_ACQUIRES(true, l) NO_TSA
+{
+    /* acquire as in spin_lock(): a ticket that is served and not handed out is free */
+    uint32_t ticket = atomic_load_explicit(&l->owner, memory_order_acquire);
+
+    return atomic_compare_exchange_strong_explicit(&l->next, &ticket, ticket + 1,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
 static inline void spin_unlock(struct spinlock *l) RELEASES(l) NO_TSA
 {
     uint32_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);

@@ -57,6 +57,12 @@ static const struct virqchip_ops chip_ops = {
     .fdt_interrupts = chip_fdt_interrupts,
 };
 
+static void env_enter(struct vm *vm)
+{
+    while (ipc_vm_enter(vm) == ERR_BUSY) {
+    }
+}
+
 void env_begin(void)
 {
     static const char *const names[] = {"a", "b", "c"};
@@ -87,6 +93,7 @@ void env_begin(void)
         abort();
     }
     for (uint32_t i = 0; i < ENV_VMS; i++) {
+        env_enter(env.vm[i]);
         ipc_vm_started(env.vm[i]);
     }
 }
@@ -107,6 +114,7 @@ void env_start(uint32_t vm)
     spin_lock(&env.vm[vm]->lock);
     env.vm[vm]->generation++;
     spin_unlock(&env.vm[vm]->lock);
+    env_enter(env.vm[vm]);
     ipc_vm_started(env.vm[vm]);
 }
 

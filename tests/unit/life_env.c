@@ -128,6 +128,12 @@ WEAK enum err loader_step(struct vm *vm, struct loaded *out, const char **why)
     return life.load_result;
 }
 
+enum err ipc_vm_enter(struct vm *vm)
+{
+    (void)vm;
+    return life.regions != 0 && life.regions-- != 0 ? ERR_BUSY : ERR_OK;
+}
+
 void ipc_vm_started(struct vm *vm)
 {
     life.ipc_started[vm->index]++;

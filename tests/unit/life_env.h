@@ -37,6 +37,7 @@ struct life_env {
     struct vm_config *config[LIFE_VMS];
     uint32_t loads[LIFE_VMS];
     uint32_t parts[LIFE_VMS];  /* of the last load */
+    uint32_t regions;          /* parts of shared regions that are still to be zeroed */
     uint32_t resets[LIFE_VMS]; /* of the irqchip */
     uint32_t pulses[LIFE_VMS]; /* of the power source */
     uint32_t ipc_started[LIFE_VMS], ipc_stopped[LIFE_VMS];

@@ -302,6 +302,23 @@ static void harts_share_an_image(void **state)
     }
 }
 
+/* Who comes while another hart is at a part does not wait for it. */
+static void part_not_waited_for(void **state)
+{
+    static unsigned char data[100];
+    const char *why = NULL;
+    struct bundle b;
+    struct image *image = big_image(&b, data, sizeof(data));
+
+    (void)state;
+    spin_lock(&image->lock);
+    assert_int_equal(bundle_verify_part(&b, image, false, &why), ERR_BUSY);
+    assert_int_equal(bundle_verify_part(&b, image, false, &why), ERR_BUSY);
+    spin_unlock(&image->lock);
+    assert_int_equal(bundle_verify(&b, image, &why), ERR_OK);
+    assert_int_equal(bundle_verify_part(&b, image, false, &why), ERR_OK);
+}
+
 static void as_mkbundle_packs_it(void **state)
 {
     static const char format[] =
@@ -407,6 +424,7 @@ int main(void)
         cmocka_unit_test(a_hash_is_computed_once),
         cmocka_unit_test(part_by_part),
         cmocka_unit_test(harts_share_an_image),
+        cmocka_unit_test(part_not_waited_for),
         cmocka_unit_test(as_mkbundle_packs_it),
         cmocka_unit_test(external_data_is_bounded),
         cmocka_unit_test(what_is_no_bundle),

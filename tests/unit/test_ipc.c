@@ -676,6 +676,51 @@ static void test_region_ram(void **state)
     assert_non_null(strstr(why, "RAM"));
 }
 
+/* A large region is zeroed part by part, whoever's load it is; again when all have left. */
+static void test_region_parts(void **state)
+{
+    const struct shmem_config config = {.name = "large", .size = 300 * KIB};
+    struct shmem s = {.config = &config, .hpa = {0xa00000000ull}};
+    uint8_t *mem = fake_phys_add(s.hpa.v, config.size);
+
+    (void)state;
+    for (uint32_t life = 0; life < 2; life++) {
+        memset(mem, 0x5a, config.size);
+        for (uint32_t part = 0; part < 3; part++) {
+            uint64_t before = fake.bytes_written;
+
+            assert_int_equal(shmem_enter(&s), part == 2);
+            assert_true(fake.bytes_written - before <= 128 * KIB);
+        }
+        for (uint64_t i = 0; i < config.size; i++) {
+            assert_int_equal(mem[i], 0);
+        }
+        mem[0] = 1;
+        assert_true(shmem_enter(&s));
+        assert_int_equal(mem[0], 1);
+        shmem_leave(&s);
+        shmem_leave(&s);
+    }
+    spin_lock(&s.lock); /* another hart is at a part */
+    assert_false(shmem_enter(&s));
+    spin_unlock(&s.lock);
+}
+
+/* A load that ends early leaves what it has entered. */
+static void test_region_of_no_life(void **state)
+{
+    void *mem = fake_gpa(env.vm[A], ENV_MAP_A, ENV_MAP_SIZE);
+
+    (void)state;
+    ipc_vm_stopped(env.vm[A]);
+    ipc_vm_stopped(env.vm[B]);
+    assert_int_equal(ipc_vm_enter(env.vm[A]), ERR_OK);
+    memset(mem, 9, ENV_MAP_SIZE);
+    ipc_vm_stopped(env.vm[A]);
+    env_start(B);
+    assert_true(region_is(0));
+}
+
 /* Who sent how much to whom, or could not; and who rang. */
 static void test_traced(void **state)
 {
@@ -740,6 +785,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fdt_whole_or_error, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stats_of_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_region_ram, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_region_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_region_of_no_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_traced, setup, teardown),
         cmocka_unit_test_setup(test_build_fails, setup),
     };

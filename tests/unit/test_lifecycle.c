@@ -179,6 +179,29 @@ static void test_stop_between_parts(void **state)
     assert_int_equal(atomic_load(&vm->live_vcpus), 1);
 }
 
+static uint32_t polls;
+
+static void count_polls(void)
+{
+    polls++;
+}
+
+/* The zeroing of shared regions is of the load: interrupts are served between its parts. */
+static void test_regions_are_parts(void **state)
+{
+    struct vm *vm = life.vm[0];
+
+    (void)state;
+    polls = 0;
+    fake.on_poll = count_polls;
+    life.regions = 3;
+    assert_int_equal(lifecycle_start(vm), ERR_OK);
+    assert_int_equal(life_step(0, 0), LIFE_GUEST);
+    assert_int_equal(life.regions, 0);
+    assert_int_equal(life.ipc_started[0], 1);
+    assert_int_equal(polls, 1 + 3);
+}
+
 static void test_load_fails(void **state)
 {
     struct vm *vm = life.vm[1];
@@ -723,6 +746,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stale_start, life_setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_stop_while_loading, life_setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_stop_between_parts, life_setup, life_teardown),
+        cmocka_unit_test_setup_teardown(test_regions_are_parts, life_setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_load_fails, life_setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_srst, life_setup, life_teardown),
         cmocka_unit_test_setup_teardown(test_crash_policy, life_setup, life_teardown),

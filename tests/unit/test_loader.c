@@ -37,6 +37,7 @@ static const char *bad_image; /* NULL: verdict is all images' */
 static struct guest_initrd told;
 static size_t told_room;
 static uint32_t verify_parts, unverified;
+static struct vm *beside; /* is to write its FDT while another one's is written */
 
 static uint64_t part_max;
 
@@ -68,6 +69,13 @@ enum err guest_fdt_write(const struct vm *of, const struct guest_initrd *i, void
     assert_int_equal(i->size, of->config->initrd != NULL ? images[1].size : 0);
     told = *i;
     told_room = size;
+    if (beside != NULL && beside != of) { /* as another hart would, meanwhile */
+        struct loaded at;
+        const char *why = NULL;
+
+        assert_int_equal(loader_step(beside, &at, &why), ERR_BUSY);
+        beside = NULL;
+    }
     if (fdt_verdict != ERR_OK) {
         return fdt_verdict;
     }
@@ -256,6 +264,37 @@ static void test_two_at_once(void **state)
     assert_true(all(fake_gpa(other, RAM, 4096), 4096, 0x22));
     assert_true(all(fake_gpa(other, RAM + 4096, KERNEL), KERNEL, 0));
     assert_int_equal(fake.bytes_written, 2 * RAM_BYTES);
+    memset(&machine.manifest, 0, sizeof(machine.manifest));
+}
+
+/* While one's FDT is written another one's is not, and no part waits for that. */
+static void test_fdt_at_once(void **state)
+{
+    enum { TO_PLACE = 5 }; /* three parts of the kernel's hash, and no initrd and no FDT */
+    struct vm *other = fake_vm_add("other", 1, 0, RAM, RAM_BYTES);
+    struct vm_config both[2];
+    struct loaded at;
+    const char *why = NULL;
+    enum err e = ERR_BUSY;
+
+    (void)state;
+    fake_vm(vm)->config.initrd = NULL;
+    fake_vm(other)->config = *vm->config;
+    both[0] = both[1] = *vm->config;
+    machine.manifest.vms = both;
+    machine.manifest.vm_count = 2;
+    assert_int_equal(loader_init(), ERR_OK);
+    loader_begin(other);
+    for (int i = 0; i < TO_PLACE; i++) {
+        assert_int_equal(part(other, &at, &why), ERR_BUSY);
+    }
+    beside = other;
+    assert_int_equal(load(&at, &why), ERR_OK);
+    assert_null(beside); /* it was there, and refused */
+    while (e == ERR_BUSY) {
+        e = part(other, &at, &why);
+    }
+    assert_int_equal(e, ERR_OK);
     memset(&machine.manifest, 0, sizeof(machine.manifest));
 }
 
@@ -456,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_image, setup, teardown),
         cmocka_unit_test_setup_teardown(test_from_the_beginning, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fdt_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_boot_image, setup, teardown),
         cmocka_unit_test_setup_teardown(test_boot_image_is_aligned, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_boot_image, setup, teardown),
