@@ -79,4 +79,10 @@ void bench_vms(void);
 /* Waits until it is stopped. */
 _Noreturn void idle_run(void);
 
+/* A real-time VM, and its neighbours: two that hammer and ring, one that is restarted. */
+void rt_run(void);
+_Noreturn void hammer_run(void);
+_Noreturn void bells_run(void);
+_Noreturn void victim_run(void);
+
 #endif

@@ -7,7 +7,8 @@
  * Modes by bootargs: bench (default), peer: the other end of channel "bench", boot: ends at once;
  * switch and switch-peer: two that take turns on one hart; wake, ringer and idle: one that is
  * woken, one that rings, one that waits for ever; harts: what its harts do to each other;
- * mmio: registers of devices, and memory; vms and life: one that starts, one that is started.
+ * mmio: registers of devices, and memory; vms and life: one that starts, one that is started; rt,
+ * hammer, bells and victim: a real-time one and its neighbours.
  *
  * Interrupts are off but where an operation takes one: so it is taken at the same instruction each
  * time.
@@ -211,6 +212,10 @@ static const struct {
     {"life", life_run, false},
     {"ringer", ringer_run, true},
     {"idle", idle_run, true},
+    {"rt", rt_run, true},
+    {"hammer", hammer_run, true},
+    {"bells", bells_run, true},
+    {"victim", victim_run, true},
 };
 
 void guest_main(void)

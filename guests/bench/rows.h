@@ -109,7 +109,12 @@
     row(vmm_info)                                                                                 \
     row(vm_start)                                                                                 \
     row(vm_stop)                                                                                  \
-    row(vm_restart)
+    row(vm_restart) \
+    row(rt_timer)                                                                                 \
+    row(rt_wired)                                                                                 \
+    row(rt_doorbell)                                                                              \
+    row(rt_heartbeat)                                                                             \
+    row(rt_print)
 /* clang-format on */
 
 enum bench_row {
@@ -118,6 +123,7 @@ enum bench_row {
     BENCH_ROWS(BENCH_ENUM)
 };
 
-#define BENCH_ROUNDS 64
+#define BENCH_ROUNDS    64
+#define BENCH_RT_ROUNDS 64 /* of each rt_ row, for each way of hammering */
 
 #endif

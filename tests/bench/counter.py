@@ -28,6 +28,7 @@ FOOTPRINT_START, FOOTPRINT_SIZE = 0x80200000, 0x800000
 FIRMWARE_SIZES = ((4, 0x60000), (16, 0x80000), (32, 0x100000), (64, 0x200000))   # with up to so many harts
 WARM_UP = 8             # first rounds of a row that are left out
 ROWS = re.findall(r"(?<= )row\((\w+)\)", (TOP / "guests/bench/rows.h").read_text())
+HAMMERS = re.findall(r"(?<= )hammer\((\w+)\)", (TOP / "guests/bench/hammer.h").read_text())
 FIELDS = ("hypervisor_insns", "firmware_insns", "guest_insns", "exits")
 
 
@@ -61,8 +62,9 @@ class Symbols:
 
 # *_spun: of the instructions, rounds of a loop that waits for another hart.
 Counters = collections.namedtuple("Counters", (*FIELDS, "firmware_spun", "hypervisor_spun"))
-# Of one hart where it ends (begun as of its last wfi: woken), and of all harts.
-Window = collections.namedtuple("Window", "hart begin woken end all_begin all_end")
+# Of one hart where it ends (begun as of its last wfi: woken), and of all harts. stay: the longest from an entry into the
+# hypervisor to the guest, without spinning.
+Window = collections.namedtuple("Window", "hart begin woken end all_begin all_end stay")
 Exit = collections.namedtuple("Exit", "hart scause stval htval a7 a6")
 Block = collections.namedtuple("Block", "at insns hart")      # of the hypervisor's code, run once
 
@@ -104,11 +106,11 @@ class Count:
                           "and sret: the counts cannot be trusted")
 
     def _mark(self, hart, n, *counters):
-        now, woken, everywhere = (counters_of(c) for c in (counters[:6], counters[6:12], counters[12:]))
+        now, woken, everywhere = (counters_of(c) for c in (counters[:6], counters[6:12], counters[12:18]))
         self.order.append(n)
         if n > 1 and n % 2 != 0 and n - 1 in self.marks:
             begun, begin, all_begin = self.marks.pop(n - 1)
-            window = Window(hart if begun == hart else None, begin, woken, now, all_begin, everywhere)
+            window = Window(hart if begun == hart else None, begin, woken, now, all_begin, everywhere, counters[18])
             self.windows.setdefault(n - 1, []).append(window)
         elif n > 1 or n not in self.marks:
             self.marks[n] = (hart, now, everywhere)

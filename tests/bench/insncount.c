@@ -158,6 +158,8 @@ enum reg { REG_SCAUSE, REG_STVAL, REG_HTVAL, REG_A7, REG_A6, REGS };
 struct vcpu_state {
     const struct block *last;
     struct counters at_wfi;
+    uint64_t entered;      /* the hypervisor's instructions as it was last entered from the guest */
+    uint64_t stay;         /* most of them until it was left, since the last marker */
     uint8_t windows[ROWS]; /* that have begun, while traced */
     uint32_t tracing;      /* the open one's row, 0: none; any vCPU reads and ends it, atomic */
     enum reached reached;
@@ -241,7 +243,8 @@ static void write_counters(const struct counters *c)
 }
 
 /* The line of a marker: hart, number, then firmware, hypervisor, guest, entries, spun by firmware
- * and hypervisor: now, as of the last wfi, and of all harts. */
+ * and hypervisor: now, as of the last wfi, and of all harts; then the longest stay of the hart in
+ * the hypervisor since the marker before, without spinning. */
 static void write_marker(unsigned int vcpu, uint32_t n)
 {
     struct counters now = counters_of(vcpu);
@@ -252,8 +255,9 @@ static void write_marker(unsigned int vcpu, uint32_t n)
     write_counters(&now);
     write_counters(&count.vcpus[vcpu].at_wfi);
     write_counters(&all);
-    fprintf(count.out, "\n");
+    fprintf(count.out, " %" PRIu64 "\n", count.vcpus[vcpu].stay);
     pthread_mutex_unlock(&count.lock);
+    count.vcpus[vcpu].stay = 0;
 }
 
 /* The line of what a hart's guest has reached: hart, what, counters. */
@@ -432,6 +436,27 @@ static bool is_stray(const struct block *from, const struct block *to)
     return from->side == HYPERVISOR && to->side == GUEST && !from->ends_in_sret;
 }
 
+/* Its instructions but for the waiting. */
+static uint64_t work(unsigned int vcpu)
+{
+    return qemu_plugin_u64_get(insns_of(HYPERVISOR), vcpu) -
+           qemu_plugin_u64_get(spun_of(HYPERVISOR), vcpu);
+}
+
+/* What is counted of a block is so while it runs: of this one nothing yet, of the last one all. */
+static void follow_stay(unsigned int vcpu, const struct block *from, const struct block *to)
+{
+    struct vcpu_state *v = &count.vcpus[vcpu];
+
+    if (to->side == HYPERVISOR && to->vaddr == count.vector) {
+        v->entered = work(vcpu);
+    } else if (to->side == GUEST && from->side == HYPERVISOR) {
+        uint64_t stay = work(vcpu) - v->entered;
+
+        v->stay = stay > v->stay ? stay : v->stay;
+    }
+}
+
 static void count_first(unsigned int vcpu, enum side side)
 {
     if (!__atomic_exchange_n(&count.ran[side], true, __ATOMIC_RELAXED)) {
@@ -462,6 +487,9 @@ static void on_block(unsigned int vcpu, void *userdata)
     }
     if (b->side == FIRMWARE && v->last != NULL) {
         watch_loop(vcpu, b);
+    }
+    if (v->last != NULL && v->last->side != b->side) {
+        follow_stay(vcpu, v->last, b);
     }
     v->last = b;
     if (b->side != FIRMWARE && !__atomic_load_n(&count.ran[b->side], __ATOMIC_RELAXED)) {

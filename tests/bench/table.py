@@ -5,13 +5,15 @@ import collections
 import json
 import pathlib
 
+from counter import HAMMERS
+
 LANDED = pathlib.Path(__file__).resolve().parent / "landed.json"
 
 # Keys of a result that do not say which of its row's sub-rows it is.
 _PLAIN = {"row", "irqchip", "harts", "hypervisor_insns", "firmware_insns", "guest_insns", "exits", "native_insns",
           "spread", "ppm", "exits_per_second", "bytes", "image_bytes", "arena_bytes", "seconds", "cpu_seconds",
           "tlb_flushes", "native_seconds", "native_cpu_seconds", "native_tlb_flushes", "ratio", "cpu_ratio", "of_bytes",
-          "causes"}
+          "causes", "worst_insns", "moved_insns", "spin_insns", "stay_insns", "period_insns"}
 
 # must: `make bench` fails by it. None: any.
 Budget = collections.namedtuple("Budget", "row sub irqchip field limit must harts", defaults=(None,))
@@ -44,6 +46,20 @@ BUDGETS = (
     Budget("ram_overhead", "demo", None, "bytes", 512 * 1024, True),
     Budget("ram_overhead", "4 harts, 1 VM", None, "bytes", 320 * 1024, False),
     Budget("hypervisor_text", None, None, "bytes", 124 * 1024, True),
+)
+
+# Interference, by docs/scheduling.md, "What a neighbour can cost".
+SECTION, WAY = 250000, 8000     # H, and from an interrupt to its handler through a switch
+WAITED_FOR = ("timer", "wired", "doorbell")
+BUDGETS += (
+    *(Budget(f"rt_{row}", f"own, sstc, {hammer}", "aia", "worst_insns", 0, True)
+      for row in WAITED_FOR for hammer in HAMMERS if hammer != "flood"),
+    *(Budget(f"rt_{row}", f"own, {timer}, {hammer}", None, "moved_insns", 40, True)
+      for row in WAITED_FOR for timer in ("sstc", "sbi") for hammer in HAMMERS if hammer != "flood"),
+    *(Budget(f"rt_{row}", f"own, {timer}, flood", None, "stay_insns", 1500, True)
+      for row in WAITED_FOR for timer in ("sstc", "sbi")),
+    *(Budget(f"rt_{row}", f"shared, sstc, {hammer}", None, "worst_insns", SECTION + WAY, True)
+      for row in WAITED_FOR for hammer in HAMMERS),
 )
 
 # Bao's figures: (hypervisor, firmware) by (row, sub-row, irqchip); same method, QEMU 10.0.2.
@@ -93,7 +109,8 @@ def verdict(result):
     for b in budgets(result):
         met = result[b.field] <= b.limit
         unit = {"hypervisor_insns": "", "firmware_insns": " M", "exits": " exits",
-                "bytes": " bytes", "ppm": " ppm", "ratio": " times native"}[b.field]
+                "bytes": " bytes", "ppm": " ppm", "ratio": " times native",
+                "worst_insns": " most", "moved_insns": " moved", "stay_insns": " at once"}[b.field]
         texts.append(f"{'<= ' if b.limit else ''}{b.limit}{unit}: {'met' if met else 'MISSED'}")
         failed = failed or (b.must and not met)
     return ", ".join(texts), failed

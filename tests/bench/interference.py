@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Rows of interference: what neighbours move of a real-time VM's releases, interrupts and calls.
+
+guests/bench in mode rt does its rows once for each way in which guests/bench/hammer.h has its neighbours hammer. On
+four harts it has one of its own; what is counted is that hart's instructions, from the guest's wfi to the handler.
+No other program of this computer can change them, but for the time that the hart waits for a lock: that is counted
+apart. On one hart it has the neighbours on its own; there time is counted in instructions (QEMU's -icount), and what is
+told is how late by the clock each handler is.
+
+A result has, beside what bench.py's head says, worst_insns: the most of hypervisor_insns; moved_insns: by how much that
+is more than with idle neighbours; spin_insns: the most of waiting for a lock, which is in none of the others;
+stay_insns: the longest from an entry into the hypervisor to the guest; period_insns: the most of the hypervisor's from
+one round to the next. On one hart all but exits, stay_insns and period_insns are by the clock.
+"""
+
+import re
+import statistics
+import subprocess
+
+from counter import ELF, GUEST, HAMMERS, ROWS, RV_PREFIX, TOP, WORK, difference, run_counted
+from curia_qemu import Failure, make_bundle
+from table import verdict
+
+ROUNDS = int(re.search(r"BENCH_RT_ROUNDS +(\d+)", (TOP / "guests/bench/rows.h").read_text())[1])
+RT_ROWS = [row for row in ROWS if row.startswith("rt_")]
+LATE_ROWS = RT_ROWS[:3]     # in the order in which the guest numbers them
+NS_OF_INSN = 1              # -icount shift=0
+ONCE_BYTES = 0x20000
+TURN_MAX = 12               # instructions of a loop that does nothing but wait
+
+
+def manifest(rt, hammers, bells, args="", more=""):
+    """The real-time VM, whoever hammers, who rings, and who is restarted: the last one, which zeroes the frames that it
+    shares with one that never runs. Each names its harts."""
+
+    def vm(name, harts, mode, text=""):
+        below = "" if name == "rt" else ("power-superiors = <&rt>; power-prepare-timeout-ms = <1>;"
+                                         " power-stop-timeout-ms = <2>;")
+        return f"""
+    {name}: {name} {{
+        compatible = "curia,vm";
+        harts = <{harts}>;
+        memory = <0x0 0x80000000 0x0 0x00400000>;
+        kernel = "{'once' if name == 'victim' else 'bench'}";
+        bootargs = "mode={mode}";
+        {below} {text}
+    }};
+"""
+
+    rtc = 'rtc { compatible = "curia,passthrough"; host-path = "/soc/rtc@101000"; dma = "none"; };'
+    return f"""/dts-v1/;
+/ {{
+    compatible = "curia,manifest";
+    version = <1>;
+    {vm("rt", rt, f"rt {args}", f'srst = "platform"; priority = <30>; {rtc}')}
+    {vm("hammer", hammers, "hammer", f'privileges = "manage"; {more}')}
+    {vm("bells", bells, "bells", "priority = <20>;")}
+    {vm("spare", bells, "idle", "no-autostart;")}
+    {vm("victim", bells, "victim", f"no-autostart; {more}")}
+    channels {{
+        bell {{ between = <&rt &bells>; }};
+        flood {{ between = <&rt &hammer>; }};
+        third {{ between = <&hammer &bells>; }};
+    }};
+    shared-memory {{
+        bench {{ address = <0x0 0x70000000>; size = <0x0 0x1000>; writers = <&rt &hammer &bells &victim>; }};
+        frames {{ address = <0x0 0x71000000>; size = <0x0 0x200000>; writers = <&victim &spare>; }};
+    }};
+}};
+"""
+
+
+def bundle(name, text):
+    """The restarted VM has an image of its own, a large one: its hash is checked when it first starts."""
+    once = WORK / "once.bin"
+    once.write_bytes(GUEST.read_bytes().ljust(ONCE_BYTES, b"\0"))
+    return make_bundle(name, text, bench=GUEST, once=f"{once}:sha256")
+
+
+def spins(symbols):
+    """The plugin's spin=: the calls of arch_relax() from which a few instructions, without another call, lead back to
+    them, and how many one such turn is."""
+    out = subprocess.run([RV_PREFIX + "objdump", "-d", "--no-show-raw-insn", ELF], capture_output=True, text=True,
+                         check=True, timeout=120).stdout
+    code = [(int(m[1], 16), m[2], m[3]) for m in re.finditer(r"^([0-9a-f]+):\t(\S+)\t?(.*)$", out, re.M)]
+    index = {at: i for i, (at, _, _) in enumerate(code)}
+
+    def behind(i):
+        _, insn, operands = code[i]
+        target = re.search(r"([0-9a-f]+) <", operands) if insn == "j" or insn[0] == "b" else None
+        ways = [index[int(target[1], 16)]] if target else []
+        return ways if insn in ("j", "jr", "ret") else ways + [i + 1]
+
+    def turn(call):
+        seen, front = set(), [call + 1]
+        for length in range(1, TURN_MAX):
+            if call in front:
+                return length
+            front = [n for i in front if code[i][1] not in ("jal", "jalr") for n in behind(i) if n not in seen]
+            seen.update(front)
+        return None
+
+    relax = index[symbols.address["arch_relax"]]
+    body = next(n for n in range(1, TURN_MAX) if code[relax + n - 1][1] == "ret")
+    calls = [i for i, (_, insn, to) in enumerate(code) if insn == "jal" and to.endswith("<arch_relax>")]
+    turns = {code[i][0]: turn(i) for i in calls}
+    return ":".join(f"{at:x}+{length + body}" for at, length in turns.items() if length is not None)
+
+
+# ---- on a hart of its own ---------------------------------------------------------------------
+
+
+def rounds_of(count, row, hammer):
+    """The row's windows with such neighbours, and what the hypervisor ran from each one's end to the next one's."""
+    windows = count.windows.get(2 * (ROWS.index(row) + 1), [])
+    if len(windows) != ROUNDS * len(HAMMERS) or any(w.hart is None for w in windows):
+        raise Failure(f"{row}: {len(windows)} windows of {ROUNDS * len(HAMMERS)}, or some on two harts")
+    begin = HAMMERS.index(hammer) * ROUNDS
+    windows = windows[begin:begin + ROUNDS]
+    periods = [b.end.hypervisor_insns - a.end.hypervisor_insns - (b.spins[1] - a.spins[1])
+               for a, b in zip(windows, windows[1:])]
+    return windows, periods
+
+
+def own_rows(count, irqchip, timer):
+    idle = {}
+    for row in RT_ROWS:
+        for hammer in HAMMERS:
+            windows, periods = rounds_of(count, row, hammer)
+            waits = [w.spins[1] - w.spins[0] for w in windows]
+            spent = [difference(w.begin, w.end) for w in windows]
+            hyp = [s.hypervisor_insns - wait for s, wait in zip(spent, waits)]
+            idle.setdefault(row, max(hyp))
+            yield {"row": row, "irqchip": irqchip, "harts": 4, "hart": "own", "timer": timer, "neighbours": hammer,
+                   "hypervisor_insns": int(statistics.median_low(hyp)), "spread": [min(hyp), max(hyp)],
+                   "firmware_insns": max(s.firmware_insns for s in spent), "guest_insns": None, "native_insns": None,
+                   "exits": max(s.exits for s in spent), "worst_insns": max(hyp), "moved_insns": max(hyp) - idle[row],
+                   "spin_insns": max(waits), "stay_insns": max(w.stay for w in windows), "period_insns": max(periods)}
+
+
+# ---- on a hart that it shares -----------------------------------------------------------------
+
+
+def shared_rows(count, text, irqchip):
+    for row in LATE_ROWS:
+        idle = None
+        for hammer in HAMMERS:
+            found = re.search(rf"late: {hammer} {LATE_ROWS.index(row)} (\d+) (\d+) (\d+) ns", text)
+            if not found:
+                raise Failure(f"{row}, {hammer}: the guest does not say how late it was")
+            least, median, most = (int(ns) // NS_OF_INSN for ns in found.groups())
+            idle = most if idle is None else idle
+            windows, periods = rounds_of(count, row, hammer)
+            yield {"row": row, "irqchip": irqchip, "harts": 1, "hart": "shared", "timer": "sstc", "neighbours": hammer,
+                   "hypervisor_insns": median, "spread": [least, most], "firmware_insns": 0, "guest_insns": None,
+                   "native_insns": None, "exits": max(w.end.exits - w.begin.exits for w in windows),
+                   "worst_insns": most, "moved_insns": most - idle, "spin_insns": 0,
+                   "stay_insns": max(w.stay for w in windows), "period_insns": max(periods)}
+
+
+# ---- all --------------------------------------------------------------------------------------
+
+
+def rows(symbols, _profiles):
+    options = f",spin={spins(symbols)}"
+    image = bundle("bench-rt", manifest("0", "1 2", "3"))
+    for irqchip in ("aia", "plic"):
+        for timer, cpu in (("sstc", None), ("sbi", "rv64,sstc=off")):
+            count, _ = run_counted(f"rt-{irqchip}-{timer}", irqchip, 4, symbols, initrd=image, cpu=cpu,
+                                   options=options)
+            yield from own_rows(count, irqchip, timer)
+    image = bundle("bench-rt-shared", manifest("0", "0 0", "0", "calls=0", "time-slice-us = <1000>;"))
+    for irqchip in ("aia", "plic"):
+        count, text = run_counted(f"rt-shared-{irqchip}", irqchip, 1, symbols, initrd=image, options=options,
+                                  extra=["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"])
+        yield from shared_rows(count, text, irqchip)
+
+
+def show(results):
+    for hart in ("own", "shared"):
+        print(f"\nreal-time VM on {'its own hart' if hart == 'own' else 'a hart with all others: late by the clock'}, "
+              f"instructions\n{'':13} {'chip':4} {'timer':5} {'neighbours':10} {'least':>6} {'median':>6} {'most':>6} "
+              f"{'firmware':>8} {'exits':>5} {'waiting':>7} {'stay':>6} {'period':>7} {'moved':>6} Curia must")
+        for r in results:
+            if r["hart"] == hart:
+                print(f"{r['row']:13} {r['irqchip']:4} {r['timer']:5} {r['neighbours']:10} {r['spread'][0]:6} "
+                      f"{r['hypervisor_insns']:6} {r['spread'][1]:6} {r['firmware_insns']:8} {r['exits']:5} "
+                      f"{r['spin_insns']:7} {r['stay_insns']:6} {r['period_insns']:7} {r['moved_insns']:6} "
+                      f"{verdict(r)[0]}".rstrip())
+    print()
