@@ -131,6 +131,10 @@ void arch_vcpu_watch(struct vcpu *vcpu)
     if (v->vgein != 0 && (c->vsie & SIE_SEIE) != 0) {
         v->hart->watched |= 1ull << v->vgein;
         csr_set(CSR_HGEIE, 1ull << v->vgein);
+        /* Asked as well: QEMU 10 can lose the SGEI of an MSI that comes while hgeie is written. */
+        if ((csr_read(CSR_HGEIP) >> v->vgein & 1) != 0) {
+            vcpu_request(vcpu, VCPU_REQ_IRQ);
+        }
     }
     if (v->file != NULL && (c->vsie & SIE_SEIE) != 0 &&
         (atomic_load_explicit(&vcpu->irq_lines, memory_order_relaxed) & LINE(VCPU_IRQ_EXT)) != 0) {

@@ -5,7 +5,8 @@ guests/bench in mode rt does its rows once for each way in which guests/bench/ha
 four harts it has one of its own; what is counted is that hart's instructions, from the guest's wfi to the handler.
 No other program of this computer can change them, but for the time that the hart waits for a lock: that is counted
 apart. On one hart it has the neighbours on its own; there time is counted in instructions (QEMU's -icount), and what is
-told is how late by the clock each handler is.
+told is how late by the clock each handler is. On three it shares its hart with one of the two that hammer; what is told
+is the longest that the hart is in the hypervisor at once, again without the waiting.
 
 A result has, beside what bench.py's head says, worst_insns: the most of hypervisor_insns; moved_insns: by how much that
 is more than with idle neighbours; spin_insns: the most of waiting for a lock, which is in none of the others;
@@ -26,7 +27,7 @@ RT_ROWS = [row for row in ROWS if row.startswith("rt_")]
 LATE_ROWS = RT_ROWS[:3]     # in the order in which the guest numbers them
 NS_OF_INSN = 1              # -icount shift=0
 ONCE_BYTES = 0x20000
-TURN_MAX = 12               # instructions of a loop that does nothing but wait
+TURN_MAX = 24               # instructions of a loop that does nothing but wait
 
 
 def manifest(rt, hammers, bells, args="", more=""):
@@ -158,6 +159,25 @@ def shared_rows(count, text, irqchip):
                    "stay_insns": max(w.stay for w in windows), "period_insns": max(periods)}
 
 
+# ---- on a hart that it shares with one of those that hammer ------------------------------------
+
+
+def across_rows(count, irqchip):
+    for row in LATE_ROWS:
+        idle = None
+        for hammer in HAMMERS:
+            windows, periods = rounds_of(count, row, hammer)
+            stays = [w.stay for w in windows]
+            idle = max(stays) if idle is None else idle
+            yield {"row": row, "irqchip": irqchip, "harts": 3, "hart": "across", "timer": "sstc", "neighbours": hammer,
+                   "hypervisor_insns": int(statistics.median_low(stays)), "spread": [min(stays), max(stays)],
+                   "firmware_insns": max(w.end.firmware_insns - w.begin.firmware_insns for w in windows),
+                   "guest_insns": None, "native_insns": None,
+                   "exits": max(w.end.exits - w.begin.exits for w in windows), "worst_insns": max(stays),
+                   "moved_insns": max(stays) - idle, "spin_insns": max(w.spins[1] - w.spins[0] for w in windows),
+                   "stay_insns": max(stays), "period_insns": max(periods)}
+
+
 # ---- all --------------------------------------------------------------------------------------
 
 
@@ -174,12 +194,19 @@ def rows(symbols, _profiles):
         count, text = run_counted(f"rt-shared-{irqchip}", irqchip, 1, symbols, initrd=image, options=options,
                                   extra=["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"])
         yield from shared_rows(count, text, irqchip)
+    image = bundle("bench-rt-across", manifest("0", "0 1", "2", "calls=0", "time-slice-us = <1000>;"))
+    for irqchip in ("aia", "plic"):
+        count, _ = run_counted(f"rt-across-{irqchip}", irqchip, 3, symbols, initrd=image, options=options)
+        yield from across_rows(count, irqchip)
+
+
+TITLES = {"own": "its own hart: until its handler", "shared": "a hart with all others: late by the clock",
+          "across": "a hart with one of two that hammer: at once in the hypervisor"}
 
 
 def show(results):
-    for hart in ("own", "shared"):
-        print(f"\nreal-time VM on {'its own hart' if hart == 'own' else 'a hart with all others: late by the clock'}, "
-              f"instructions\n{'':13} {'chip':4} {'timer':5} {'neighbours':10} {'least':>6} {'median':>6} {'most':>6} "
+    for hart, title in TITLES.items():
+        print(f"\nreal-time VM on {title}; instructions\n{'':13} {'chip':4} {'timer':5} {'neighbours':10} {'least':>6} {'median':>6} {'most':>6} "
               f"{'firmware':>8} {'exits':>5} {'waiting':>7} {'stay':>6} {'period':>7} {'moved':>6} Curia must")
         for r in results:
             if r["hart"] == hart:
