@@ -206,7 +206,8 @@ TITLES = {"own": "its own hart: until its handler", "shared": "a hart with all o
 
 def show(results):
     for hart, title in TITLES.items():
-        print(f"\nreal-time VM on {title}; instructions\n{'':13} {'chip':4} {'timer':5} {'neighbours':10} {'least':>6} {'median':>6} {'most':>6} "
+        print(f"\nreal-time VM on {title}; instructions\n"
+              f"{'':13} {'chip':4} {'timer':5} {'neighbours':10} {'least':>6} {'median':>6} {'most':>6} "
               f"{'firmware':>8} {'exits':>5} {'waiting':>7} {'stay':>6} {'period':>7} {'moved':>6} Curia must")
         for r in results:
             if r["hart"] == hart:
