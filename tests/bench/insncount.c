@@ -8,9 +8,9 @@
  * harts, which mean something where the others do what repeats, or nothing.
  *
  * Told beside them is what hypervisor and firmware "spun": whole rounds of a loop that waits for
- * another hart. How many there are is the host's matter, not the system's. The hypervisor's are
- * those from one `pause` to the next; the firmware has none, its are those of a loop that has gone
- * round the same way many times. A `pause` of the hypervisor or the guest lets the host run another
+ * another hart. How many there are is the host's matter, not the system's. In the hypervisor each
+ * `pause` stands for one; the firmware has none, its are those of a loop that has gone round the
+ * same way many times. A `pause` of the hypervisor or the guest lets the host run another
  * hart.
  *
  * Whose an instruction is, its place in the machine's memory tells: the firmware lies at the start
@@ -125,6 +125,7 @@ int qemu_plugin_version = 4;
 #define FIRST_HYPERVISOR_BLOCK 1u
 #define TRACED_WINDOW          4u
 #define SPIN_MAX               64u /* instructions of a round that waits */
+#define LOOPS                  64u /* that wait, of the hypervisor */
 #define FIRMWARE_SPIN_MAX      512u
 #define FIRMWARE_SPINS         64u /* rounds from which on it is taken for one */
 
@@ -142,11 +143,17 @@ struct counters {
 /* A translated block. */
 struct block {
     struct block *next;
-    uint64_t vaddr;
+    uint64_t vaddr, end; /* of the first and the last instruction */
     uint32_t insns;
     enum side side;
     bool ends_in_sret;
     uint64_t runs[PHASES]; /* atomic */
+};
+
+/* A loop of the hypervisor that waits: the instruction before its pause's block, and how long a
+ * round is. */
+struct loop {
+    uint64_t site, round;
 };
 
 /* What a hart's guest has reached. */
@@ -156,15 +163,15 @@ enum reached { NOTHING, GUEST_ENTERED, PROGRAM_ENTERED };
 enum reg { REG_SCAUSE, REG_STVAL, REG_HTVAL, REG_A7, REG_A6, REGS };
 
 struct vcpu_state {
-    const struct block *last;
+    const struct block *last, *before; /* that ran */
     struct counters at_wfi;
     uint64_t entered;      /* the hypervisor's instructions as it was last entered from the guest */
     uint64_t stay;         /* most of them until it was left, since the last marker */
     uint8_t windows[ROWS]; /* that have begun, while traced */
     uint32_t tracing;      /* the open one's row, 0: none; any vCPU reads and ends it, atomic */
     enum reached reached;
-    uint64_t paused_at; /* the hypervisor's instructions at its last pause, */
-    uint64_t round;     /* and from the one before to that */
+    uint64_t paused_at;   /* the hypervisor's instructions at its last pause, */
+    uint64_t round, site; /* and from the one before to that, and where it was called from */
     struct {
         const struct block *begin;  /* a block of the loop that it may be in, */
         uint64_t at, round, rounds; /* when it last ran, how long one is, how many of that length */
@@ -183,8 +190,8 @@ static struct {
     struct qemu_plugin_scoreboard *score;
     struct block *blocks;
     struct vcpu_state vcpus[VCPUS];
+    struct loop loops[LOOPS];
     bool ran[SIDES], marked; /* written and read by any vCPU, atomic: these, */
-    bool spins[SPIN_MAX];    /* whether rounds of that length have followed each other, */
     uint32_t traces;         /* and how many windows are traced now */
     uint64_t strays;
 } count = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -347,20 +354,34 @@ static void on_pause(unsigned int vcpu, void *unused)
     (void)sched_yield();
 }
 
+/* A pause's loop is known by where it was called from. Its length is what has been seen twice in a
+ * row; from then on each pause stands for a round. */
+static uint64_t round_of(const struct vcpu_state *v, uint64_t site, uint64_t round)
+{
+    for (uint32_t i = 0; i < LOOPS; i++) {
+        struct loop *l = &count.loops[i];
+
+        if (l->site == 0 && site == v->site && round == v->round && round < SPIN_MAX) {
+            *l = (struct loop){site, round};
+        }
+        if (l->site == site || l->site == 0) {
+            return l->round;
+        }
+    }
+    return 0;
+}
+
 static void on_hypervisor_pause(unsigned int vcpu, void *unused)
 {
     struct vcpu_state *v = &count.vcpus[vcpu];
     uint64_t now = qemu_plugin_u64_get(insns_of(HYPERVISOR), vcpu);
+    uint64_t site = v->before != NULL ? v->before->end : 0;
     uint64_t round = now - v->paused_at;
 
-    if (round < SPIN_MAX) {
-        if (round == v->round) {
-            __atomic_store_n(&count.spins[round], true, __ATOMIC_RELAXED);
-        }
-        if (__atomic_load_n(&count.spins[round], __ATOMIC_RELAXED)) {
-            qemu_plugin_u64_add(spun_of(HYPERVISOR), vcpu, round);
-        }
-    }
+    pthread_mutex_lock(&count.lock);
+    qemu_plugin_u64_add(spun_of(HYPERVISOR), vcpu, round_of(v, site, round));
+    pthread_mutex_unlock(&count.lock);
+    v->site = site;
     v->round = round;
     v->paused_at = now;
     on_pause(vcpu, unused);
@@ -491,6 +512,7 @@ static void on_block(unsigned int vcpu, void *userdata)
     if (v->last != NULL && v->last->side != b->side) {
         follow_stay(vcpu, v->last, b);
     }
+    v->before = v->last;
     v->last = b;
     if (b->side != FIRMWARE && !__atomic_load_n(&count.ran[b->side], __ATOMIC_RELAXED)) {
         count_first(vcpu, b->side);
@@ -575,6 +597,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         if (i == 0) {
             *b = (struct block){.vaddr = vaddr, .insns = (uint32_t)n, .side = side};
         }
+        b->end = vaddr;
         b->ends_in_sret = bits == INSN_SRET;
         add_counters(insn, side, vaddr, bits);
     }

@@ -16,9 +16,8 @@ one round to the next. On one hart all but exits, stay_insns and period_insns ar
 
 import re
 import statistics
-import subprocess
 
-from counter import ELF, GUEST, HAMMERS, ROWS, RV_PREFIX, TOP, WORK, difference, run_counted
+from counter import GUEST, HAMMERS, ROWS, TOP, WORK, begin_of, difference, run_counted, without_spins
 from curia_qemu import Failure, make_bundle
 from table import verdict
 
@@ -27,7 +26,6 @@ RT_ROWS = [row for row in ROWS if row.startswith("rt_")]
 LATE_ROWS = RT_ROWS[:3]     # in the order in which the guest numbers them
 NS_OF_INSN = 1              # -icount shift=0
 ONCE_BYTES = 0x20000
-TURN_MAX = 24               # instructions of a loop that does nothing but wait
 
 
 def manifest(rt, hammers, bells, args="", more=""):
@@ -78,34 +76,9 @@ def bundle(name, text):
     return make_bundle(name, text, bench=GUEST, once=f"{once}:sha256")
 
 
-def spins(symbols):
-    """The plugin's spin=: the calls of arch_relax() from which a few instructions, without another call, lead back to
-    them, and how many one such turn is."""
-    out = subprocess.run([RV_PREFIX + "objdump", "-d", "--no-show-raw-insn", ELF], capture_output=True, text=True,
-                         check=True, timeout=120).stdout
-    code = [(int(m[1], 16), m[2], m[3]) for m in re.finditer(r"^([0-9a-f]+):\t(\S+)\t?(.*)$", out, re.M)]
-    index = {at: i for i, (at, _, _) in enumerate(code)}
-
-    def behind(i):
-        _, insn, operands = code[i]
-        target = re.search(r"([0-9a-f]+) <", operands) if insn == "j" or insn[0] == "b" else None
-        ways = [index[int(target[1], 16)]] if target else []
-        return ways if insn in ("j", "jr", "ret") else ways + [i + 1]
-
-    def turn(call):
-        seen, front = set(), [call + 1]
-        for length in range(1, TURN_MAX):
-            if call in front:
-                return length
-            front = [n for i in front if code[i][1] not in ("jal", "jalr") for n in behind(i) if n not in seen]
-            seen.update(front)
-        return None
-
-    relax = index[symbols.address["arch_relax"]]
-    body = next(n for n in range(1, TURN_MAX) if code[relax + n - 1][1] == "ret")
-    calls = [i for i, (_, insn, to) in enumerate(code) if insn == "jal" and to.endswith("<arch_relax>")]
-    turns = {code[i][0]: turn(i) for i in calls}
-    return ":".join(f"{at:x}+{length + body}" for at, length in turns.items() if length is not None)
+def spun(window):
+    """Of the hart's instructions in it: waiting for another one."""
+    return window.end.hypervisor_spun - window.begin.hypervisor_spun
 
 
 # ---- on a hart of its own ---------------------------------------------------------------------
@@ -113,13 +86,12 @@ def spins(symbols):
 
 def rounds_of(count, row, hammer):
     """The row's windows with such neighbours, and what the hypervisor ran from each one's end to the next one's."""
-    windows = count.windows.get(2 * (ROWS.index(row) + 1), [])
+    windows = count.windows.get(begin_of(row), [])
     if len(windows) != ROUNDS * len(HAMMERS) or any(w.hart is None for w in windows):
         raise Failure(f"{row}: {len(windows)} windows of {ROUNDS * len(HAMMERS)}, or some on two harts")
     begin = HAMMERS.index(hammer) * ROUNDS
     windows = windows[begin:begin + ROUNDS]
-    periods = [b.end.hypervisor_insns - a.end.hypervisor_insns - (b.spins[1] - a.spins[1])
-               for a, b in zip(windows, windows[1:])]
+    periods = [without_spins(difference(a.end, b.end)).hypervisor_insns for a, b in zip(windows, windows[1:])]
     return windows, periods
 
 
@@ -128,9 +100,9 @@ def own_rows(count, irqchip, timer):
     for row in RT_ROWS:
         for hammer in HAMMERS:
             windows, periods = rounds_of(count, row, hammer)
-            waits = [w.spins[1] - w.spins[0] for w in windows]
-            spent = [difference(w.begin, w.end) for w in windows]
-            hyp = [s.hypervisor_insns - wait for s, wait in zip(spent, waits)]
+            waits = [spun(w) for w in windows]
+            spent = [without_spins(difference(w.begin, w.end)) for w in windows]
+            hyp = [s.hypervisor_insns for s in spent]
             idle.setdefault(row, max(hyp))
             yield {"row": row, "irqchip": irqchip, "harts": 4, "hart": "own", "timer": timer, "neighbours": hammer,
                    "hypervisor_insns": int(statistics.median_low(hyp)), "spread": [min(hyp), max(hyp)],
@@ -174,7 +146,7 @@ def across_rows(count, irqchip):
                    "firmware_insns": max(w.end.firmware_insns - w.begin.firmware_insns for w in windows),
                    "guest_insns": None, "native_insns": None,
                    "exits": max(w.end.exits - w.begin.exits for w in windows), "worst_insns": max(stays),
-                   "moved_insns": max(stays) - idle, "spin_insns": max(w.spins[1] - w.spins[0] for w in windows),
+                   "moved_insns": max(stays) - idle, "spin_insns": max(map(spun, windows)),
                    "stay_insns": max(stays), "period_insns": max(periods)}
 
 
@@ -182,21 +154,19 @@ def across_rows(count, irqchip):
 
 
 def rows(symbols, _profiles):
-    options = f",spin={spins(symbols)}"
     image = bundle("bench-rt", manifest("0", "1 2", "3"))
     for irqchip in ("aia", "plic"):
         for timer, cpu in (("sstc", None), ("sbi", "rv64,sstc=off")):
-            count, _ = run_counted(f"rt-{irqchip}-{timer}", irqchip, 4, symbols, initrd=image, cpu=cpu,
-                                   options=options)
+            count, _ = run_counted(f"rt-{irqchip}-{timer}", irqchip, 4, symbols, initrd=image, cpu=cpu)
             yield from own_rows(count, irqchip, timer)
     image = bundle("bench-rt-shared", manifest("0", "0 0", "0", "calls=0", "time-slice-us = <1000>;"))
     for irqchip in ("aia", "plic"):
-        count, text = run_counted(f"rt-shared-{irqchip}", irqchip, 1, symbols, initrd=image, options=options,
+        count, text = run_counted(f"rt-shared-{irqchip}", irqchip, 1, symbols, initrd=image,
                                   extra=["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"])
         yield from shared_rows(count, text, irqchip)
     image = bundle("bench-rt-across", manifest("0", "0 1", "2", "calls=0", "time-slice-us = <1000>;"))
     for irqchip in ("aia", "plic"):
-        count, _ = run_counted(f"rt-across-{irqchip}", irqchip, 3, symbols, initrd=image, options=options)
+        count, _ = run_counted(f"rt-across-{irqchip}", irqchip, 3, symbols, initrd=image)
         yield from across_rows(count, irqchip)
 
 
