@@ -22,13 +22,15 @@
 
 static uint32_t hart_of_intc(uint32_t phandle)
 {
-    for (uint32_t i = 0; i < machine.hart_count; i++) {
-        for (uint32_t n = 0; n < machine.board.hart_count; n++) {
-            const struct board_hart *h = &machine.board.harts[n];
+    const struct board *b = &machine.board;
+    uint32_t n = 0;
 
-            if (h->id == machine.harts[i]->id && h->intc_phandle == phandle) {
-                return i;
-            }
+    while (n < b->hart_count && b->harts[n].intc_phandle != phandle) {
+        n++;
+    }
+    for (uint32_t i = 0; n < b->hart_count && i < machine.hart_count; i++) {
+        if (machine.harts[i]->id == b->harts[n].id) {
+            return i;
         }
     }
     return NOT_THERE;

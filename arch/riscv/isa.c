@@ -87,8 +87,19 @@ static bool isa_has(const struct rv_hart *hart, size_t i)
     return ((i < IN_FIRST ? hart->isa[0] >> i : hart->isa[1] >> (i - IN_FIRST)) & 1u) != 0;
 }
 
-void rv_isa_read(struct rv_hart *hart)
+static bool isa_alike(const struct board_hart *a, const struct board_hart *b)
 {
+    return a->isa_len != 0 && a->isa_len == b->isa_len && a->isa_is_list == b->isa_is_list &&
+           memcmp(a->isa, b->isa, a->isa_len) == 0;
+}
+
+void rv_isa_read(struct rv_hart *hart, const struct rv_hart *before)
+{
+    if (before != NULL && isa_alike(hart->board, before->board)) {
+        hart->isa[0] = before->isa[0];
+        hart->isa[1] = before->isa[1];
+        return;
+    }
     hart->isa[0] = rv_isa_have(hart->board, names, IN_FIRST);
     hart->isa[1] = rv_isa_have(hart->board, names + IN_FIRST, ARRAY_SIZE(names) - IN_FIRST);
 }

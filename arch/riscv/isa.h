@@ -10,8 +10,11 @@
 
 #include <stdint.h>
 
-/* Takes what the FDT says of its board into hart->isa, for the FDTs of guests. At boot. */
-void rv_isa_read(struct rv_hart *hart);
+/*
+ * Takes what the FDT says of its board into hart->isa, for the FDTs of guests. At boot. before: a
+ * hart that has been read, or NULL; most harts are like it, and looking for each name takes long.
+ */
+void rv_isa_read(struct rv_hart *hart, const struct rv_hart *before);
 
 /* Bits RV_FEATURE(): what a vCPU may switch by FWFT. Pure. */
 uint8_t rv_isa_features(const struct rv_features *features);

@@ -53,7 +53,7 @@ static void add_hart(const struct board_hart *board, uint64_t boot_id)
         boot_fail(POOL_USED_UP);
     }
     hart->board = board;
-    rv_isa_read(hart);
+    rv_isa_read(hart, index != 0 ? rv_hart_of(machine.harts[index - 1]) : NULL);
     hart->core.index = index;
     hart->core.id = board->id;
     timer_queue_init(&hart->core.timers);

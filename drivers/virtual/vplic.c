@@ -199,8 +199,10 @@ static __attribute__((noinline)) void vplic_write_enables(struct vplic *vp, uint
     const struct source_set *enabled = &vp->contexts[index].enabled;
     uint32_t changed = value ^ (uint32_t)(enabled->word[first / 64u] >> (first % 64u));
 
-    for (uint32_t n = 0; changed != 0; changed >>= 1, n++) {
-        if ((changed & 1u) != 0 && virq_claimed(&vp->chip, first + n)) {
+    for (; changed != 0; changed &= changed - 1u) {
+        uint32_t n = first_bit(changed);
+
+        if (virq_claimed(&vp->chip, first + n)) {
             vplic_write_enable(vp, index, first + n, (value >> n & 1u) != 0);
         }
     }

@@ -62,7 +62,7 @@ static void make(const char *isa, size_t isa_len, uint64_t env, bool imsic)
         (struct board_hart){.isa = isa, .isa_len = (uint32_t)isa_len, .isa_is_list = true};
     for (uint32_t i = 0; i < 2; i++) {
         harts[i].board = &hart_of_board;
-        rv_isa_read(&harts[i]);
+        rv_isa_read(&harts[i], i != 0 ? &harts[0] : NULL);
         harts[i].vlenb = vlenbs[i];
     }
     rv_features.d = rv_isa_has(&hart_of_board, "d");
@@ -263,10 +263,38 @@ static void everything(void **state)
     rv_features.triggers = 1;
     rv_features.fw_features = SHADOW | DOUBLE;
     hart_of_board = h;
-    rv_isa_read(&harts[1]);
+    rv_isa_read(&harts[1], NULL);
     write_fdt();
     expect_isa(wants);
     memset(vlenbs, 0, sizeof(vlenbs));
+}
+
+/* What a hart like the one before has is not looked for again; one that is not alike is read. */
+static void harts_alike(void **state)
+{
+    static const char one[] = "i\0m\0zba", same[] = "i\0m\0zba", other[] = "i\0m\0zbb";
+    const struct board_hart boards[] = {
+        {.isa = one, .isa_len = sizeof(one), .isa_is_list = true},
+        {.isa = same, .isa_len = sizeof(same), .isa_is_list = true},
+        {.isa = other, .isa_len = sizeof(other), .isa_is_list = true},
+        {.isa = same, .isa_len = 2, .isa_is_list = true},
+        {.isa = same, .isa_len = sizeof(same), .isa_is_list = false},
+    };
+    struct rv_hart before = {.board = &boards[0]};
+
+    (void)state;
+    rv_isa_read(&before, NULL);
+    before.isa[1] = 1; /* nothing that its board says */
+    for (uint32_t i = 1; i < ARRAY_SIZE(boards); i++) {
+        struct rv_hart alone = {.board = &boards[i]};
+        struct rv_hart hart = {.board = &boards[i]};
+
+        rv_isa_read(&alone, NULL);
+        rv_isa_read(&hart, &before);
+        assert_int_equal(hart.isa[0], i == 1 ? before.isa[0] : alone.isa[0]);
+        assert_int_equal(hart.isa[1], i == 1 ? 1 : alone.isa[1]);
+        assert_int_equal(alone.isa[1], 0);
+    }
 }
 
 static void no_interrupt_file(void **state)
@@ -336,11 +364,17 @@ static void no_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rich_hart),        cmocka_unit_test(no_interrupt_file),
-        cmocka_unit_test(who_sets_ad_bits), cmocka_unit_test(no_henvcfg),
-        cmocka_unit_test(switches),         cmocka_unit_test(nodes),
-        cmocka_unit_test(no_room),          cmocka_unit_test(strings),
-        cmocka_unit_test(vectors),          cmocka_unit_test(everything),
+        cmocka_unit_test(rich_hart),
+        cmocka_unit_test(harts_alike),
+        cmocka_unit_test(no_interrupt_file),
+        cmocka_unit_test(who_sets_ad_bits),
+        cmocka_unit_test(no_henvcfg),
+        cmocka_unit_test(switches),
+        cmocka_unit_test(nodes),
+        cmocka_unit_test(no_room),
+        cmocka_unit_test(strings),
+        cmocka_unit_test(vectors),
+        cmocka_unit_test(everything),
     };
 
     return cmocka_run_group_tests_name("isa", tests, NULL, NULL);
