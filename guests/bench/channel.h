@@ -12,8 +12,9 @@ struct steps {
     _Atomic uint32_t open;    /* 1: the receiver's mailbox is */
     _Atomic uint32_t waiting; /* the so manieth arrival is awaited */
     _Atomic uint32_t received;
-    _Atomic uint32_t turn;  /* slices */
-    _Atomic uint32_t lives; /* of the VM that is started */
+    _Atomic uint32_t turn;   /* slices */
+    _Atomic uint32_t lives;  /* of the VM that is started */
+    _Atomic uint32_t around; /* VMs that have opened all their other channels */
 };
 
 /* That region, or this guest's own where there is none; steps_find() says so at the start. */

@@ -8,7 +8,9 @@
  * switch and switch-peer: two that take turns on one hart; wake, ringer and idle: one that is
  * woken, one that rings, one that waits for ever; harts: what its harts do to each other;
  * mmio: registers of devices, and memory; vms and life: one that starts, one that is started; rt,
- * hammer, bells and victim: a real-time one and its neighbours.
+ * hammer, bells and victim: a real-time one and its neighbours;
+ * sources, pending and pending-peer: growth.c, which has more bootargs for any mode; spin: never
+ * waits.
  *
  * Interrupts are off but where an operation takes one: so it is taken at the same instruction each
  * time.
@@ -216,6 +218,10 @@ static const struct {
     {"hammer", hammer_run, true},
     {"bells", bells_run, true},
     {"victim", victim_run, true},
+    {"sources", bench_sources, true},
+    {"pending", bench_pending, true},
+    {"pending-peer", pending_peer_run, true},
+    {"spin", spin_run, true},
 };
 
 void guest_main(void)
@@ -231,6 +237,7 @@ void guest_main(void)
         guest_panic("bench: no interrupt controller that is known\n");
     }
     steps_find();
+    growth_prepare();
     modes[i].run();
     con_printf("bench: done\n");
     sbi_system_reset(SBI_SRST_TYPE_SHUTDOWN, SBI_SRST_REASON_NONE);

@@ -114,7 +114,13 @@
     row(rt_wired)                                                                                 \
     row(rt_doorbell)                                                                              \
     row(rt_heartbeat)                                                                             \
-    row(rt_print)
+    row(rt_print) \
+    row(source_read)                                                                              \
+    row(source_write)                                                                             \
+    row(source_enable)                                                                            \
+    row(uart_irq)                                                                                 \
+    row(irq_claim)                                                                                \
+    row(irq_complete)
 /* clang-format on */
 
 enum bench_row {

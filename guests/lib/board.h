@@ -7,7 +7,7 @@
 
 #include "guests/lib/hart.h"
 
-#define BOARD_CHANNELS 8u
+#define BOARD_CHANNELS 64u
 #define BOARD_NAME_MAX 32u
 #define BOARD_MEMORIES 4u
 #define BOARD_REGIONS  4u

@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#define HANDLERS 32u /* of all sources and MSIs; under AIA the number is the identity */
+#define HANDLERS 80u /* of all sources and MSIs; under AIA the number is the identity */
 #define FIRST_ID 2u  /* 1 is left alone: Linux has its IPIs there */
 
 #define IMSIC_EIDELIVERY  0x70u

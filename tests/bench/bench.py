@@ -26,6 +26,7 @@ import sys
 import time
 
 import boot
+import growth
 import interference
 import linux
 import operations
@@ -35,7 +36,7 @@ from curia_qemu import Failure
 
 # A family of rows is a module with rows(symbols, profiles); profiles: a list to put (title, {function:
 # instructions}) into, or None; and, where its table is another, show(results).
-FAMILIES = {"operations": operations, "linux": linux, "interference": interference, "boot": boot}
+FAMILIES = {"operations": operations, "linux": linux, "growth": growth, "interference": interference, "boot": boot}
 
 
 def main():

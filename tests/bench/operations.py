@@ -35,9 +35,10 @@ NAMES = {
 }
 
 # Machines of operations. native: the guest's mode without Curia (None: it does not run so). names: rows that are called
-# otherwise there (None: not told). in_parts: there are IN_PARTS.
-Setup = collections.namedtuple("Setup", "bundle harts chips cpu native names in_parts",
-                               defaults=(CHIPS, None, None, {}, False))
+# otherwise there (None: not told). in_parts: there are IN_PARTS. path: of the bundle (None: where make has put it).
+# keys: of each result. ram: what the row of memory is called (None: there is none).
+Setup = collections.namedtuple("Setup", "bundle harts chips cpu native names in_parts path keys ram",
+                               defaults=(CHIPS, None, None, {}, False, None, {}, None))
 SETUPS = (
     Setup("bench", 2, chips=ALL_CHIPS, native="bench"),
     Setup("bench-switch", 1),
@@ -78,8 +79,9 @@ def operations(setup, irqchip, symbols, profiles):
     """The rows between markers on one of SETUPS, Curia's beside native ones. profiles: None, or what to put
     (title, {function: instructions}) of each into."""
     name = f"{setup.bundle}{'-v' if setup.cpu else ''}-{irqchip}"
-    ours, _ = run_counted(name, irqchip, setup.harts, symbols, initrd=WORK / f"{setup.bundle}.itb", cpu=setup.cpu,
-                          options="" if profiles is None and not setup.in_parts else ",trace=all")
+    ours, text = run_counted(name, irqchip, setup.harts, symbols, initrd=setup.path or WORK / f"{setup.bundle}.itb",
+                             cpu=setup.cpu,
+                             options="" if profiles is None and not setup.in_parts else ",trace=all")
     native = None
     if setup.native:
         native, _ = run_counted(f"native-{name}", irqchip, setup.harts, kernel=GUEST, append=f"mode={setup.native}")
@@ -100,7 +102,7 @@ def operations(setup, irqchip, symbols, profiles):
             insns = beside[0]["firmware_insns"]
             insns += beside[0]["guest_insns"] - around["guest_insns"] if values["guest_insns"] is not None else 0
         result = {"row": called[0], "irqchip": irqchip, "harts": setup.harts, **values, "native_insns": insns}
-        result.update(called[1])
+        result.update({**called[1], **setup.keys})
         if spread:
             result["spread"] = spread
         blocks = (ours.trace_all if how == "all" else ours.trace).get(begin_of(row), [])
@@ -110,6 +112,8 @@ def operations(setup, irqchip, symbols, profiles):
             yield from in_parts(result, blocks, symbols)
         else:
             yield result
+    if setup.ram:
+        yield {**ram_row(text, irqchip, setup.harts, setup.ram), **setup.keys}
 
 
 def boot(irqchip, symbols, profiles):
