@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""How cost grows: the same operations of guests/bench while one thing grows, and memory beside it. A row is flat if none
-of its figures is more than 2 % above another and the exits are the same; if it is not, REASONS has to say why, and how
-much one more may cost."""
+"""How cost grows: the same operations of guests/bench while one thing grows, and memory beside it. A row is flat if
+none of its figures is more than 2 % above another and the exits are the same; if it is not, REASONS has to say why, and
+how much one more may cost."""
 
 import collections
 import re
@@ -35,7 +35,8 @@ REASONS = (
     Reason("vms", "ram_overhead", None, 60 << 10,
            "second stage, vCPU, interrupt controller, console; with the second VM the channel and the region come"),
     Reason("vcpus", "ram_overhead", None, 6 << 10, "what is kept of a vCPU"),
-    Reason("machine_harts", "ram_overhead", None, 32 << 10, "a hart's stack, 8 KiB, and state; from 4 harts on the second VM"),
+    Reason("machine_harts", "ram_overhead", None, 32 << 10,
+           "a hart's stack, 8 KiB, and state; from 4 harts on the second VM"),
     Reason("channels", "ram_overhead", None, 3 << 10, "its two ends, and room for its node in the FDT that is written"),
     Reason("machine_harts", "doorbell_send|message_send", "plic", 700, FIRMWARE),
     Reason("machine_harts", "boot_to_guest", None, 160000,
@@ -44,7 +45,8 @@ REASONS = (
     Reason("vms_on_hart", "wired_irq", None, 2200,
            "a VM alone waits without an exit; where there is a second, however many, Curia waits for it"),
     Reason("vms_on_hart", "message_send", None, 180, "where there is a second, however many, the run queue is asked"),
-    Reason("alarms_on_hart", "context_switch", None, 12, "a hart's timers are a sorted list: one a vCPU at most, so 16"),
+    Reason("alarms_on_hart", "context_switch", None, 12,
+           "a hart's timers are a sorted list: one a vCPU at most, so 16"),
     Reason("pending", "doorbell_send", "plic", 0, "less: where one is pending, nobody is to be kicked for the next"),
     Reason("pending", "irq_claim", "plic", 0, "less: where another one is pending, the line stays as it is"),
 )

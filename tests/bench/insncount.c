@@ -16,8 +16,8 @@
  * Whose an instruction is, its place in the machine's memory tells: the firmware lies at the start
  * of RAM, the hypervisor in the range of its image; all else is guest. That holds before and after
  * translation is turned on, and whatever guest addresses are. It is checked all the same: the
- * hypervisor is entered from the guest through its trap vector only, and left for it by sret only. A
- * jump of another kind is counted as stray.
+ * hypervisor is entered from the guest through its trap vector only, and left for it by sret only.
+ * A jump of another kind is counted as stray.
  *
  * Arguments: out=FILE; fw=SIZE of the firmware; hyp=START+SIZE, all three hexadecimal, and
  * vector=ADDRESS (not natively); profile=FILE: how many instructions of each hypervisor block ran

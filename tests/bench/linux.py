@@ -70,7 +70,8 @@ def guest(setup, symbols):
                        "harts": " ".join(str(h) for h in range(setup.harts))}
     bundle = make_bundle(name, text, kernel=KERNEL, initrd=INITRD)
     return run_counted(name, setup.irqchip, setup.harts, symbols, initrd=bundle, memory="512M",
-                           extra=timing(setup.harts), options=f",exits=all,profile={WORK / name}.profile", seconds=SECONDS)
+                           extra=timing(setup.harts), seconds=SECONDS,
+                       options=f",exits=all,profile={WORK / name}.profile")
 
 
 # ---- rows ---------------------------------------------------------------------------------------
@@ -143,8 +144,8 @@ def rows(symbols, profiles):
 
 
 def show(results):
-    print(f"\n{'Debian beside native':15} {'UART':13} {'chip':5} {'vCPUs':>5} {'Curia':>9} {'firmware':>8} {'exits':>6} "
-          f"{'guest':>11} {'native':>11} {'ppm':>9}  {'landed':9} Curia must")
+    print(f"\n{'Debian beside native':15} {'UART':13} {'chip':5} {'vCPUs':>5} {'Curia':>9} {'firmware':>8} {'exits':>6}"
+          f" {'guest':>11} {'native':>11} {'ppm':>9}  {'landed':9} Curia must")
     landed = table.landed()
     others = [r for r in results if r["row"] == "console_byte"]
     for r in results:
@@ -155,7 +156,8 @@ def show(results):
     print(f"\n{'a byte of the console':29} {'chip':5} {'vCPUs':>5} {'Curia':>9} {'exits':>6}")
     for r in others:
         print(f"{'':29} {r['irqchip']:5} {r['harts']:5} {r['hypervisor_insns']:9} {r['exits']:6}")
-    print(f"\n{'exits of the whole run':22} {'UART':13} {'chip':5} {'vCPUs':>5} {'exits':>6} {'a second of the guest':>22}")
+    print(f"\n{'exits of the whole run':22} {'UART':13} {'chip':5} {'vCPUs':>5} {'exits':>6} "
+          f"{'a second of the guest':>22}")
     for r in results:
         if "exits_per_second" in r:
             print(f"{r['cause']:22} {r['system']:13} {r['irqchip']:5} {r['harts']:5} {r['exits']:6} "
