@@ -13,7 +13,6 @@
 #define PLIC_SIZE         (64 * MIB)
 #define APLIC_SIZE        (32 * KIB)
 
-_Static_assert(VDEV_SOURCES < 128, "a VM's sources are two words of bits");
 
 /* ---- the guest-physical map of one VM -------------------------------------------------------- */
 
@@ -131,7 +130,7 @@ static void check_map(struct manifest_reader *r, uint32_t vm)
 /* ---- interrupt sources ----------------------------------------------------------------------- */
 
 struct sources {
-    uint64_t used[2];
+    uint64_t used[VDEV_SOURCES / 64u + 1u];
 };
 
 static void claim(struct manifest_reader *r, struct sources *s, uint32_t irq, int node,
@@ -183,7 +182,7 @@ static void check_irqs(struct manifest_reader *r, uint32_t index)
 {
     struct manifest *m = r->m;
     struct vm_config *vm = &m->vms[index];
-    struct sources s = {{0, 0}};
+    struct sources s = {0};
 
     for (uint32_t i = 0; i < vm->vdev_count; i++) {
         if (vm->vdevs[i].irq != 0) {

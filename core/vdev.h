@@ -22,7 +22,7 @@
 #define VDEV_PLIC_BASE  0x0c000000ull /* 64 MiB */
 #define VDEV_APLIC_BASE 0x0d000000ull /* 32 KiB */
 #define VDEV_IMSIC_BASE 0x28000000ull /* interrupt file of vCPU i: base + i * PAGE_SIZE */
-#define VDEV_SOURCES    95u           /* wired sources that a VM can have: 1 .. 95 */
+#define VDEV_SOURCES    1023u         /* wired sources that a VM can have: 1 .. 1023 */
 
 struct vm;
 struct vdev;

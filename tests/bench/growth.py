@@ -37,7 +37,8 @@ REASONS = (
     Reason("vcpus", "ram_overhead", None, 6 << 10, "what is kept of a vCPU"),
     Reason("machine_harts", "ram_overhead", None, 32 << 10,
            "a hart's stack, 8 KiB, and state; from 4 harts on the second VM"),
-    Reason("channels", "ram_overhead", None, 3 << 10, "its two ends, and room for its node in the FDT that is written"),
+    Reason("channels", "ram_overhead", None, 4 << 10,
+           "its two ends, and room for its node in the FDT that is written; memory is taken by pages"),
     Reason("machine_harts", "doorbell_send|message_send", "plic", 700, FIRMWARE),
     Reason("machine_harts", "boot_to_guest", None, 160000,
            "each hart starts itself, most of it beside the boot hart: half is its ISA string, which is asked for four "
@@ -141,7 +142,7 @@ def of_switches():
 
 
 def of_sources():
-    for n in (1, 32, 95):
+    for n in (1, 32, 95, 512, 1023):
         uart = f'uart {{ compatible = "ns16550a"; address = <0x0 0x10000000>; interrupt = <{n}>; }};'
         vms = [vm("bench", [0], "sources", more=uart), vm("peer", [1], "peer")]
         text = system(vms, "peer", irqs=f"interrupts-of-ends = <{n - 1 or 2} {n}>;")
