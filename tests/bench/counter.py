@@ -181,7 +181,8 @@ def run_counted(name, irqchip, harts, symbols=None, kernel=IMAGE, initrd=None, m
     symbols: the kernel is Curia. options: more of the plugin's, with a comma before each."""
     out, log = WORK / f"{name}.txt", WORK / f"{name}.log"
     command = [QEMU, "-M", IRQCHIPS.get(irqchip, irqchip), "-smp", str(harts), "-m", memory, "-display", "none",
-               "-serial", "stdio", "-monitor", "none", "-no-reboot", "-kernel", str(kernel), *plugin(out, harts, symbols, options), *extra]
+               "-serial", "stdio", "-monitor", "none", "-no-reboot", "-kernel", str(kernel),
+               *plugin(out, harts, symbols, options), *extra]
     command += (["-initrd", str(initrd)] if initrd else []) + (["-cpu", cpu] if cpu else [])
     command += ["-append", append] if append else []
     out.unlink(missing_ok=True)
