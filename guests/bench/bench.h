@@ -76,7 +76,8 @@ _Noreturn void ringer_run(void);
 _Noreturn void life_run(void);
 void bench_vms(void);
 
-/* What is around the rows, by the bootargs; rows of sources, of pending ones, and who makes them so. */
+/* What is around the rows, by the bootargs; rows of sources, of pending ones, and who makes them
+ * so. */
 void growth_prepare(void);
 void bench_sources(void);
 void bench_pending(void);

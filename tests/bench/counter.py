@@ -62,8 +62,8 @@ class Symbols:
 
 # *_spun: of the instructions, rounds of a loop that waits for another hart.
 Counters = collections.namedtuple("Counters", (*FIELDS, "firmware_spun", "hypervisor_spun"))
-# Of one hart where it ends (begun as of its last wfi: woken), and of all harts. stay: the longest from an entry into the
-# hypervisor to the guest, without spinning.
+# Of one hart where it ends (begun as of its last wfi: woken), and of all harts. stay: the longest from an entry into
+# the hypervisor to the guest, without spinning.
 Window = collections.namedtuple("Window", "hart begin woken end all_begin all_end stay")
 Exit = collections.namedtuple("Exit", "hart scause stval htval a7 a6")
 Block = collections.namedtuple("Block", "at insns hart")      # of the hypervisor's code, run once
