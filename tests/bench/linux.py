@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Rows of Linux beside native: Debian's kernel and tests/bench/items.c, as a guest that is alone on its harts, and
 natively: what the hypervisor (and the firmware under it) runs in each item, from the first instruction of the guest
-to init, and until the machine goes off.
+to init, and to the end of the last item.
 
 One hart runs by QEMU's -icount: counts repeat exactly, and idle seconds pass at once."""
 
@@ -70,7 +70,7 @@ def guest(setup, symbols):
                        "harts": " ".join(str(h) for h in range(setup.harts))}
     bundle = make_bundle(name, text, kernel=KERNEL, initrd=INITRD)
     return run_counted(name, setup.irqchip, setup.harts, symbols, initrd=bundle, memory="512M",
-                           extra=timing(setup.harts), seconds=SECONDS,
+                       extra=timing(setup.harts), seconds=SECONDS,
                        options=f",exits=all,profile={WORK / name}.profile")
 
 
