@@ -43,9 +43,9 @@ REASONS = (
     Reason("machine_harts", "boot_to_guest", None, 160000,
            "each hart starts itself, most of it beside the boot hart: half is its ISA string, which is asked for four "
            "extensions; the firmware takes 15 to 70 thousand to start it"),
-    Reason("vms_on_hart", "wired_irq", None, 2200,
+    Reason("vms_on_hart", "wired_irq", None, 2300,
            "a VM alone waits without an exit; where there is a second, however many, Curia waits for it"),
-    Reason("vms_on_hart", "message_send", None, 180, "where there is a second, however many, the run queue is asked"),
+    Reason("vms_on_hart", "message_send", None, 200, "where there is a second, however many, the run queue is asked"),
     Reason("alarms_on_hart", "context_switch", None, 12,
            "a hart's timers are a sorted list: one a vCPU at most, so 16"),
     Reason("pending", "doorbell_send", "plic", 0, "less: where one is pending, nobody is to be kicked for the next"),

@@ -94,11 +94,12 @@ def whole(count):
 
 
 def result(row, setup, spent, native):
-    """ppm: hypervisor and firmware in a million of the guest's."""
+    """ppm: hypervisor and firmware in a million of the guest's; natively the firmware alone."""
     more = spent.hypervisor_insns + spent.firmware_insns
     return {"row": row, "system": f"{setup.uart} UART", "irqchip": setup.irqchip, "harts": setup.harts,
             **of_fields(spent), "native_insns": native.guest_insns + native.firmware_insns,
-            "ppm": round(1000000 * more / max(1, spent.guest_insns), 2)}
+            "ppm": round(1000000 * more / max(1, spent.guest_insns), 2),
+            "native_ppm": round(1000000 * native.firmware_insns / max(1, native.guest_insns), 2)}
 
 
 CAUSES = {10: "call", 21: "MMIO read", 23: "MMIO write", 20: "fetch", 22: "instruction",
@@ -145,14 +146,14 @@ def rows(symbols, profiles):
 
 def show(results):
     print(f"\n{'Debian beside native':15} {'UART':13} {'chip':5} {'vCPUs':>5} {'Curia':>9} {'firmware':>8} {'exits':>6}"
-          f" {'guest':>11} {'native':>11} {'ppm':>9}  {'landed':9} Curia must")
+          f" {'guest':>11} {'native':>11} {'ppm':>9} {'native':>8}  {'landed':9} Curia must")
     landed = table.landed()
     others = [r for r in results if r["row"] == "console_byte"]
     for r in results:
         if "ppm" in r:
             print(f"{r['row']:15} {r['system']:13} {r['irqchip']:5} {r['harts']:5} {r['hypervisor_insns']:9} "
                   f"{r['firmware_insns']:8} {r['exits']:6} {r['guest_insns']:11} {r['native_insns']:11} "
-                  f"{r['ppm']:9.2f}  {table.ratio(r, landed):9} {table.verdict(r)[0]}".rstrip())
+                  f"{r['ppm']:9.2f} {r['native_ppm']:8.1f}  {table.ratio(r, landed):9} {table.verdict(r)[0]}".rstrip())
     print(f"\n{'a byte of the console':29} {'chip':5} {'vCPUs':>5} {'Curia':>9} {'exits':>6}")
     for r in others:
         print(f"{'':29} {r['irqchip']:5} {r['harts']:5} {r['hypervisor_insns']:9} {r['exits']:6}")

@@ -11,9 +11,9 @@ LANDED = pathlib.Path(__file__).resolve().parent / "landed.json"
 
 # Keys of a result that do not say which of its row's sub-rows it is.
 _PLAIN = {"row", "irqchip", "harts", "hypervisor_insns", "firmware_insns", "guest_insns", "exits", "native_insns",
-          "spread", "ppm", "exits_per_second", "bytes", "image_bytes", "arena_bytes", "seconds", "cpu_seconds",
-          "tlb_flushes", "native_seconds", "native_cpu_seconds", "native_tlb_flushes", "ratio", "cpu_ratio", "of_bytes",
-          "causes", "worst_insns", "moved_insns", "spin_insns", "stay_insns", "period_insns"}
+          "spread", "ppm", "native_ppm", "exits_per_second", "bytes", "image_bytes", "arena_bytes", "seconds",
+          "cpu_seconds", "tlb_flushes", "native_seconds", "native_cpu_seconds", "native_tlb_flushes", "ratio",
+          "cpu_ratio", "of_bytes", "causes", "worst_insns", "moved_insns", "spin_insns", "stay_insns", "period_insns"}
 
 # must: `make bench` fails by it. None: any.
 Budget = collections.namedtuple("Budget", "row sub irqchip field limit must harts", defaults=(None,))
@@ -50,11 +50,12 @@ BUDGETS = (
 
 # Interference, by docs/scheduling.md, "What a neighbour can cost".
 SECTION, WAY = 250000, 8000     # H, and from an interrupt to its handler through a switch
+MOVED = 60                      # a second source pending, 34, and what is left of a wait that is not counted
 WAITED_FOR = ("timer", "wired", "doorbell")
 BUDGETS += (
     *(Budget(f"rt_{row}", f"own, sstc, {hammer}", "aia", "worst_insns", 0, True)
       for row in WAITED_FOR for hammer in HAMMERS if hammer != "flood"),
-    *(Budget(f"rt_{row}", f"own, {timer}, {hammer}", None, "moved_insns", 40, True)
+    *(Budget(f"rt_{row}", f"own, {timer}, {hammer}", None, "moved_insns", MOVED, True)
       for row in WAITED_FOR for timer in ("sstc", "sbi") for hammer in HAMMERS if hammer != "flood"),
     *(Budget(f"rt_{row}", f"own, {timer}, flood", None, "stay_insns", 1500, True)
       for row in WAITED_FOR for timer in ("sstc", "sbi")),
