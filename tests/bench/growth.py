@@ -158,10 +158,10 @@ def of_channels():
         yield Measure("channels", n, 2, system(vms, "peer", n), CHANNEL, True)
 
 
-def measured(m, path, irqchip, symbols, profiles):
+def measured(m, path, irqchip, symbols):
     setup = Setup(f"growth-{m.grows}-{m.count}", m.harts, cpu=m.cpu, path=path, keys={m.grows: m.count},
                   ram=m.grows if m.ram else None)
-    for r in operations(setup, irqchip, symbols, profiles):
+    for r in operations(setup, irqchip, symbols, None):
         r.pop("system", None)
         if r["row"] == "ram_overhead" or any(name_of(r).startswith(row) for row in m.rows):
             yield r
@@ -188,7 +188,7 @@ def rows(symbols, profiles):
     for i, m in enumerate(m for kind in (of_calls, of_switches, of_sources, of_channels) for m in kind()):
         path = make_bundle(f"growth-{i}", m.text, bench=GUEST)
         for irqchip in CHIPS:
-            yield from measured(m, path, irqchip, symbols, profiles)
+            yield from measured(m, path, irqchip, symbols)
     for irqchip in CHIPS:
         yield from boots(irqchip, symbols, profiles)
 
