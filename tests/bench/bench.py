@@ -35,7 +35,8 @@ from counter import BUILD, WORK, Symbols
 from curia_qemu import Failure
 
 # A family of rows is a module with rows(symbols, profiles); profiles: a list to put (title, {function:
-# instructions}) into, or None; and, where its table is another, show(results).
+# instructions}) into, or None; where its table is another, show(results); and, where some rows differ from run to run,
+# compared(result): whether it is to be kept for the next ones.
 FAMILIES = {"operations": operations, "linux": linux, "growth": growth, "interference": interference, "boot": boot}
 
 
@@ -49,7 +50,7 @@ def main():
     if not set(wanted) <= set(FAMILIES):
         parser.error(f"there are {', '.join(FAMILIES)} and quick, not {' '.join(wanted)}")
     WORK.mkdir(parents=True, exist_ok=True)
-    begin, symbols, results = time.monotonic(), Symbols(), []
+    begin, symbols, results, kept = time.monotonic(), Symbols(), [], []
     profiles = [] if args.profile else None
     for family in wanted:
         module, since = FAMILIES[family], time.monotonic()
@@ -57,13 +58,14 @@ def main():
         getattr(module, "show", table.show)(of_family)
         print(f"{family}: {time.monotonic() - since:.0f} s", flush=True)
         results += of_family
+        kept += filter(getattr(module, "compared", bool), of_family)
     for title, functions in profiles or ():
         if args.profile in ("1", title.split()[0]):
             table.show_functions(title, functions)
     (BUILD / "bench.json").write_text(json.dumps(results, indent=1) + "\n")
     print(f"build/bench.json, {time.monotonic() - begin:.0f} s")
     if args.keep:
-        table.keep(results)
+        table.keep(kept)
     failed = table.failures(results, wanted == list(FAMILIES))
     if failed:
         print("budgets that must hold are missed: " + "; ".join(failed))
