@@ -79,9 +79,9 @@ struct fw_ret fw_feature_get(uint32_t feature)
     return fw_call(SBI_EXT_FWFT, SBI_FWFT_GET, feature, 0, 0);
 }
 
-void fw_send_ipi(uint64_t harts, uint64_t base)
+bool fw_send_ipi(uint64_t harts, uint64_t base)
 {
-    (void)fw_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, harts, base, 0);
+    return fw_call(SBI_EXT_IPI, SBI_IPI_SEND_IPI, harts, base, 0).error == SBI_SUCCESS;
 }
 
 void fw_set_timer(uint64_t deadline)

@@ -40,8 +40,9 @@ struct fw_ret fw_hart_status(uint64_t hart_id); /* SBI_HSM_STATE_* */
 bool fw_feature_set(uint32_t feature, uint64_t value);
 struct fw_ret fw_feature_get(uint32_t feature);
 
-/* To hart base + i for each bit i of harts; base itself need not exist [SBI 3.0 §3.1]. */
-void fw_send_ipi(uint64_t harts, uint64_t base);
+/* To hart base + i for each bit i of harts; base is a hart, too [SBI 3.0 §3.1, §7.1]. False: one of
+ * them is none that can be interrupted, and nobody may have been. */
+bool fw_send_ipi(uint64_t harts, uint64_t base);
 void fw_set_timer(uint64_t deadline);
 
 /* Returns only if it failed. */

@@ -236,27 +236,45 @@ void arch_hart_kick(struct hart *hart)
     if (rv_imsic_present()) {
         rv_imsic_kick(hart);
     } else {
-        fw_send_ipi(1, hart->id);
+        (void)fw_send_ipi(1, hart->id);
     }
 }
 
 #define FW_IDS 64u /* harts that one call of the firmware can name */
 
+/* One that the firmware does not take costs the others nothing. */
+static void kick_ids(uint64_t mask, uint64_t base)
+{
+    if (!fw_send_ipi(mask, base)) {
+        for (; mask != 0; mask >>= 1, base++) {
+            if ((mask & 1u) != 0) {
+                (void)fw_send_ipi(1, base);
+            }
+        }
+    }
+}
+
 void arch_harts_kick(struct hart *const harts[], uint32_t count)
 {
-    uint64_t base = align_down(harts[0]->id, FW_IDS);
+    uint64_t base = harts[0]->id;
     uint64_t mask = 0;
 
     arch_io_fence(); /* as in arch_hart_kick() */
     for (uint32_t i = 0; i < count; i++) {
-        if (harts[i]->id - base >= FW_IDS) {
-            fw_send_ipi(mask, base);
-            base = align_down(harts[i]->id, FW_IDS);
+        uint64_t id = harts[i]->id;
+        uint64_t below = base - id;
+
+        if (id < base && below < FW_IDS && mask >> (FW_IDS - below) == 0) {
+            mask <<= below;
+            base = id;
+        } else if (id - base >= FW_IDS) {
+            kick_ids(mask, base);
             mask = 0;
+            base = id;
         }
-        mask |= 1ull << (harts[i]->id - base);
+        mask |= 1ull << (id - base);
     }
-    fw_send_ipi(mask, base);
+    kick_ids(mask, base);
 }
 
 /*
