@@ -147,15 +147,13 @@ static void check_passthrough(struct manifest_reader *r, uint32_t vm,
 
     if (is_any(dev, kept, ARRAY_SIZE(kept))) {
         manifest_fault(r, p->node, "host-path",
-                       "%s is Curia's own (interrupt controller, IOMMU, reset): it cannot be given "
-                       "away",
+                       "%s is Curia's own (interrupt controller, IOMMU, reset): no VM can have it",
                        p->path);
         return;
     }
     if (dev == r->board->stdout_dev && r->m->console == CONSOLE_UART) {
         manifest_fault(r, p->node, "host-path",
-                       "%s is Curia's own console, unless the root node says console = "
-                       "\"firmware\"",
+                       "%s is Curia's own console, unless the root says console = \"firmware\"",
                        p->path);
         return;
     }

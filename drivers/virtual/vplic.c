@@ -4,13 +4,11 @@
  * 2 * i + 1 is supervisor mode of vCPU i and the one before it is nobody's, as kernels expect that
  * know QEMU's virt by heart; index is i. Only claimed sources exist, the others are read-only zero.
  *
- * Gateway of a source: forwards a request (pending) when the line of a level source is up, or at an
- * edge; from claim to completion it is closed, and an edge that comes then is latched. An
- * event looks only at contexts that enable the source. A host source of a level stays masked at the
- * host from its handler to the guest's completion.
- *
+ * Gateway of a source: forwards a request (pending) when a level's line is up, or at an edge; from
+ * claim to completion it is closed, and an edge that comes then is latched. An event looks only at
+ * contexts that enable the source. A host source of a level stays masked there until completion.
  * One lock per chip, below those of the devices that raise its sources. Harts whose vCPU's line has
- * changed are kicked when it is dropped: the first that a kicked one does is to claim.
+ * changed are kicked when it is dropped: first of all they claim.
  */
 #include "drivers/virtual/vplic.h"
 
@@ -200,10 +198,10 @@ static __attribute__((noinline)) void vplic_write_enables(struct vplic *vp, uint
     uint32_t changed = value ^ (uint32_t)(enabled->word[first / 64u] >> (first % 64u));
 
     for (; changed != 0; changed &= changed - 1u) {
-        uint32_t n = first_bit(changed);
+        uint32_t source = first + first_bit(changed);
 
-        if (virq_claimed(&vp->chip, first + n)) {
-            vplic_write_enable(vp, index, first + n, (value >> n & 1u) != 0);
+        if (virq_claimed(&vp->chip, source)) {
+            vplic_write_enable(vp, index, source, (value >> source % 32u & 1u) != 0);
         }
     }
     vplic_update(vp, index);
