@@ -156,8 +156,8 @@ struct manifest {
     struct channel_config *channels;
     uint32_t shmem_count;
     struct shmem_config *shmems;
-    uint64_t deadline_us;   /* of a whole transition; POWER_NEVER: none */
-    uint32_t console;       /* enum manifest_console */
+    uint64_t deadline_us; /* of a whole transition; POWER_NEVER: none */
+    enum manifest_console console;
     uint32_t trace_kib;     /* of each hart's trace; 0: there is none */
     uint32_t trace_at_boot; /* TRACE_*: classes that are on from the boot on */
     bool huge_pages;        /* all RAM fits also where 1 GiB pages are made to map it */

@@ -13,7 +13,6 @@
 #define PLIC_SIZE         (64 * MIB)
 #define APLIC_SIZE        (32 * KIB)
 
-
 /* ---- the guest-physical map of one VM -------------------------------------------------------- */
 
 struct area {
