@@ -130,47 +130,45 @@ static void check_map(struct manifest_reader *r, uint32_t vm)
 
 struct sources {
     uint64_t used[VDEV_SOURCES / 64u + 1u];
+    uint32_t highest; /* of them */
 };
+
+/* False: it is taken. */
+static bool take(struct sources *s, uint32_t irq)
+{
+    uint64_t bit = UINT64_C(1) << (irq & 63u);
+
+    if ((s->used[irq / 64u] & bit) != 0) {
+        return false;
+    }
+    s->used[irq / 64u] |= bit;
+    s->highest = irq > s->highest ? irq : s->highest;
+    return true;
+}
 
 static void claim(struct manifest_reader *r, struct sources *s, uint32_t irq, int node,
                   const char *prop, const char *vm)
 {
-    uint64_t bit = UINT64_C(1) << (irq & 63u);
-
     if (irq == 0 || irq > VDEV_SOURCES) {
         manifest_fault(r, node, prop, "interrupt source %u of VM %s: there are 1 to %u", irq, vm,
                        VDEV_SOURCES);
-    } else if ((s->used[irq / 64u] & bit) != 0) {
+    } else if (!take(s, irq)) {
         manifest_fault(r, node, prop,
                        "interrupt source %u of VM %s is used twice: take another, 1 to %u", irq, vm,
                        VDEV_SOURCES);
-    } else {
-        s->used[irq / 64u] |= bit;
     }
 }
 
 static uint32_t claim_free(struct manifest_reader *r, struct sources *s, int node, const char *vm)
 {
     for (uint32_t irq = 1; irq <= VDEV_SOURCES; irq++) {
-        if ((s->used[irq / 64u] & (UINT64_C(1) << (irq & 63u))) == 0) {
-            s->used[irq / 64u] |= UINT64_C(1) << (irq & 63u);
+        if (take(s, irq)) {
             return irq;
         }
     }
     manifest_fault(r, node, NULL, "no interrupt source of VM %s is left for it: there are %u", vm,
                    VDEV_SOURCES);
     return 0;
-}
-
-/* The highest of them. */
-static uint32_t source_count(const struct sources *s)
-{
-    uint32_t n = VDEV_SOURCES;
-
-    while (n > 1 && (s->used[n / 64u] >> (n & 63u) & 1u) == 0) {
-        n--;
-    }
-    return n;
 }
 
 /*
@@ -217,7 +215,7 @@ static void check_irqs(struct manifest_reader *r, uint32_t index)
     if (vm->power_irq == 0) {
         vm->power_irq = claim_free(r, &s, vm->node, vm->name);
     }
-    vm->source_count = source_count(&s);
+    vm->source_count = s.highest;
 }
 
 /* ---- names, devices between VMs -------------------------------------------------------------- */
