@@ -118,7 +118,7 @@ void hart_post_vcpu(struct hart *hart, struct vcpu *v);
 void hart_kick(struct hart *hart);
 
 /*
- * The same for several, where the machine says kicks_together: (a) for each of them, its hart added
+ * The same for several, where machine_kicks_together() says so: (a) for each of them, its hart added
  * here, then hart_kick_all().
  */
 struct hart_kicks {

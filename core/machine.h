@@ -39,6 +39,12 @@ struct machine {
 
 extern struct machine machine;
 
+/* Are kicks for these (bit i: the i-th) gathered for hart_kick_all()? */
+static inline bool machine_kicks_together(uint64_t targets)
+{
+    return machine.kicks_together && (targets & (targets - 1)) != 0;
+}
+
 static inline uint64_t ticks_to_ns(uint64_t ticks)
 {
     uint64_t hz = machine.timebase_hz;

@@ -423,7 +423,7 @@ void vcpu_fence(struct vm *vm, uint64_t targets, const struct fence *fence)
 {
     uint32_t tickets[MANIFEST_VCPUS];
     struct hart_kicks kicks;
-    bool together = machine.kicks_together && (targets & (targets - 1)) != 0;
+    bool together = machine_kicks_together(targets);
     struct hart *self = arch_hart_self();
 
     kicks.count = 0;

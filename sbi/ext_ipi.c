@@ -46,7 +46,7 @@ static __attribute__((noinline)) void send_together(const struct vm *vm, uint64_
 
 static void send(const struct vm *vm, uint64_t targets)
 {
-    if (machine.kicks_together && (targets & (targets - 1)) != 0) {
+    if (machine_kicks_together(targets)) {
         send_together(vm, targets);
         return;
     }
