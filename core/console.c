@@ -180,9 +180,7 @@ void console_shell_write(const char *data, size_t len)
 
 void console_start(void)
 {
-    const struct uart_ops *uart = terminal_uart();
-
-    if (uart != NULL && uart->get != NULL) {
+    if (terminal_keyboard() != NULL) {
         console_say("one terminal for all: Ctrl-] and a VM's number (0, 1 ...) gives it the "
                     "keyboard,");
         console_say("Ctrl-] h the hypervisor's shell, Ctrl-] ? help");

@@ -303,11 +303,11 @@ void console_keys_listen(void)
 
 void console_keys_start(void)
 {
-    const struct uart_ops *uart = terminal_uart();
+    const struct uart_ops *uart = terminal_keyboard();
     static const struct line_edit_ops ops = {console_shell_write, shell_offer};
     struct console *first = first_vm();
 
-    if (uart == NULL || uart->get == NULL) {
+    if (uart == NULL) {
         return;
     }
     editor.ops = &ops;

@@ -67,6 +67,14 @@ void terminal_set_uart(const struct uart_ops *ops);
 /* NULL: there is none yet. */
 const struct uart_ops *terminal_uart(void);
 
+/* The same, if it has keys for Curia; else NULL. */
+static inline const struct uart_ops *terminal_keyboard(void)
+{
+    const struct uart_ops *uart = terminal_uart();
+
+    return uart != NULL && uart->get != NULL ? uart : NULL;
+}
+
 /* All consoles, Curia's own ones first. */
 struct console *terminal_first(void);
 
