@@ -5,6 +5,7 @@
 
 #include "guests/bench/rows.h"
 #include "guests/lib/csr.h"
+#include "guests/lib/hart.h"
 
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ static inline void take_irqs(void)
     __asm__ volatile("nop" : : : "memory");
     csr_clear(CSR_SSTATUS, SSTATUS_SIE);
 }
+
+/* This hart is to be told of IPIs, its timer's interrupts and external ones; no timer is set yet. */
+void bench_listen(struct guest_hart *self, void (*on_timer)(struct guest_hart *self));
 
 /* Until one is pending, taken or not. */
 static inline void wait_for_irq(void)

@@ -15,6 +15,7 @@
 #include "guests/bench/channel.h"
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
+#include "guests/lib/irq_regs.h"
 #include "guests/lib/mailbox.h"
 #include "guests/lib/mmio.h"
 #include "guests/lib/timer.h"
@@ -22,13 +23,6 @@
 #include <stddef.h>
 
 #define SETTLE_US 500u /* an interrupt's way from another hart */
-
-#define APLIC_SOURCECFG 0x0000u /* of source 0, which there is not */
-#define APLIC_SETIENUM  0x1edcu
-#define APLIC_TARGET    0x3000u
-#define PLIC_ENABLE     0x002000u
-#define PLIC_CONTEXT    0x200000u
-#define PLIC_CLAIM      0x4u
 
 #define UART_IER      1u
 #define UART_IER_THRI 2u
@@ -104,25 +98,19 @@ void growth_prepare(void)
 
 /* ---- sources by number ----------------------------------------------------------------------- */
 
-static uint64_t plic_context(void)
-{
-    return board.plic.start + PLIC_CONTEXT +
-           0x1000ull * board.harts[hart_self()->index].plic_context;
-}
-
 static void bench_registers(uint32_t source)
 {
-    uint64_t aplic = board.aplic.start + 4ull * source;
-    uint64_t priority = board.plic.start + 4ull * source;
-    uint64_t enable = board.plic.start + PLIC_ENABLE +
-                      0x80ull * board.harts[hart_self()->index].plic_context + source / 32 * 4ull;
+    uint64_t priority = plic_priority(source);
+    uint64_t enable = plic_enables(hart_self()->index, source);
     uint32_t bit = 1u << source % 32u;
 
     if (board.imsic_ids != 0) {
-        uint32_t target = mmio_read32(aplic + APLIC_TARGET);
+        uint64_t sourcecfg = aplic_sourcecfg(source);
+        uint64_t target = aplic_target(source);
+        uint32_t old = mmio_read32(target);
 
-        BENCH(source_read, mmio_read32(aplic + APLIC_SOURCECFG));
-        BENCH(source_write, mmio_write32(aplic + APLIC_TARGET, target));
+        BENCH(source_read, mmio_read32(sourcecfg));
+        BENCH(source_write, mmio_write32(target, old));
         BENCH(source_enable, mmio_write32(board.aplic.start + APLIC_SETIENUM, source));
         return;
     }
@@ -179,7 +167,7 @@ void bench_sources(void)
 /* The other end has rung all: one is claimed and completed here, the others by the handlers. */
 static void claim_one(void)
 {
-    uint64_t claim = plic_context() + PLIC_CLAIM;
+    uint64_t claim = plic_claim(hart_self()->index);
     uint32_t source;
 
     BENCH_BEGIN(irq_claim);

@@ -10,6 +10,7 @@
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
 #include "guests/lib/irq.h"
+#include "guests/lib/irq_regs.h"
 #include "guests/lib/mailbox.h"
 #include "guests/lib/mmio.h"
 #include "guests/lib/timer.h"
@@ -25,8 +26,6 @@
 #define PAGES       0x10000u
 #define BURST       8u
 
-#define PLIC_ENABLES 0x2080u /* of context 1 */
-
 static struct stage *stage;
 
 struct stage *stage_find(void)
@@ -35,20 +34,6 @@ struct stage *stage_find(void)
         guest_panic("bench: no region to share\n");
     }
     return (struct stage *)(uintptr_t)board.regions[0].range.start;
-}
-
-static void stop_timer(struct guest_hart *unused)
-{
-    (void)unused;
-    timer_set(UINT64_MAX);
-}
-
-static void ready(struct guest_hart *self)
-{
-    (void)irq_init();
-    self->on_timer = stop_timer;
-    timer_set(UINT64_MAX);
-    csr_set(CSR_SIE, 1u << IRQ_S_SOFT | 1u << IRQ_S_TIMER);
 }
 
 static void sleep_us(uint64_t us)
@@ -106,7 +91,7 @@ static void do_mmio(uint32_t unused)
 {
     bool aia = board.imsic_ids != 0;
     uint64_t chip = aia ? board.aplic.start : board.plic.start;
-    uint64_t all = aia ? chip : chip + PLIC_ENABLES; /* the domain, or enables of the first 32 */
+    uint64_t all = aia ? chip : plic_enables(0, 0); /* the domain, or enables of the first 32 */
 
     (void)unused;
     mmio_write32(chip + 4, mmio_read32(chip + 4)); /* of source 1 */
@@ -186,7 +171,7 @@ static void hammer(struct guest_hart *self)
         HAMMERS(HAMMER_OP)};
     uint32_t index = self->index;
 
-    ready(self);
+    bench_listen(self, timer_off);
     for (;;) {
         uint32_t what = atomic_load(&stage->hammer);
 
@@ -228,7 +213,7 @@ void bells_run(void)
     uint32_t rung = 0;
 
     stage = stage_find();
-    ready(hart_self());
+    bench_listen(hart_self(), timer_off);
     if (!irq_attach(channel->irq, hart_self()->index, on_third, NULL) ||
         mailbox_open(&third, channel, &memory) != SBI_SUCCESS) {
         guest_panic("bench: the third end cannot be opened\n");
@@ -245,7 +230,7 @@ void bells_run(void)
 void victim_run(void)
 {
     stage = stage_find();
-    ready(hart_self());
+    bench_listen(hart_self(), timer_off);
     for (;;) {
         sleep_us(IDLE_US);
         if (atomic_load(&stage->hammer) == HAMMER_restart) {

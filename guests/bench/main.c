@@ -22,6 +22,7 @@
 #include "guests/lib/console.h"
 #include "guests/lib/csr.h"
 #include "guests/lib/irq.h"
+#include "guests/lib/irq_regs.h"
 #include "guests/lib/mmio.h"
 #include "guests/lib/rtc.h"
 #include "guests/lib/sbi_call.h"
@@ -32,9 +33,6 @@
 
 #define EID_UNKNOWN 0x0a7fffff /* firmware space, nobody's */
 #define FAR_US      3600000000u
-
-#define APLIC_SOURCECFG1 0x0004u
-#define PLIC_PRIORITY1   0x0004u
 
 static volatile uint64_t taken;
 
@@ -75,10 +73,12 @@ static void on_irq(void *unused)
     (void)unused;
 }
 
-static void stop_timer(struct guest_hart *unused)
+void bench_listen(struct guest_hart *self, void (*on_timer)(struct guest_hart *self))
 {
-    (void)unused;
+    (void)irq_init();
+    self->on_timer = on_timer;
     timer_set(UINT64_MAX);
+    csr_set(CSR_SIE, 1u << IRQ_S_SOFT | 1u << IRQ_S_TIMER);
 }
 
 static void bench_irqs(void)
@@ -93,7 +93,7 @@ static void bench_irqs(void)
 
     if (board.sstc) {
         before = irqs_of_self();
-        h->on_timer = stop_timer;
+        h->on_timer = timer_off;
         timer_set(UINT64_MAX);
         timer_enable();
         BENCH(timer_irq, timer_set(time_now()); wait_for_irq(); take_irqs());
@@ -174,9 +174,9 @@ static void bench_all(void)
     bench_calls();
     bench_irqs();
     if (board.imsic_ids != 0) {
-        BENCH(irqchip_read, mmio_read32(board.aplic.start + APLIC_SOURCECFG1));
+        BENCH(irqchip_read, mmio_read32(aplic_sourcecfg(1)));
     } else if (board.plic.size != 0) {
-        BENCH(irqchip_read, mmio_read32(board.plic.start + PLIC_PRIORITY1));
+        BENCH(irqchip_read, mmio_read32(plic_priority(1)));
     }
     bench_wired();
     bench_channel();

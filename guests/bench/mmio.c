@@ -8,6 +8,7 @@
 #include "guests/bench/bench.h"
 #include "guests/lib/board.h"
 #include "guests/lib/console.h"
+#include "guests/lib/irq_regs.h"
 #include "guests/lib/mmio.h"
 
 #define UART_THR 0u
@@ -18,17 +19,9 @@
 #define KEY_STATUS    0x070u
 #define KEY_CONFIG    0x100u
 
-#define PLIC_ENABLE    0x002000u
-#define PLIC_THRESHOLD 0x200000u
-
-#define APLIC_SOURCECFG 0x0004u /* of source 1 */
-#define APLIC_SETIE     0x1e00u
-#define APLIC_SETIENUM  0x1edcu
-#define APLIC_CLRIENUM  0x1fdcu
-#define APLIC_TARGET    0x3004u /* of source 1 */
-#define EDGE1           4u
-#define LEVEL1          6u
-#define ID              5u /* no handler has it, nor is it enabled */
+#define EDGE1  4u
+#define LEVEL1 6u
+#define ID     5u /* no handler has it, nor is it enabled */
 
 #define PAGE      0x1000u
 #define UNTOUCHED 0x500000u /* offset in RAM: behind this guest, before its FDT */
@@ -81,15 +74,14 @@ static void bench_key(void)
 
 static void bench_plic(void)
 {
-    uint32_t context = board.harts[hart_self()->index].plic_context;
-    uint64_t priority = board.plic.start + 4ull * board.uart_irq.source;
-    uint64_t line_priority = board.plic.start + 4ull * board.rtc_irq.source;
-    uint64_t enable = board.plic.start + PLIC_ENABLE + 0x80ull * context;
-    uint64_t threshold = board.plic.start + PLIC_THRESHOLD + 0x1000ull * context;
+    uint32_t self = hart_self()->index;
+    uint64_t priority = plic_priority(board.uart_irq.source);
+    uint64_t line_priority = plic_priority(board.rtc_irq.source);
+    uint64_t enable = plic_enables(self, board.uart_irq.source);
+    uint64_t threshold = plic_threshold(self);
     uint32_t bit = 1u << board.uart_irq.source % 32;
     uint32_t line_bit = 1u << board.rtc_irq.source % 32;
 
-    enable += board.uart_irq.source / 32 * 4;
     BENCH(mmio_read_plic_priority, (void)mmio_read32(priority));
     BENCH_UNDO(mmio_write_plic_priority, mmio_write32(priority, 1), mmio_write32(priority, 0));
     BENCH_UNDO(mmio_write_plic_enable, mmio_write32(enable, bit), mmio_write32(enable, 0));
@@ -108,9 +100,9 @@ static void bench_aplic(void)
     uint64_t aplic = board.aplic.start;
     uint32_t source = board.uart_irq.source;
     uint32_t line = board.rtc_irq.source;
-    uint64_t sourcecfg = aplic + APLIC_SOURCECFG + (source - 1) * 4;
-    uint64_t line_sourcecfg = aplic + APLIC_SOURCECFG + (line - 1) * 4;
-    uint64_t target = aplic + APLIC_TARGET + (source - 1) * 4;
+    uint64_t sourcecfg = aplic_sourcecfg(source);
+    uint64_t line_sourcecfg = aplic_sourcecfg(line);
+    uint64_t target = aplic_target(source);
     uint64_t setie = aplic + APLIC_SETIE + source / 32 * 4;
 
     BENCH_UNDO(mmio_write_aplic_sourcecfg, mmio_write32(sourcecfg, EDGE1),

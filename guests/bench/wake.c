@@ -26,8 +26,7 @@ static bool rung; /* there is a VM that rings */
 
 static void stop_timer(struct guest_hart *unused)
 {
-    (void)unused;
-    timer_set(UINT64_MAX);
+    timer_off(unused);
     arrivals++;
 }
 
@@ -72,11 +71,8 @@ static void by_timer(void)
 
 static void ready(struct guest_hart *self)
 {
-    (void)irq_init();
-    self->on_timer = stop_timer;
     self->on_soft = on_soft;
-    timer_set(UINT64_MAX);
-    csr_set(CSR_SIE, 1u << IRQ_S_SOFT | 1u << IRQ_S_TIMER);
+    bench_listen(self, stop_timer);
 }
 
 /* The doorbell's source goes to this hart. */

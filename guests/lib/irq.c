@@ -6,6 +6,7 @@
 #include "guests/lib/irq.h"
 
 #include "guests/lib/csr.h"
+#include "guests/lib/irq_regs.h"
 #include "guests/lib/mmio.h"
 
 #include <stddef.h>
@@ -17,18 +18,9 @@
 #define IMSIC_EITHRESHOLD 0x72u
 #define IMSIC_EIE0        0xc0u
 
-#define APLIC_DOMAINCFG   0x0000u
-#define APLIC_SOURCECFG   0x0004u /* of source 1 */
-#define APLIC_SETIENUM    0x1edcu
-#define APLIC_CLRIENUM    0x1fdcu
-#define APLIC_SETIPNUM    0x2000u /* little endian */
-#define APLIC_TARGET      0x3004u /* of source 1 */
 #define DOMAINCFG_IE      (1u << 8)
 #define DOMAINCFG_DM      (1u << 2)
 #define TARGET_HART_SHIFT 18u
-
-#define PLIC_ENABLE  0x002000u
-#define PLIC_CONTEXT 0x200000u
 
 struct handler {
     irq_fn fn; /* NULL: free */
@@ -118,26 +110,17 @@ static uint32_t aplic_mode(uint32_t type)
 
 static void aplic_attach(uint32_t id, struct board_irq irq, uint32_t hart_index)
 {
-    uint64_t aplic = board.aplic.start;
-    uint32_t at = (irq.source - 1) * 4;
-
-    mmio_write32(aplic + APLIC_SOURCECFG + at, aplic_mode(irq.type));
-    mmio_write32(aplic + APLIC_TARGET + at, hart_index << TARGET_HART_SHIFT | id);
-    mmio_write32(aplic + APLIC_SETIENUM, irq.source);
+    mmio_write32(aplic_sourcecfg(irq.source), aplic_mode(irq.type));
+    mmio_write32(aplic_target(irq.source), hart_index << TARGET_HART_SHIFT | id);
+    mmio_write32(board.aplic.start + APLIC_SETIENUM, irq.source);
 }
 
 /* ---- PLIC -------------------------------------------------------------------------------------
  */
 
-static uint64_t plic_context(uint32_t hart_index)
-{
-    return board.plic.start + PLIC_CONTEXT + 0x1000ull * board.harts[hart_index].plic_context;
-}
-
 static void plic_enable(uint32_t source, uint32_t hart_index, bool on)
 {
-    uint64_t at = board.plic.start + PLIC_ENABLE + 0x80ull * board.harts[hart_index].plic_context +
-                  source / 32 * 4;
+    uint64_t at = plic_enables(hart_index, source);
     uint32_t bit = 1u << (source % 32);
     uint32_t old = mmio_read32(at);
 
@@ -146,7 +129,7 @@ static void plic_enable(uint32_t source, uint32_t hart_index, bool on)
 
 static void plic_dispatch(void)
 {
-    uint64_t claim = plic_context(hart_self()->index) + 4;
+    uint64_t claim = plic_claim(hart_self()->index);
 
     for (;;) {
         uint32_t source = mmio_read32(claim);
@@ -175,7 +158,7 @@ bool irq_init(void)
             mmio_write32(board.aplic.start + APLIC_DOMAINCFG, DOMAINCFG_IE | DOMAINCFG_DM);
         }
     } else if (board.plic.size != 0) {
-        mmio_write32(plic_context(index), 0);
+        mmio_write32(plic_threshold(index), 0);
     } else {
         return false;
     }

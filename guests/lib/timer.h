@@ -5,6 +5,7 @@
 
 #include "guests/lib/board.h"
 #include "guests/lib/csr.h"
+#include "guests/lib/hart.h"
 #include "guests/lib/sbi_call.h"
 
 /* The next timer interrupt of this hart at that time, in place of any before; UINT64_MAX: none. */
@@ -15,6 +16,13 @@ static inline void timer_set(uint64_t at)
     } else {
         (void)sbi_call(SBI_EXT_TIME, SBI_TIME_SET_TIMER, at, 0, 0, 0);
     }
+}
+
+/* A handler: none from now on. */
+static inline void timer_off(struct guest_hart *unused)
+{
+    (void)unused;
+    timer_set(UINT64_MAX);
 }
 
 static inline void timer_enable(void)

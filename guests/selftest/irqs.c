@@ -2,6 +2,7 @@
 /* External interrupts: MSIs between harts, wired ones by the UART (level) and by software (edge).
  */
 #include "guests/lib/irq.h"
+#include "guests/lib/irq_regs.h"
 
 #include "guests/lib/csr.h"
 #include "guests/lib/mmio.h"
@@ -10,10 +11,8 @@
 
 #include <stddef.h>
 
-#define UART_IER        1u
-#define UART_IIR        2u
-#define APLIC_SETIPNUM  0x2000u
-#define APLIC_DOMAINCFG 0x0000u
+#define UART_IER 1u
+#define UART_IIR 2u
 
 static volatile uint64_t taken[GUEST_HARTS];
 static volatile uint64_t uart_irqs, uart_iir, edge_irqs, listening;

@@ -9,8 +9,7 @@
 #include "guests/selftest/selftest.h"
 #include "guests/selftest/tap.h"
 
-#define UART_SCR    7u
-#define PLIC_ENABLE 0x2000u
+#define UART_SCR 7u
 
 #define INSN_FLW       0x00052507u
 #define INSN_FLD       0x00053507u
