@@ -118,8 +118,8 @@ void hart_post_vcpu(struct hart *hart, struct vcpu *v);
 void hart_kick(struct hart *hart);
 
 /*
- * The same for several, where machine_kicks_together() says so: (a) for each of them, its hart added
- * here, then hart_kick_all().
+ * The same for several, where machine_kicks_together() says so: (a) for each of them, its hart
+ * added here, then hart_kick_all().
  */
 struct hart_kicks {
     uint32_t count;

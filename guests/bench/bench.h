@@ -36,7 +36,7 @@ static inline void take_irqs(void)
     csr_clear(CSR_SSTATUS, SSTATUS_SIE);
 }
 
-/* This hart is to be told of IPIs, its timer's interrupts and external ones; no timer is set yet. */
+/* This hart is to be told of IPIs, its timer and external interrupts; no timer is set yet. */
 void bench_listen(struct guest_hart *self, void (*on_timer)(struct guest_hart *self));
 
 /* Until one is pending, taken or not. */
