@@ -9,10 +9,10 @@ $(eval $(call guest_rules,bench))
 
 BENCH_BUNDLES := $(patsubst platforms/qemu-virt/%.dts,build/bench/%.itb,$(wildcard platforms/qemu-virt/bench*.dts))
 
-build/bench/insncount.so: tests/bench/insncount.c tests/bench/bench.mk
+build/bench/insncount.so: tests/bench/insncount.c tests/bench/qemu_plugin.h tests/bench/bench.mk
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
-	@$(HOSTCC) -std=c11 -D_DEFAULT_SOURCE -O2 -g $(WARNINGS) -shared -fPIC -o $@ $<
+	@$(HOSTCC) -std=c11 -D_DEFAULT_SOURCE -O2 -g $(WARNINGS) -I. -shared -fPIC -o $@ $<
 
 build/bench/%.itb: build/manifest/%.dtb build/guests/bench.bin tools/mkbundle
 	@mkdir -p $(@D)
