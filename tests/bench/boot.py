@@ -12,7 +12,6 @@ import collections
 import os
 import re
 import statistics
-import sys
 import time
 
 import table
@@ -20,9 +19,7 @@ from counter import BUILD, FIELDS, TOP, WORK, Count, Exit, boot_profile, by_func
 from curia_qemu import BOOT_SECONDS, CURIA, PATIENCE, Machine, make_bundle
 from operations import CHIPS, MEMORY, ram_row
 from parts import BULK
-
-sys.path.insert(0, str(TOP / "tests" / "qemu"))
-from small import linux, manifest  # noqa: E402
+from small import linux, manifest
 
 IMAGES = {"kernel": TOP / os.environ.get("KERNEL_IMAGE", "build/deps/guest/Image"),
           "initrd": BUILD / "guests" / "initrd.cpio"}
@@ -113,21 +110,12 @@ def counted(name, machine, count, symbols=None):
     return Count(out)
 
 
-def cause(exit_):
-    """What the guest has left its mode for, as a word or two; addresses by page."""
-    if exit_.scause == 10:
-        return f"ecall {exit_.a7:#x}.{exit_.a6}"
-    if exit_.scause in (21, 23):
-        return f"MMIO {exit_.htval << 2 & ~0xfff:#x}"
-    return f"interrupt {exit_.scause & 0xff}" if exit_.scause >> 63 else f"cause {exit_.scause}"
-
-
 def to_init(count, uart, vms, beside):
     """What one VM costs from its first instruction to init: the median of the VMs."""
     spent = [difference(count.reached[hart, "guest"], count.reached[hart, "program"]) for hart in range(vms)]
     insns = sorted(s.hypervisor_insns for s in spent)
     begin, end = (count.order.index((0, what)) for what in ("guest", "program"))
-    causes = collections.Counter(cause(e) for e in count.order[begin:end] if isinstance(e, Exit) and e.hart == 0)
+    causes = collections.Counter(e.detail() for e in count.order[begin:end] if isinstance(e, Exit) and e.hart == 0)
     natively = difference(beside.reached[0, "guest"], beside.reached[0, "program"])
     result = {"row": "boot_to_init", "uart": uart, "irqchip": CHIP, "harts": vms,
               **{f: int(statistics.median_low(getattr(s, f) for s in spent)) for f in FIELDS},

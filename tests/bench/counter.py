@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(TOP / "tools"))
+sys.path[:0] = [str(TOP / "tools"), str(TOP / "tests" / "qemu")]
 from curia_qemu import IRQCHIPS, PATIENCE, Failure  # noqa: E402
 
 BUILD = TOP / "build"
@@ -65,8 +65,23 @@ Counters = collections.namedtuple("Counters", (*FIELDS, "firmware_spun", "hyperv
 # Of one hart where it ends (begun as of its last wfi: woken), and of all harts. stay: the longest from an entry into
 # the hypervisor to the guest, without spinning.
 Window = collections.namedtuple("Window", "hart begin woken end all_begin all_end stay")
-Exit = collections.namedtuple("Exit", "hart scause stval htval a7 a6")
 Block = collections.namedtuple("Block", "at insns hart")      # of the hypervisor's code, run once
+
+
+class Exit(collections.namedtuple("Exit", "hart scause stval htval a7 a6")):
+    """Why a hart has left its guest."""
+
+    _CAUSES = {10: "call", 21: "MMIO read", 23: "MMIO write", 20: "fetch", 22: "instruction",
+               1 << 63 | 1: "IPI", 1 << 63 | 5: "timer", 1 << 63 | 9: "interrupt", 1 << 63 | 12: "guest interrupt"}
+
+    def cause(self):
+        return self._CAUSES.get(self.scause, f"cause {self.scause:#x}")
+
+    def detail(self):
+        """With the call, or the page of the access."""
+        if self.scause == 10:
+            return f"{self.cause()} {self.a7:#x}.{self.a6}"
+        return f"{self.cause()} {self.htval << 2 & ~0xfff:#x}" if self.scause in (21, 23) else self.cause()
 
 
 def counters_of(written):
@@ -143,8 +158,6 @@ class Count:
         return median, ([min(hyp), max(hyp)] if min(hyp) != max(hyp) else None)
 
 
-# OpenSBI's list of what it keeps for itself.
-_FIRMWARE = re.compile(r"^Domain0 Region\d+ +: 0x0*8\w+-0x(\w+) M: \([RWX,]+\) S/U: \(\)", re.M)
 def begin_of(row):
     """The number of the marker that a row's windows begin with."""
     return 2 * (ROWS.index(row) + 1)
@@ -161,6 +174,10 @@ def of_fields(counters):
 
 def difference(begin, end):
     return Counters(*(e - b for b, e in zip(begin, end)))
+
+
+# OpenSBI's list of what it keeps for itself.
+_FIRMWARE = re.compile(r"^Domain0 Region\d+ +: 0x0*8\w+-0x(\w+) M: \([RWX,]+\) S/U: \(\)", re.M)
 
 
 def firmware_size(harts):

@@ -6,9 +6,11 @@ how much one more may cost."""
 import collections
 import re
 
-from counter import GUEST, WORK, boot_profile, by_function, difference, run_counted
+from counter import GUEST, WORK, boot_profile, by_function, difference, run_counted, without_spins
 from curia_qemu import make_bundle
+from nodes import RTC, bench_vm, shared
 from operations import CHIPS, Setup, operations
+from small import manifest
 from table import name_of
 
 FLAT = 1.02
@@ -56,23 +58,10 @@ CHANNEL = ("doorbell_send", "doorbell_receive", "message_send", "message_receive
 
 # ---- manifests ----------------------------------------------------------------------------------
 
-SUBORDINATE = "power-superiors = <&bench>; power-prepare-timeout-ms = <1>; power-stop-timeout-ms = <2>;"
-RTC = 'rtc { compatible = "curia,passthrough"; host-path = "/soc/rtc@101000"; dma = "none"; };'
-
 
 def vm(name, harts, mode, args="", more=""):
     """A VM's node. "bench" is the one that ends the run."""
-    return f"""
-    {name}: {name} {{
-        compatible = "curia,vm";
-        harts = <{" ".join(map(str, harts))}>;
-        memory = <0x0 0x80000000 0x0 0x00400000>;
-        kernel = "bench";
-        bootargs = "mode={mode} {args}";
-        {'srst = "platform";' if name == "bench" else SUBORDINATE}
-        {more}
-    }};
-"""
+    return bench_vm(name, " ".join(map(str, harts)), f"{mode} {args}", None if name == "bench" else "bench", more)
 
 
 def several(count, harts, mode="idle", args="", more=""):
@@ -82,18 +71,12 @@ def several(count, harts, mode="idle", args="", more=""):
 
 def system(vms, other=None, channels=1, irqs=""):
     """A manifest; other: the VM at the other end of bench's channels, of which "bench" is the last."""
-    text = "".join(vms)
-    if other:
-        ends = f"between = <&bench &{other}>;"
-        names = [f"c{i}" for i in range(channels - 1)]
-        nodes = "".join(f"{name} {{ {ends} }};" for name in names) + f"bench {{ {ends} {irqs} }};"
-        text += f"""
-    channels {{ {nodes} }};
-    shared-memory {{
-        bench {{ address = <0x0 0x70000000>; size = <0x0 0x1000>; writers = <&bench &{other}>; }};
-    }};
-"""
-    return f'/dts-v1/;\n/ {{\n    compatible = "curia,manifest";\n    version = <1>;\n{text}}};\n'
+    if not other:
+        return manifest(*vms)
+    ends = f"between = <&bench &{other}>;"
+    nodes = "".join(f"c{i} {{ {ends} }};" for i in range(channels - 1)) + f"bench {{ {ends} {irqs} }};"
+    return manifest(*vms, f"    channels {{ {nodes} }};\n",
+                    f"    shared-memory {{ {shared('bench', 0x70000000, 0x1000, 'bench', other)} }};\n")
 
 
 # ---- what is measured ---------------------------------------------------------------------------
@@ -175,7 +158,7 @@ def boots(irqchip, symbols, profiles):
                                cpu=MANY_HARTS, options=f",profile={path}")
         functions = by_function(boot_profile(path)[0], symbols)
         work = sum(insns for name, insns in functions.items() if name not in WAITS)
-        spent = difference(count.marks[1][2], count.marks[0][2])
+        spent = without_spins(difference(count.marks[1][2], count.marks[0][2]))
         result = {"row": "boot_to_guest", "irqchip": irqchip, "harts": n, "machine_harts": n, "hypervisor_insns": work,
                   "firmware_insns": spent.firmware_insns, "guest_insns": 0, "exits": spent.exits, "native_insns": None}
         if profiles is not None:

@@ -19,6 +19,8 @@ import statistics
 
 from counter import GUEST, HAMMERS, ROWS, TOP, WORK, begin_of, difference, run_counted, without_spins
 from curia_qemu import Failure, make_bundle
+from nodes import RTC, bench_vm, shared
+from small import manifest
 from table import verdict
 
 ROUNDS = int(re.search(r"BENCH_RT_ROUNDS +(\d+)", (TOP / "guests/bench/rows.h").read_text())[1])
@@ -28,45 +30,27 @@ NS_OF_INSN = 1              # -icount shift=0
 ONCE_BYTES = 0x20000
 
 
-def manifest(rt, hammers, bells, args="", more=""):
+def system(rt, hammers, bells, args="", more=""):
     """The real-time VM, whoever hammers, who rings, and who is restarted: the last one, which zeroes the frames that it
     shares with one that never runs. Each names its harts."""
-
-    def vm(name, harts, mode, text=""):
-        below = "" if name == "rt" else ("power-superiors = <&rt>; power-prepare-timeout-ms = <1>;"
-                                         " power-stop-timeout-ms = <2>;")
-        return f"""
-    {name}: {name} {{
-        compatible = "curia,vm";
-        harts = <{harts}>;
-        memory = <0x0 0x80000000 0x0 0x00400000>;
-        kernel = "{'once' if name == 'victim' else 'bench'}";
-        bootargs = "mode={mode}";
-        {below} {text}
-    }};
-"""
-
-    rtc = 'rtc { compatible = "curia,passthrough"; host-path = "/soc/rtc@101000"; dma = "none"; };'
-    return f"""/dts-v1/;
-/ {{
-    compatible = "curia,manifest";
-    version = <1>;
-    {vm("rt", rt, f"rt {args}", f'srst = "platform"; priority = <30>; {rtc}')}
-    {vm("hammer", hammers, "hammer", f'privileges = "manage"; {more}')}
-    {vm("bells", bells, "bells", "priority = <20>;")}
-    {vm("spare", bells, "idle", "no-autostart;")}
-    {vm("victim", bells, "victim", f"no-autostart; {more}")}
-    channels {{
-        bell {{ between = <&rt &bells>; }};
-        flood {{ between = <&rt &hammer>; }};
-        third {{ between = <&hammer &bells>; }};
-    }};
+    return manifest(
+        bench_vm("rt", rt, f"rt {args}", None, f"priority = <30>; {RTC}"),
+        bench_vm("hammer", hammers, "hammer", "rt", f'privileges = "manage"; {more}'),
+        bench_vm("bells", bells, "bells", "rt", "priority = <20>;"),
+        bench_vm("spare", bells, "idle", "rt", "no-autostart;"),
+        bench_vm("victim", bells, "victim", "rt", f"no-autostart; {more}", kernel="once"),
+        """
+    channels {
+        bell { between = <&rt &bells>; };
+        flood { between = <&rt &hammer>; };
+        third { between = <&hammer &bells>; };
+    };
+""", f"""
     shared-memory {{
-        bench {{ address = <0x0 0x70000000>; size = <0x0 0x1000>; writers = <&rt &hammer &bells &victim>; }};
-        frames {{ address = <0x0 0x71000000>; size = <0x0 0x200000>; writers = <&victim &spare>; }};
+        {shared("bench", 0x70000000, 0x1000, "rt", "hammer", "bells", "victim")}
+        {shared("frames", 0x71000000, 0x200000, "victim", "spare")}
     }};
-}};
-"""
+""")
 
 
 def bundle(name, text):
@@ -95,59 +79,56 @@ def rounds_of(count, row, hammer):
     return windows, periods
 
 
+def told(where, row, hammer, judged, idle, firmware, windows, periods):
+    """A result. where: irqchip, harts, hart, timer. judged: [instructions], of which the most may move from `idle`."""
+    return {"row": row, **where, "neighbours": hammer, "hypervisor_insns": int(statistics.median_low(judged)),
+            "spread": [min(judged), max(judged)], "firmware_insns": firmware, "guest_insns": None,
+            "native_insns": None, "exits": max(w.end.exits - w.begin.exits for w in windows),
+            "worst_insns": max(judged), "moved_insns": max(judged) - idle, "spin_insns": max(map(spun, windows)),
+            "stay_insns": max(w.stay for w in windows), "period_insns": max(periods)}
+
+
 def own_rows(count, irqchip, timer):
-    idle = {}
+    where = {"irqchip": irqchip, "harts": 4, "hart": "own", "timer": timer}
     for row in RT_ROWS:
+        idle = None
         for hammer in HAMMERS:
             windows, periods = rounds_of(count, row, hammer)
-            waits = [spun(w) for w in windows]
             spent = [without_spins(difference(w.begin, w.end)) for w in windows]
-            hyp = [s.hypervisor_insns for s in spent]
-            idle.setdefault(row, max(hyp))
-            yield {"row": row, "irqchip": irqchip, "harts": 4, "hart": "own", "timer": timer, "neighbours": hammer,
-                   "hypervisor_insns": int(statistics.median_low(hyp)), "spread": [min(hyp), max(hyp)],
-                   "firmware_insns": max(s.firmware_insns for s in spent), "guest_insns": None, "native_insns": None,
-                   "exits": max(s.exits for s in spent), "worst_insns": max(hyp), "moved_insns": max(hyp) - idle[row],
-                   "spin_insns": max(waits), "stay_insns": max(w.stay for w in windows), "period_insns": max(periods)}
+            judged = [s.hypervisor_insns for s in spent]
+            idle = max(judged) if idle is None else idle
+            yield told(where, row, hammer, judged, idle, max(s.firmware_insns for s in spent), windows, periods)
 
 
 # ---- on a hart that it shares -----------------------------------------------------------------
 
 
 def shared_rows(count, text, irqchip):
+    where = {"irqchip": irqchip, "harts": 1, "hart": "shared", "timer": "sstc"}
     for row in LATE_ROWS:
         idle = None
         for hammer in HAMMERS:
             found = re.search(rf"late: {hammer} {LATE_ROWS.index(row)} (\d+) (\d+) (\d+) ns", text)
             if not found:
                 raise Failure(f"{row}, {hammer}: the guest does not say how late it was")
-            least, median, most = (int(ns) // NS_OF_INSN for ns in found.groups())
-            idle = most if idle is None else idle
-            windows, periods = rounds_of(count, row, hammer)
-            yield {"row": row, "irqchip": irqchip, "harts": 1, "hart": "shared", "timer": "sstc", "neighbours": hammer,
-                   "hypervisor_insns": median, "spread": [least, most], "firmware_insns": 0, "guest_insns": None,
-                   "native_insns": None, "exits": max(w.end.exits - w.begin.exits for w in windows),
-                   "worst_insns": most, "moved_insns": most - idle, "spin_insns": 0,
-                   "stay_insns": max(w.stay for w in windows), "period_insns": max(periods)}
+            judged = [int(ns) // NS_OF_INSN for ns in found.groups()]      # least, median and most of the rounds
+            idle = max(judged) if idle is None else idle
+            yield told(where, row, hammer, judged, idle, 0, *rounds_of(count, row, hammer))
 
 
 # ---- on a hart that it shares with one of those that hammer ------------------------------------
 
 
 def across_rows(count, irqchip):
+    where = {"irqchip": irqchip, "harts": 3, "hart": "across", "timer": "sstc"}
     for row in LATE_ROWS:
         idle = None
         for hammer in HAMMERS:
             windows, periods = rounds_of(count, row, hammer)
-            stays = [w.stay for w in windows]
-            idle = max(stays) if idle is None else idle
-            yield {"row": row, "irqchip": irqchip, "harts": 3, "hart": "across", "timer": "sstc", "neighbours": hammer,
-                   "hypervisor_insns": int(statistics.median_low(stays)), "spread": [min(stays), max(stays)],
-                   "firmware_insns": max(w.end.firmware_insns - w.begin.firmware_insns for w in windows),
-                   "guest_insns": None, "native_insns": None,
-                   "exits": max(w.end.exits - w.begin.exits for w in windows), "worst_insns": max(stays),
-                   "moved_insns": max(stays) - idle, "spin_insns": max(map(spun, windows)),
-                   "stay_insns": max(stays), "period_insns": max(periods)}
+            judged = [w.stay for w in windows]
+            idle = max(judged) if idle is None else idle
+            firmware = max(w.end.firmware_insns - w.begin.firmware_insns for w in windows)
+            yield told(where, row, hammer, judged, idle, firmware, windows, periods)
 
 
 # ---- all --------------------------------------------------------------------------------------
@@ -159,17 +140,17 @@ def compared(_result):
 
 
 def rows(symbols, _profiles):
-    image = bundle("bench-rt", manifest("0", "1 2", "3"))
+    image = bundle("bench-rt", system("0", "1 2", "3"))
     for irqchip in ("aia", "plic"):
         for timer, cpu in (("sstc", None), ("sbi", "rv64,sstc=off")):
             count, _ = run_counted(f"rt-{irqchip}-{timer}", irqchip, 4, symbols, initrd=image, cpu=cpu)
             yield from own_rows(count, irqchip, timer)
-    image = bundle("bench-rt-shared", manifest("0", "0 0", "0", "calls=0", "time-slice-us = <1000>;"))
+    image = bundle("bench-rt-shared", system("0", "0 0", "0", "calls=0", "time-slice-us = <1000>;"))
     for irqchip in ("aia", "plic"):
         count, text = run_counted(f"rt-shared-{irqchip}", irqchip, 1, symbols, initrd=image,
                                   extra=["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"])
         yield from shared_rows(count, text, irqchip)
-    image = bundle("bench-rt-across", manifest("0", "0 1", "2", "calls=0", "time-slice-us = <1000>;"))
+    image = bundle("bench-rt-across", system("0", "0 1", "2", "calls=0", "time-slice-us = <1000>;"))
     for irqchip in ("aia", "plic"):
         count, _ = run_counted(f"rt-across-{irqchip}", irqchip, 3, symbols, initrd=image)
         yield from across_rows(count, irqchip)

@@ -14,37 +14,18 @@ import table
 from counter import (ROWS, TOP, WORK, Exit, begin_of, boot_profile, by_function, difference, of_fields, run_counted,
                      without_spins)
 from curia_qemu import make_bundle
+from small import OWN_UART, UART, WITHOUT_UART, linux, manifest
 
 KERNEL = TOP / os.environ.get("KERNEL_IMAGE", "build/deps/guest/Image")
 INITRD = WORK / "initrd.cpio"
 ITEMS = [row for row in ROWS if row.startswith("linux_")]
-ARGS = "console=ttyS0 quiet cryptomgr.notests"
-MEMORY = "256M"
+ARGS = "console=ttyS0 cryptomgr.notests quiet"      # natively, as small.linux() has it
+MEMORY, RAM_BYTES = "256M", 0xe000000
 SECONDS = 240
 CONSOLE_BYTES = 16 * 64     # of linux_console: 16 lines, with the CR that the terminal adds to each
 
-MANIFEST = """/dts-v1/;
-/ {
-    compatible = "curia,manifest";
-    version = <1>;
-    %(console)s
-    linux {
-        compatible = "curia,vm";
-        harts = <%(harts)s>;
-        memory = <0x0 0x80000000 0x0 0x0e000000>;
-        kernel = "kernel";
-        initrd = "initrd";
-        bootargs = "%(args)s";
-        srst = "platform";
-        uart { %(uart)s };
-    };
-};
-"""
-UARTS = {
-    "own": ('console = "firmware";',
-            'compatible = "curia,passthrough"; host-path = "/soc/serial@10000000"; dma = "none";'),
-    "emulated": ("", 'compatible = "ns16550a"; address = <0x0 0x10000000>; interrupt = <10>;'),
-}
+# The guest's UART: that of its node, and what the top node says.
+UARTS = {"own": (OWN_UART, WITHOUT_UART), "emulated": (UART, "")}
 
 Setup = collections.namedtuple("Setup", "irqchip harts uart")
 SETUPS = [Setup(chip, harts, uart) for chip in ("aia", "plic") for harts in (1, 2) for uart in UARTS]
@@ -65,10 +46,9 @@ def name_of_run(setup):
 
 def guest(setup, symbols):
     name = name_of_run(setup)
-    console, uart = UARTS[setup.uart]
-    text = MANIFEST % {"console": console, "uart": uart, "args": ARGS,
-                       "harts": " ".join(str(h) for h in range(setup.harts))}
-    bundle = make_bundle(name, text, kernel=KERNEL, initrd=INITRD)
+    uart, top = UARTS[setup.uart]
+    node = linux("linux", range(setup.harts), memory=RAM_BYTES, more='srst = "platform";', args="quiet")
+    bundle = make_bundle(name, manifest(node.replace(UART, uart), more=top), kernel=KERNEL, initrd=INITRD)
     return run_counted(name, setup.irqchip, setup.harts, symbols, initrd=bundle, memory="512M",
                        extra=timing(setup.harts), seconds=SECONDS,
                        options=f",exits=all,profile={WORK / name}.profile")
@@ -102,15 +82,10 @@ def result(row, setup, spent, native):
             "native_ppm": round(1000000 * native.firmware_insns / max(1, native.guest_insns), 2)}
 
 
-CAUSES = {10: "call", 21: "MMIO read", 23: "MMIO write", 20: "fetch", 22: "instruction",
-          1 << 63 | 1: "IPI", 1 << 63 | 5: "timer", 1 << 63 | 9: "interrupt", 1 << 63 | 12: "guest interrupt"}
-
-
 def exit_rows(setup, count, text):
     """Exits by cause, from the first instruction to the end, and how many that is in a second of the guest's time."""
     seconds = int(re.search(r"bench: done in (\d+) ms", text)[1]) / 1000
-    causes = collections.Counter(CAUSES.get(e.scause, f"cause {e.scause:#x}") for e in count.order
-                                 if isinstance(e, Exit))
+    causes = collections.Counter(e.cause() for e in count.order if isinstance(e, Exit))
     for cause, n in causes.most_common():
         yield {"row": "linux_exits", "system": f"{setup.uart} UART", "cause": cause, "irqchip": setup.irqchip,
                "harts": setup.harts, "exits": n, "exits_per_second": round(n / seconds, 2)}

@@ -83,7 +83,6 @@ BAO = {
 }
 
 
-
 def sub_row(result):
     """Which of its row's sub-rows a result is: "level", "3 vcpus"; None: there are none."""
     parts = [v if isinstance(v, str) else f"{v} {k}" for k, v in result.items() if k not in _PLAIN]

@@ -16,6 +16,8 @@ OUT = BUILD / "test"
 
 READY_SECONDS = 120     # the slowest of these guests, on a machine that is busy with other things
 UART = 'uart { compatible = "ns16550a"; address = <0x0 0x10000000>; interrupt = <10>; };'
+OWN_UART = 'uart { compatible = "curia,passthrough"; host-path = "/soc/serial@10000000"; dma = "none"; };'
+WITHOUT_UART = 'console = "firmware";'      # what the top node has to say for that
 AT_END = r"^one terminal for all"        # Curia's banner: the boot has gone well
 
 

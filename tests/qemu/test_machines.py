@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from curia_qemu import BUILD, IMAGE, Machine
-from small import (AT_END, LINUX, PLATFORM, READY_SECONDS, UART, bundle, ends, fdt_put, halted, harts_pc, host_fdt,
-                   image_at, linux, manifest, physical, power_off, tap, vm)
+from small import (AT_END, LINUX, OWN_UART, PLATFORM, READY_SECONDS, UART, WITHOUT_UART, bundle, ends, fdt_put, halted,
+                   harts_pc, host_fdt, image_at, linux, manifest, physical, power_off, tap, vm)
 
 UBOOT = pathlib.Path("/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin")
 RESTING = "rest-ms=200"
@@ -147,9 +147,8 @@ def test_passed_through_interrupt(irqchip, guest):
 def test_uart_given_away(irqchip):
     """The board's UART is Linux's: its words come out as they are, its keys interrupt it, and Curia takes none."""
     name = f"uart-given-{irqchip}"
-    own = 'uart { compatible = "curia,passthrough"; host-path = "/soc/serial@10000000"; dma = "none"; };'
-    node = linux("linux", [0], more='srst = "platform";').replace(UART, own)
-    itb = bundle(name, manifest(node, more='console = "firmware";'), **LINUX)
+    node = linux("linux", [0], more='srst = "platform";').replace(UART, OWN_UART)
+    itb = bundle(name, manifest(node, more=WITHOUT_UART), **LINUX)
     with Machine(name, bundle=itb, irqchip=irqchip, harts=1, memory="512M", vms=("linux",)) as m:
         m.expect("^linux ready$", seconds=READY_SECONDS)
         m.send("\x1dh")     # would call for the hypervisor's shell
