@@ -261,6 +261,12 @@ bool arch_vcpu_clear_soft(struct vcpu *vcpu);
  */
 enum err arch_vcpu_call_read(struct vcpu *vcpu, gva_t addr, uint64_t *word) MUST_CHECK;
 
+/*
+ * Likewise: what the call asks for cannot be done now. The guest makes it once more when it next
+ * runs, before anything else, with its registers as they are then.
+ */
+void arch_vcpu_call_again(struct vcpu *vcpu);
+
 enum fence_kind {
     FENCE_I,        /* instruction fetch */
     FENCE_VMA,      /* guest virtual, [start, start + size) */

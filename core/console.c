@@ -53,20 +53,24 @@ static void ring_put(struct console *c, const char *data, size_t len) REQUIRES(c
     atomic_store_explicit(&c->out_head, head, memory_order_seq_cst);
 }
 
-/* As much of data as fits, but all of it if whole, or nothing. Returns how much. */
+/*
+ * As much of data as fits, but all of it if whole, or nothing. Returns how much. A byte of room is
+ * left, for console_reset().
+ */
 static size_t push(struct console *c, const char *data, size_t len, bool whole)
 {
     size_t n;
 
     spin_lock(&c->lock);
     n = ring_room(c);
+    n = n != 0 ? n - 1 : 0;
     n = n >= len ? len : whole ? 0 : n;
     ring_put(c, data, n);
     spin_unlock(&c->lock);
     return n;
 }
 
-/* Waits only for room in c's own ring. */
+/* For Curia's own: waits for room in c's ring. */
 static void write_out(struct console *c, const char *data, size_t len, bool whole)
 {
     bool sent;
@@ -83,15 +87,15 @@ static void write_out(struct console *c, const char *data, size_t len, bool whol
     } while (len != 0);
 }
 
-void console_work(void)
+/* All that c has, but for what others add meanwhile. False: another hart has the screen. */
+static bool send_all(struct console *c)
 {
-    const struct hart *self = arch_hart_self();
+    bool sent = true;
 
-    for (struct console *c = terminal_first(); c != NULL; c = c->next) {
-        if (console_pending(c) && atomic_load_explicit(&c->writer, memory_order_relaxed) == self) {
-            (void)terminal_send(c);
-        }
+    for (uint32_t i = 0; i < CONSOLE_OUT && sent && console_pending(c); i++) {
+        sent = terminal_send(c);
     }
+    return sent;
 }
 
 void console_flush(void)
@@ -103,9 +107,9 @@ void console_flush(void)
     do {
         left = false;
         for (struct console *c = terminal_first(); c != NULL; c = c->next) {
-            left = (console_pending(c) && !terminal_send(c)) || left;
+            left = !send_all(c) || left;
         }
-    } while (left && !panicked() && arch_now() < deadline);
+    } while (left && arch_now() < deadline);
     console_keys_listen();
     if (uart != NULL && uart->flush != NULL) {
         uart->flush();
@@ -210,19 +214,23 @@ struct console *console_create(struct vm *vm)
     return c;
 }
 
-void console_write(struct console *c, const char *data, size_t len)
+size_t console_write(struct console *c, const char *data, size_t len)
 {
-    while (len != 0) {
-        const char *zero = memchr(data, CONSOLE_MARK_RESET, len);
-        size_t n = zero != NULL ? (size_t)(zero - data) : len;
+    const char *zero;
+    size_t n = 0;
 
-        if (n != 0) {
-            write_out(c, data, n, false);
-        }
-        n += zero != NULL ? 1 : 0;
-        data += n;
-        len -= n;
+    while (n < len && data[n] == CONSOLE_MARK_RESET) {
+        n++;
     }
+    if (n != 0) {
+        return n;
+    }
+    zero = memchr(data, CONSOLE_MARK_RESET, len);
+    n = push(c, data, zero != NULL ? (size_t)(zero - data) : len, false);
+    if (!terminal_send(c) && n == 0) {
+        arch_relax();
+    }
+    return n;
 }
 
 void console_reset(struct console *c)
@@ -230,5 +238,10 @@ void console_reset(struct console *c)
     static const char mark = CONSOLE_MARK_RESET;
 
     console_forget_input(c);
-    write_out(c, &mark, 1, false);
+    spin_lock(&c->lock);
+    if (ring_room(c) != 0) { /* else it ends with a mark, since push() leaves a byte */
+        ring_put(c, &mark, 1);
+    }
+    spin_unlock(&c->lock);
+    (void)terminal_send(c);
 }

@@ -49,10 +49,10 @@ void console_log(const char *line, size_t len);
 struct console *console_create(struct vm *vm);
 
 /*
- * The guest's output and input (vUART, DBCN). Any hart of that VM. Output waits only if more than
- * the VM's own ring (2 KiB) of it is unsent; none is lost.
+ * The guest's output and input (vUART, DBCN). Any hart of that VM. Returns how much was taken: with
+ * 2 KiB of it unsent there is no room, which is not waited for; the guest has to try again.
  */
-void console_write(struct console *c, const char *data, size_t len);
+size_t console_write(struct console *c, const char *data, size_t len);
 size_t console_read(struct console *c, char *data, size_t len);
 bool console_has_input(struct console *c);
 
@@ -85,7 +85,7 @@ struct host_irq *console_irq(void);
  * other harts do not run yet. */
 void console_start(void);
 
-/* Own hart: HART_WORK_CONSOLE was seen; sends what this hart left in rings. */
+/* Own hart: HART_WORK_CONSOLE was seen; sends a piece of what this hart left in rings, in time. */
 void console_work(void);
 
 /* Lets everything out before the machine goes down; waits for it, but not for long. */

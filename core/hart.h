@@ -57,6 +57,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct console;
 struct runqueue;
 struct trace_ring;
 struct vcpu;
@@ -93,6 +94,13 @@ struct hart {
     struct runqueue *rq;         /* own hart */
     struct timer slice;          /* own hart: when rq has to be looked at again */
     struct vcpu *_Atomic posted; /* by posted_next: they have requests; pushed by anyone */
+
+    /* Of consoles' output that it has left behind: core/terminal.h. */
+    struct {
+        struct console *_Atomic told; /* that it is this one's turn; NULL: it has looked since */
+        _Atomic uint64_t rests_until; /* ticks; written by the own hart */
+        struct timer timer;           /* own hart: it has rested */
+    } console;
 
     struct timer_queue timers;
     struct tally idle;  /* own hart: in wait() of sched.c, or stopped to sleep; read by any */

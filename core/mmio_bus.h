@@ -17,7 +17,8 @@ struct mmio_dev;
 /*
  * offset is from the device's base, offset + width within its size; width is 1, 2, 4 or 8 bytes and
  * may be misaligned. An error is an access fault in the guest (a width or place that the device
- * does not have). Values are the low width bytes, little endian, the rest is ignored.
+ * does not have), but for ERR_BUSY: not now, the guest makes the access once more when it next
+ * runs. Values are the low width bytes, little endian, the rest is ignored.
  */
 struct mmio_ops {
     enum err (*read)(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t offset, uint32_t width,

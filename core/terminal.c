@@ -16,8 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHUNK      64u   /* bytes taken from a ring at a time */
 #define TURN_US    2000u /* so long the screen is kept for who was told that it is its turn */
+#define REST_US    4000u /* so long a hart sends nothing more of what it has left */
+#define PIECE      256u  /* bytes of a ring, and characters, that are sent at a time */
 #define NAME_WIDTH 5u    /* at least */
 
 static struct CAPABILITY("screen") {
@@ -28,6 +29,7 @@ static struct CAPABILITY("screen") {
 
     struct console *open;        /* shown if its unfinished line is on the screen */
     const struct console *shown; /* the focus as the screen knows it */
+    uint32_t drawn;              /* characters of the piece that is sent; who has the screen */
     struct console *_Atomic focus;
 
     const struct uart_ops *uart; /* the rest: at boot */
@@ -80,6 +82,7 @@ static void put(const char *s, size_t len)
     if (term.uart == NULL) {
         return;
     }
+    term.drawn += (uint32_t)len;
     for (size_t i = 0; i < len; i++) {
         term.uart->put(s[i]);
     }
@@ -197,28 +200,41 @@ static void draw_byte(struct console *c, char byte) REQUIRES(term)
     } while (again);
 }
 
-/* begun: a line was cut by the end of the chunk before. */
-static bool draw_whole_lines(const struct console *c, const char *data, size_t len, bool begun)
-    REQUIRES(term)
+/* A piece, from tail on. Returns where it has stopped. */
+static uint32_t draw_bytes(struct console *c, uint32_t tail, uint32_t head) REQUIRES(term)
 {
-    while (len != 0) {
-        const char *end = memchr(data, '\n', len);
-        size_t n = end != NULL ? (size_t)(end - data) : len;
+    uint32_t end = head - tail < PIECE ? head : tail + PIECE;
 
+    while (tail != end && term.drawn < PIECE) {
+        draw_byte(c, c->out[tail++ % CONSOLE_OUT]);
+    }
+    return tail;
+}
+
+/* The same for whole lines: it stops behind one. */
+static uint32_t draw_lines(const struct console *c, uint32_t tail, uint32_t head) REQUIRES(term)
+{
+    bool begun = false;
+
+    while (tail != head && (begun || term.drawn < PIECE)) {
+        uint32_t at = tail % CONSOLE_OUT;
+        uint32_t n = head - tail < CONSOLE_OUT - at ? head - tail : CONSOLE_OUT - at;
+        const char *end = memchr(&c->out[at], '\n', n);
+
+        n = end != NULL ? (uint32_t)(end - &c->out[at]) : n;
         if (!begun) {
             hide();
             prefix(c);
         }
-        put(data, n);
-        begun = end == NULL;
+        put(&c->out[at], n);
+        tail += n;
+        begun = end == NULL; /* the ring begins anew there */
         if (end != NULL) {
             line_over();
-            n++;
+            tail++;
         }
-        data += n;
-        len -= n;
     }
-    return begun;
+    return tail;
 }
 
 void terminal_panic_line(const struct console *c, const char *line, size_t len)
@@ -258,51 +274,66 @@ static bool take(const struct console *c) TRY_ACQUIRES(true, term) NO_TSA
     return mine;
 }
 
-/* Those behind c first, so that each gets its turn. */
-static void give_back(struct console *c) RELEASES(term) NO_TSA
+static struct console *behind(const struct console *c)
+{
+    return c->next != NULL ? c->next : term.first;
+}
+
+/* Own hart. */
+static void rest(struct hart *self)
+{
+    atomic_store_explicit(&self->console.rests_until, arch_now() + us_to_ticks(REST_US),
+                          memory_order_relaxed);
+}
+
+static bool has_rested(const struct hart *hart)
+{
+    return arch_now() >= atomic_load_explicit(&hart->console.rests_until, memory_order_relaxed);
+}
+
+/* The first behind c that has something to say, so that each gets its turn, or c; NULL: none. */
+static struct console *next_turn(struct console *c)
 {
     struct console *turn = c;
 
+    do {
+        turn = behind(turn);
+    } while (turn != c && !console_pending(turn));
+    return console_pending(turn) ? turn : NULL; /* (d) */
+}
+
+static void give_back(struct console *c) RELEASES(term) NO_TSA
+{
+    struct console *none = NULL;
+    struct hart *writer = NULL;
+    struct console *turn;
+
     spin_lock(&term.lock);
     atomic_store_explicit(&term.busy, false, memory_order_seq_cst); /* (c) */
-    do {
-        turn = turn->next != NULL ? turn->next : term.first;
-    } while (turn != c && !console_pending(turn));
-    if (console_pending(turn)) {
-        atomic_store_explicit(&term.turn_ends, arch_now() + us_to_ticks(TURN_US),
-                              memory_order_relaxed);
-        atomic_store_explicit(&term.turn, turn, memory_order_relaxed);
-    } else {
-        turn = NULL;
+    turn = next_turn(c);
+    if (turn != NULL) {
+        writer = atomic_load_explicit(&turn->writer, memory_order_relaxed);
+        if (writer == arch_hart_self()) {
+            rest(writer);
+        } else if (has_rested(writer)) {
+            atomic_store_explicit(&term.turn_ends, arch_now() + us_to_ticks(TURN_US),
+                                  memory_order_relaxed);
+            atomic_store_explicit(&term.turn, turn, memory_order_relaxed);
+        }
     }
     spin_unlock(&term.lock);
 
-    if (turn != NULL) {
-        hart_post(atomic_load_explicit(&turn->writer, memory_order_relaxed), HART_WORK_CONSOLE);
+    /* (f) */
+    if (turn != NULL &&
+        atomic_compare_exchange_strong_explicit(&writer->console.told, &none, turn,
+                                                memory_order_seq_cst, memory_order_seq_cst)) {
+        hart_post(writer, HART_WORK_CONSOLE);
     }
 }
 
-static size_t fetch(struct console *c, char chunk[CHUNK]) REQUIRES(term)
-{
-    uint32_t head = atomic_load_explicit(&c->out_head, memory_order_acquire);
-    uint32_t tail = atomic_load_explicit(&c->out_tail, memory_order_relaxed);
-    size_t n = 0;
-
-    while (n < CHUNK && tail != head) {
-        chunk[n++] = c->out[tail++ % CONSOLE_OUT];
-    }
-    /* release pairs with the acquire of who writes: the bytes are read before they are replaced */
-    atomic_store_explicit(&c->out_tail, tail, memory_order_release);
-    return n;
-}
-
-/* Bounded by what a ring holds, so that a sibling that writes on and on does not hold the hart. */
 bool terminal_send(struct console *c)
 {
-    char chunk[CHUNK];
-    size_t sent = 0;
-    bool begun = false;
-    size_t n;
+    uint32_t head, tail;
 
     if (!take(c)) {
         return false;
@@ -314,17 +345,42 @@ bool terminal_send(struct console *c)
         }
         term.shown = terminal_focus();
     }
-    do {
-        n = fetch(c, chunk);
-        if (c->whole_lines) {
-            begun = draw_whole_lines(c, chunk, n, begun);
-        } else {
-            for (size_t i = 0; i < n; i++) {
-                draw_byte(c, chunk[i]);
-            }
-        }
-        sent += n;
-    } while (n != 0 && (sent < CONSOLE_OUT || begun));
+    term.drawn = 0;
+    head = atomic_load_explicit(&c->out_head, memory_order_acquire);
+    tail = atomic_load_explicit(&c->out_tail, memory_order_relaxed);
+    tail = c->whole_lines ? draw_lines(c, tail, head) : draw_bytes(c, tail, head);
+    /* release pairs with the acquire of who writes: the bytes are read before they are replaced */
+    atomic_store_explicit(&c->out_tail, tail, memory_order_release);
     give_back(c);
     return true;
+}
+
+static void on_rested(struct timer *t)
+{
+    (void)t;
+    console_work();
+}
+
+void console_work(void)
+{
+    struct hart *self = arch_hart_self();
+    struct console *first, *c;
+
+    if (!has_rested(self)) {
+        timer_arm(&self->console.timer, self,
+                  atomic_load_explicit(&self->console.rests_until, memory_order_relaxed),
+                  on_rested);
+        return;
+    }
+    first = atomic_exchange_explicit(&self->console.told, NULL, memory_order_seq_cst); /* (e) */
+    first = first != NULL ? first : term.first;
+    c = first;
+    do {
+        if (console_pending(c) && atomic_load_explicit(&c->writer, memory_order_relaxed) == self &&
+            terminal_send(c)) {
+            rest(self);
+            return;
+        }
+        c = behind(c);
+    } while (c != first);
 }

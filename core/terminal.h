@@ -4,14 +4,29 @@
  * core/console_keys.c the keyboard. Others use core/console.h.
  *
  * Nobody waits for the UART on another's behalf. What a console has to say goes into its own ring;
- * then its writer takes the screen, if it is free, and sends. If it is not, the bytes stay, and the
- * hart that has the screen tells the writer's hart when it lets go: so a VM's bytes are sent in
- * that VM's own time, and one that floods its console delays no other.
+ * then its writer takes the screen, if it is free, and sends a piece. If it is not, the bytes stay,
+ * as do those that the piece had no room for, and the hart that has the screen tells a writer's
+ * hart when it lets go: so a VM's bytes are sent in that VM's own time, and one that floods its
+ * console delays no other.
+ *
+ * A hart that is told sends one piece of what it has left behind, and then none for a while, though
+ * it is told again: so it looks who should run between two pieces, and they take a known part of
+ * its time, however much there is to send and however often others hand the screen on. A guest that
+ * finds its ring full makes its call once more, and waits so.
  *
  * Why none is forgotten: a writer fills the ring (a) and then looks if the screen is free (b);
- * the holder gives it back (c) and then looks for rings that are not empty (d). All four are
- * seq_cst: if (b) was before (c), (d) sees (a). A turn that (b) finds is of a console whose hart
- * has been told, and gives the screen back once more.
+ * the holder gives it back (c) and then looks for rings that are not empty (d), its own last, and
+ * tells the writer's hart of one (f). That hart notes that it has looked (e), and does as a writer
+ * does, from (b) on, for each ring that it wrote last, the one that it was told of first. All are
+ * seq_cst. If (b) was before (c), (d) sees (a). A hart that (f) finds told already has not come to
+ * (e), and so not to (b), and need not be told of more. If it has, (f) tells it anew: (e) and (b)
+ * before (c) and (f). Whoever takes the screen gives it back, and so it goes on until no ring has
+ * anything; a turn that (b) finds is of a hart that was told since. If the ring's writer has become
+ * another hart meanwhile, that one has come to (b) itself, or is about to.
+ *
+ * A hart that rests has its timer, which fires whether or not the VM still runs, or has moved. It
+ * does not on a hart that is stopped with the machine: console_flush() sends all, on the last one
+ * that runs.
  */
 #ifndef CORE_TERMINAL_H
 #define CORE_TERMINAL_H
@@ -54,7 +69,11 @@ struct console {
 /* In out: what was shown so far is of an earlier life. Guests' own zeroes are dropped. */
 #define CONSOLE_MARK_RESET '\0'
 
-/* Sends what c has in its ring. False: another hart has the screen, and will tell c's writer. */
+/*
+ * Sends a piece of what c has in its ring: 256 bytes at most, and no more characters but for those
+ * of the last byte (a redraw of two lines), or of the last line of Curia's own. Of what is left c's
+ * writer is told. False: another hart has the screen, and will tell c's writer.
+ */
 bool terminal_send(struct console *c);
 
 /* One line past all locks and rings; in a panic. */

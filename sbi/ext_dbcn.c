@@ -2,8 +2,8 @@
 /*
  * DBCN: the VM's console. Buffers are the VM's own RAM, checked whole before the first byte moves.
  * A call moves at most READ_BYTES or WRITE_BYTES, so that no guest holds a hart for as long as it
- * likes: an empty line, one byte, is 1,800 instructions on the terminal. Callers go on where it
- * ended, as the text wants them to. [SBI 3.0 §12]
+ * likes. Callers go on where it ended, as the text wants them to; but where it would write nothing,
+ * which the text allows as well, it waits: Linux throws away what it cannot write. [SBI 3.0 §12]
  */
 #include "core/console.h"
 #include "core/vm.h"
@@ -13,15 +13,22 @@
 #define WRITE_BYTES 64u
 #define CHUNK_BYTES 256u /* on the stack */
 
-static struct sbi_ret write(const struct vm *vm, uint64_t addr, uint64_t len)
+/* No answer yet: a0 and a1 stay. */
+static struct sbi_ret again(struct vcpu *v, const uint64_t a[6])
+{
+    arch_vcpu_call_again(v);
+    return (struct sbi_ret){(int64_t)a[0], a[1]};
+}
+
+static struct sbi_ret write(struct vcpu *v, const uint64_t a[6], uint64_t len)
 {
     char bytes[WRITE_BYTES];
 
-    if (guest_read(vm, bytes, gpa(addr), len) != ERR_OK) {
+    if (guest_read(v->vm, bytes, gpa(a[1]), len) != ERR_OK) {
         return sbi_err(SBI_ERR_FAILED);
     }
-    console_write(vm->console, bytes, len);
-    return sbi_ok(len);
+    len = console_write(v->vm->console, bytes, len);
+    return len != 0 ? sbi_ok(len) : again(v, a);
 }
 
 static struct sbi_ret read(const struct vm *vm, uint64_t addr, uint64_t len)
@@ -47,14 +54,14 @@ static struct sbi_ret read(const struct vm *vm, uint64_t addr, uint64_t len)
 static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
 {
     const struct vm *vm = v->vm;
+    char byte = (char)a[0];
 
     switch (fid) {
     case SBI_DBCN_WRITE:
     case SBI_DBCN_READ:
         break;
     case SBI_DBCN_WRITE_BYTE:
-        console_write(vm->console, &(char){(char)a[0]}, 1);
-        return sbi_ok(0);
+        return console_write(vm->console, &byte, 1) != 0 ? sbi_ok(0) : again(v, a);
     default:
         return sbi_err(SBI_ERR_NOT_SUPPORTED);
     }
@@ -68,7 +75,7 @@ static struct sbi_ret handle(struct vcpu *v, uint64_t fid, const uint64_t a[6])
     if (a[2] != 0 || !memmap_is_ram(&vm->map, gpa(a[1]), a[0])) {
         return sbi_err(SBI_ERR_INVALID_PARAM);
     }
-    return fid == SBI_DBCN_WRITE ? write(vm, a[1], len) : read(vm, a[1], len);
+    return fid == SBI_DBCN_WRITE ? write(v, a, len) : read(vm, a[1], len);
 }
 
 const struct sbi_ext sbi_ext_dbcn = {SBI_EXT_DBCN, handle, NULL};

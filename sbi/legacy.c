@@ -40,8 +40,11 @@ void sbi_legacy(struct vcpu *v, uint64_t a[8])
         a[0] = 0;
         break;
     case SBI_EXT_LEGACY_PUTCHAR:
-        console_write(v->vm->console, &c, 1);
-        a[0] = 0;
+        if (console_write(v->vm->console, &c, 1) != 0) {
+            a[0] = 0;
+        } else {
+            arch_vcpu_call_again(v);
+        }
         break;
     case SBI_EXT_LEGACY_GETCHAR:
         a[0] = console_read(v->vm->console, &c, 1) == 1 ? (uint8_t)c : UINT64_MAX;

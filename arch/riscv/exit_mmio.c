@@ -59,8 +59,9 @@ static enum decoded decode(const struct rv_vcpu *v, struct rv_mmio_insn *insn)
 }
 
 /*
- * One access on the bus. A misaligned one is the device's to take or refuse; an error is an access
- * fault, and has changed nothing.
+ * One access on the bus, and on to the next instruction. A misaligned one is the device's to take
+ * or refuse; an error is an access fault, or is tried again by the guest (ERR_BUSY), and has
+ * changed nothing.
  */
 static enum err access(struct rv_vcpu *v, const struct rv_mmio_insn *insn, gpa_t at)
 {
@@ -82,6 +83,9 @@ static enum err access(struct rv_vcpu *v, const struct rv_mmio_insn *insn, gpa_t
         }
     }
     if (e == ERR_OK) {
+        rv_skip(v, insn->insn_bytes);
+    }
+    if (e == ERR_OK || e == ERR_BUSY) {
         v->core.exits[EXIT_MMIO]++;
     }
     return e;
@@ -184,9 +188,12 @@ void rv_exit_page_fault(struct rv_vcpu *v)
     if (t->scause != CAUSE_INSN_GUEST_PAGE_FAULT) {
         d = decode(v, &insn);
     }
-    if (d == DECODED_OK && access(v, &insn, fault_gpa(t->htval, t->stval)) == ERR_OK) {
-        rv_skip(v, insn.insn_bytes);
-        return;
+    if (d == DECODED_OK) {
+        enum err e = access(v, &insn, fault_gpa(t->htval, t->stval));
+
+        if (e == ERR_OK || e == ERR_BUSY) {
+            return;
+        }
     }
     v->core.exits[EXIT_PAGE_FAULT]++;
     if (d != DECODED_AGAIN) {

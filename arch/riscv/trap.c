@@ -96,6 +96,11 @@ void rv_skip(struct rv_vcpu *v, unsigned int insn_bytes)
 
 #define ECALL_BYTES 4u
 
+void arch_vcpu_call_again(struct vcpu *vcpu)
+{
+    rv_vcpu_of(vcpu)->trap.sepc -= ECALL_BYTES; /* handle() has skipped it */
+}
+
 enum err arch_vcpu_call_read(struct vcpu *vcpu, gva_t addr, uint64_t *word)
 {
     struct rv_vcpu *v = rv_vcpu_of(vcpu);
@@ -106,7 +111,7 @@ enum err arch_vcpu_call_read(struct vcpu *vcpu, gva_t addr, uint64_t *word)
     }
     v->trap.scause = cause;
     v->trap.stval = csr_read(CSR_STVAL);
-    v->trap.sepc -= ECALL_BYTES; /* handle() has skipped it */
+    arch_vcpu_call_again(vcpu);
     rv_reflect(v);
     return ERR_FAULT;
 }

@@ -309,10 +309,8 @@ static enum err vuart_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t of
     out = vuart_write_locked(u, (uint32_t)offset, (uint8_t)value);
     vuart_update(u);
     spin_unlock(&u->lock);
-    if (out) { /* may have to wait, and input comes from other harts */
-        console_write(u->console, &c, 1);
-    }
-    return ERR_OK;
+    /* With no lock: it takes its time, and input comes from other harts. */
+    return !out || console_write(u->console, &c, 1) == 1 ? ERR_OK : ERR_BUSY;
 }
 
 /* The console has input: takes what the FIFO holds. Any hart, no lock held. */

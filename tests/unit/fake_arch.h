@@ -66,6 +66,7 @@ struct fake_vcpu {
     uint32_t fence_total; /* the first FAKE_FENCES of them are kept */
     struct fence fences_seen[FAKE_FENCES];
     uint32_t call_faults; /* exceptions that arch_vcpu_call_read() left it with */
+    uint32_t calls_again; /* arch_vcpu_call_again() */
     bool has_msi_page;
     hpa_t msi_page;
     _Atomic uint32_t msi_total;

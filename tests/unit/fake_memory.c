@@ -185,3 +185,8 @@ enum err arch_vcpu_call_read(struct vcpu *vcpu, gva_t addr, uint64_t *word)
     fake_vcpu(vcpu)->call_faults++;
     return ERR_FAULT;
 }
+
+void arch_vcpu_call_again(struct vcpu *vcpu)
+{
+    fake_vcpu(vcpu)->calls_again++;
+}

@@ -76,15 +76,17 @@ struct sbi_ret env_call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, ui
 
 /* ---- stand-ins ------------------------------------------------------------------------------- */
 
-WEAK void console_write(struct console *c, const char *data, size_t len)
+WEAK size_t console_write(struct console *c, const char *data, size_t len)
 {
     if (c != &console_a || len > sizeof(env.out)) {
         abort();
     }
+    len = env.out_bounded && len > env.out_room ? env.out_room : len;
     for (size_t i = 0; i < len; i++) {
         env.out[(env.out_len + i) % sizeof(env.out)] = data[i];
     }
     env.out_len += len;
+    return len;
 }
 
 WEAK size_t console_read(struct console *c, char *data, size_t len)

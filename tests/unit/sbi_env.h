@@ -27,6 +27,8 @@ struct sbi_env {
     struct vm *a, *b;
     char out[ENV_CONSOLE_BYTES]; /* what a's console got */
     size_t out_len;
+    bool out_bounded; /* it takes no more than out_room at a time */
+    size_t out_room;
     const char *in; /* what it has */
     size_t in_len;
     uint32_t srsts;

@@ -151,22 +151,62 @@ static void on_input(void *arg)
 
 static int index_of[2] = {0, 1};
 
-static void write_to(int vm, const char *s)
+/* As a guest does: its call may take a part. */
+static void write_n(int vm, const char *s, size_t len)
 {
-    console_write(vms[vm].console, s, strlen(s));
+    while (len != 0) {
+        size_t n = console_write(vms[vm].console, s, len);
+
+        assert_in_range(n, 1, len);
+        s += n;
+        len -= n;
+    }
 }
 
-/* What sched.c does for a hart whose work says so. True: it did. */
+static void write_to(int vm, const char *s)
+{
+    write_n(vm, s, strlen(s));
+}
+
+/* What sched.c does before a hart goes on with its guest. True: it is seen. */
 static bool run_work(uint32_t hart)
 {
     struct hart *h = machine.harts[hart];
+    size_t before = screen.raw_len;
 
     fake_become(h);
-    if ((atomic_exchange(&h->work, 0) & HART_WORK_CONSOLE) == 0) {
-        return false;
-    }
-    console_work();
-    return true;
+    do {
+        if ((atomic_exchange(&h->work, 0) & HART_WORK_CONSOLE) != 0) {
+            console_work();
+        }
+        timer_run(h);
+    } while (atomic_load(&h->work) != 0);
+    return screen.raw_len != before;
+}
+
+/* Longer than a turn, or a rest. */
+static void pass_time(void)
+{
+    fake.now += FAKE_TIMEBASE_HZ / 100;
+}
+
+/* What pieces have left goes out. */
+static void settle(void)
+{
+    do {
+        pass_time();
+    } while (run_work(1) || run_work(0));
+    fake_become(machine.harts[0]);
+}
+
+static void clear_screen(void)
+{
+    int row_is = screen.row;
+
+    memmove(screen.cell[0], screen.cell[row_is], COLS);
+    memset(screen.cell[1], 0, (size_t)row_is * COLS);
+    screen.row = 0;
+    screen.raw_len = 0;
 }
 
 /* The row n above the cursor's. */
@@ -195,6 +235,11 @@ static int setup(void **state)
 {
     (void)state;
     meanwhile = NULL;
+    do {
+        clear_screen();
+        pass_time();
+    } while (run_work(1) || run_work(0));
+    fake_become(machine.harts[0]);
     type("\x1d"
          "0");
     console_reset(vms[0].console);
@@ -256,7 +301,7 @@ static void test_hostile_output_stays_in_its_line(void **state)
                                "\x1b[1;2;3;4;5;6;7;8;9;10;11;12;13mc\x01\x7f\0d\n";
     (void)state;
     write_to(1, "above\n");
-    console_write(vms[0].console, evil, sizeof(evil) - 1);
+    write_n(0, evil, sizeof(evil) - 1);
     assert_string_equal(row(2), "adas    | above");
     assert_string_equal(row(1), "control | abcd");
     assert_null(memchr(screen.raw, 'H', screen.raw_len));
@@ -271,7 +316,8 @@ static void test_long_line_is_cut_into_several(void **state)
     for (int vm = 0; vm < 2; vm++) {
         memset(text, 'x', sizeof(text) - 1);
         text[sizeof(text) - 1] = '\n';
-        console_write(vms[vm].console, text, sizeof(text));
+        write_n(vm, text, sizeof(text));
+        settle();
         assert_int_equal(strlen(row(3)), CONSOLE_LINE_MAX + 10);
         assert_int_equal(strlen(row(2)), CONSOLE_LINE_MAX + 10);
         assert_int_equal(strlen(row(1)), 20);
@@ -436,8 +482,8 @@ static void other_writes(void)
 static void test_busy_terminal_is_not_waited_for(void **state)
 {
     (void)state;
-    (void)run_work(0);
     (void)run_work(1);
+    (void)run_work(0);
     meanwhile = other_writes;
     write_to(0, "flood\n");
     assert_string_equal(row(1), "control | flood");
@@ -447,12 +493,10 @@ static void test_busy_terminal_is_not_waited_for(void **state)
     assert_int_equal(screen.row, 1);
     assert_true(run_work(1));
     assert_string_equal(screen.cell[1], "adas    | from afar");
-    while (run_work(1) || run_work(0)) {
-    }
+    settle();
     assert_int_equal(screen.row, 4);
     assert_string_equal(screen.cell[2], "curia   | logged");
     assert_string_equal(screen.cell[3], "control | again");
-    fake_become(machine.harts[0]);
 }
 
 /* A hart that does not come when it is its turn holds nobody up for long. */
@@ -465,7 +509,7 @@ static void test_missed_turn(void **state)
     write_to(0, "flood\n");
     write_to(0, "again\n");
     assert_int_equal(screen.row, 1);
-    fake.now += FAKE_TIMEBASE_HZ / 100;
+    pass_time();
     write_to(0, "third\n");
     assert_string_equal(row(2), "control | again");
     assert_string_equal(row(1), "control | third");
@@ -474,6 +518,294 @@ static void test_missed_turn(void **state)
     (void)run_work(1);
     fake_become(machine.harts[0]);
     assert_int_equal(screen.row, 5);
+}
+
+/* ---- a turn is bounded ----------------------------------------------------------------------- */
+
+#define RING       2047                                /* that guests can fill */
+#define TURN_CHARS (256 + 2 * (CONSOLE_LINE_MAX + 40)) /* a piece, and what its last byte draws */
+
+static const char *left;
+static size_t left_len;
+
+static void other_leaves(void)
+{
+    fake_become(machine.harts[1]);
+    write_n(1, left, left_len);
+    fake_become(machine.harts[0]);
+}
+
+/* Hart 1 writes that while hart 0 has the screen, and shows what it says. */
+static void leave(const char *text, size_t len, const char *says)
+{
+    left = text;
+    left_len = len;
+    meanwhile = other_leaves;
+    write_to(0, says);
+    assert_null(meanwhile);
+}
+
+static uint32_t newlines(void)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < screen.raw_len; i++) {
+        n += screen.raw[i] == '\n' ? 1 : 0;
+    }
+    return n;
+}
+
+/*
+ * Hart 1's turns until there is nothing left, none of them long, and between two of them it has
+ * nothing to do, whatever hart 0 writes. Returns how many lines they have shown.
+ */
+static uint32_t turns_of_hart_1(void)
+{
+    const struct hart *h = machine.harts[1];
+    uint32_t lines = 0;
+
+    for (;;) {
+        clear_screen();
+        if (!run_work(1)) {
+            break;
+        }
+        assert_in_range(screen.raw_len, 1, TURN_CHARS);
+        lines += newlines();
+        assert_int_equal(atomic_load(&h->work), 0);
+        assert_true(fake_hart(1)->timer > fake.now);
+
+        clear_screen();
+        fake_become(machine.harts[0]);
+        write_to(0, "y\b");
+        assert_false(run_work(1));
+        assert_int_equal(newlines(), 0);
+        pass_time();
+    }
+    fake_become(machine.harts[0]);
+    return lines;
+}
+
+static char full[RING];
+
+static void test_turn_of_empty_lines(void **state)
+{
+    (void)state;
+    memset(full, '\n', sizeof(full));
+    leave(full, sizeof(full), "x\n");
+    assert_int_equal(turns_of_hart_1(), RING);
+    assert_int_equal(fake_hart(1)->timer, UINT64_MAX);
+}
+
+/* The unfinished line of the console with the keyboard is drawn again below each of them. */
+static void test_turn_below_a_long_line(void **state)
+{
+    char text[CONSOLE_LINE_MAX];
+
+    (void)state;
+    memset(text, 'z', sizeof(text));
+    write_n(0, text, sizeof(text) - 4);
+    memset(full, '\n', sizeof(full));
+    leave(full, 200, "x");
+    assert_int_equal(turns_of_hart_1(), 200);
+}
+
+/* Each byte draws the whole line again. */
+static void test_turn_of_redraws(void **state)
+{
+    (void)state;
+    type("\x1d"
+         "1");
+    memset(full, 'r', sizeof(full));
+    for (size_t i = CONSOLE_LINE_MAX - 1; i < sizeof(full); i += 2) {
+        full[i] = '\r';
+    }
+    pass_time();
+    leave(full, sizeof(full), "x\n");
+    assert_int_equal(turns_of_hart_1(), 0);
+    write_to(1, "\n");
+    assert_int_equal(strlen(row(1)), CONSOLE_LINE_MAX - 1 + 10);
+}
+
+/* What draws nothing takes time as well. */
+static void test_turn_of_nothing_to_see(void **state)
+{
+    uint32_t turns = 0;
+
+    (void)state;
+    memset(full, '\b', sizeof(full));
+    full[sizeof(full) - 1] = '\n';
+    leave(full, sizeof(full), "x\n");
+    do {
+        assert_false(turns == RING);
+        clear_screen();
+        pass_time();
+        turns++;
+    } while (!run_work(1));
+    fake_become(machine.harts[0]);
+    assert_in_range(turns, RING / 256, RING / 64);
+}
+
+static void other_says(void)
+{
+    fake_become(machine.harts[0]);
+    write_to(0, "y\n");
+    fake_become(machine.harts[1]);
+}
+
+/* Another that has little to say, and hands the screen on at once, does not make two turns one. */
+static void test_turns_with_another(void **state)
+{
+    (void)state;
+    memset(full, '\n', sizeof(full));
+    leave(full, sizeof(full), "x\n");
+    for (int i = 0; i < 20; i++) {
+        pass_time();
+        clear_screen();
+        meanwhile = other_says;
+        assert_true(run_work(1));
+        assert_in_range(screen.raw_len, 1, TURN_CHARS);
+        clear_screen();
+        assert_true(run_work(0));
+        assert_string_equal(row(1), "control | y");
+        assert_false(run_work(1));
+    }
+}
+
+static void other_finds_no_room(void)
+{
+    fake_become(machine.harts[1]);
+    assert_int_equal(console_write(vms[1].console, full, 64), 0);
+    fake_become(machine.harts[0]);
+}
+
+/* A call does not wait for room: it takes what it finds, and sends a piece if it can. */
+static void test_call_does_not_wait(void **state)
+{
+    size_t n;
+
+    (void)state;
+    memset(full, '\n', sizeof(full));
+    leave(full, sizeof(full), "x\n");
+    pass_time(); /* the turn is missed */
+    meanwhile = other_finds_no_room;
+    write_to(0, "y\n");
+    assert_null(meanwhile);
+    clear_screen();
+    assert_int_equal(console_write(vms[1].console, full, 64), 0);
+    assert_in_range(screen.raw_len, 1, TURN_CHARS);
+    n = console_write(vms[1].console, full, 64);
+    assert_in_range(n, 1, 63);
+    assert_int_equal(console_write(vms[1].console, "\0\0ab", 4), 2);
+}
+
+/* A restart waits for nothing: there is always room for its mark, and one is enough. */
+static void test_reset_of_a_full_ring(void **state)
+{
+    (void)state;
+    memset(full, 'f', sizeof(full));
+    leave(full, sizeof(full), "x\n");
+    clear_screen();
+    console_reset(vms[1].console);
+    console_reset(vms[1].console);
+    assert_in_range(screen.raw_len, 1, 2 * TURN_CHARS);
+    for (int i = 0; i < 20; i++) {
+        pass_time();
+        (void)run_work(1);
+        (void)run_work(0);
+    }
+    fake_become(machine.harts[0]);
+    write_to(1, "anew\n");
+    assert_string_equal(row(1), "adas    | anew");
+    assert_int_equal(strlen(row(2)), 10 + sizeof(full) % CONSOLE_LINE_MAX);
+}
+
+/*
+ * A hart that rests is told once, and not kicked by each byte that others show meanwhile; nor is
+ * the screen kept for it.
+ */
+static void test_rest_is_not_disturbed(void **state)
+{
+    uint32_t kicks;
+
+    (void)state;
+    memset(full, '\n', sizeof(full));
+    leave(full, sizeof(full), "x\n");
+    pass_time();
+    assert_true(run_work(1));
+    fake_become(machine.harts[0]);
+    write_to(0, "y\n");
+    assert_false(run_work(1));
+    fake_become(machine.harts[0]);
+    kicks = atomic_load(&fake_hart(1)->kicks);
+    for (int i = 0; i < 50; i++) {
+        clear_screen();
+        write_to(0, "z\n");
+        assert_string_equal(row(1), "control | z");
+    }
+    assert_int_equal(atomic_load(&fake_hart(1)->kicks), kicks);
+    assert_int_equal(atomic_load(&machine.harts[1]->work), 0);
+}
+
+/* Two VMs on one hart: its timers are run until none is due, which may take longer than a rest. */
+static void slow(void)
+{
+    fake.now += FAKE_TIMEBASE_HZ / 1000;
+    meanwhile = slow;
+}
+
+static void test_turns_of_two_on_a_slow_line(void **state)
+{
+    (void)state;
+    memset(full, '\n', sizeof(full));
+    leave(full, 200, "x\n");
+    fake_become(machine.harts[1]);
+    write_n(0, full, 64);
+    for (int i = 0; i < 8; i++) {
+        pass_time();
+        clear_screen();
+        meanwhile = slow;
+        (void)run_work(1);
+        meanwhile = NULL;
+        assert_in_range(screen.raw_len, 1, 2 * TURN_CHARS);
+    }
+    console_flush();
+    fake_become(machine.harts[0]);
+}
+
+/* Before the machine goes down there are no more turns. */
+static void test_flush_sends_all(void **state)
+{
+    uint32_t lines;
+
+    (void)state;
+    memset(full, '\n', sizeof(full));
+    leave(full, 300, "x\n");
+    clear_screen();
+    console_flush();
+    lines = newlines();
+    assert_int_equal(lines, 300);
+    pass_time();
+    assert_false(run_work(1));
+    fake_become(machine.harts[0]);
+}
+
+/* The VM's hart may be another one than wrote: who was told sends, and who writes next as well. */
+static void test_writer_moves(void **state)
+{
+    (void)state;
+    memset(full, '\n', sizeof(full));
+    leave(full, 100, "x\n");
+    clear_screen();
+    pass_time();
+    write_to(1, "here\n"); /* by hart 0: a piece */
+    assert_in_range(newlines(), 1, 99);
+    for (int i = 0; i < 100; i++) {
+        pass_time();
+        (void)run_work(1);
+        (void)run_work(0);
+    }
+    assert_int_equal(newlines(), 101);
+    assert_string_equal(row(1), "adas    | here");
 }
 
 int main(void)
@@ -495,6 +827,17 @@ int main(void)
         cmocka_unit_test_setup(test_reset_ends_the_line, setup),
         cmocka_unit_test_setup(test_busy_terminal_is_not_waited_for, setup),
         cmocka_unit_test_setup(test_missed_turn, setup),
+        cmocka_unit_test_setup(test_turn_of_empty_lines, setup),
+        cmocka_unit_test_setup(test_turn_below_a_long_line, setup),
+        cmocka_unit_test_setup(test_turn_of_redraws, setup),
+        cmocka_unit_test_setup(test_turn_of_nothing_to_see, setup),
+        cmocka_unit_test_setup(test_turns_with_another, setup),
+        cmocka_unit_test_setup(test_call_does_not_wait, setup),
+        cmocka_unit_test_setup(test_reset_of_a_full_ring, setup),
+        cmocka_unit_test_setup(test_rest_is_not_disturbed, setup),
+        cmocka_unit_test_setup(test_turns_of_two_on_a_slow_line, setup),
+        cmocka_unit_test_setup(test_flush_sends_all, setup),
+        cmocka_unit_test_setup(test_writer_moves, setup),
     };
 
     return cmocka_run_group_tests(tests, group_setup, NULL);

@@ -90,7 +90,7 @@ static void the_uart_is_given_up(void **state)
     vm.console = console_create(&vm);
     console_start();
     console_log("after", 5);
-    console_write(vm.console, "a guest's line\n", 15);
+    assert_int_equal(console_write(vm.console, "a guest's line\n", 15), 15);
     fake.now += us_to_ticks(1000000);
     timer_run(machine.harts[0]);
     console_work();

@@ -17,6 +17,7 @@
 #include "core/console.h"
 #include "core/log.h"
 #include "core/shell.h"
+#include "core/timer.h"
 #include "tests/unit/fake_arch.h"
 
 #include <pthread.h>
@@ -54,28 +55,45 @@ void shell_run(char *line)
     (void)line;
 }
 
+static void run_work(struct hart *hart)
+{
+    if ((atomic_exchange(&hart->work, 0) & HART_WORK_CONSOLE) != 0) {
+        console_work();
+    }
+    timer_run(hart);
+}
+
+static void say(const struct vm *vm, const char *text, size_t len)
+{
+    for (size_t n = 0; n < len;) {
+        n += console_write(vm->console, &text[n], len - n);
+    }
+}
+
 static void *writer(void *arg)
 {
     struct vm *vm = arg;
     struct hart *hart = machine.harts[vm->index];
+    static const char blank[] = "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
     char line[64];
 
     fake_become(hart);
     for (int i = 0; i < LINES; i++) {
         int len = snprintf(line, sizeof(line), "line %d of some length, of VM %u\n", i, vm->index);
 
-        console_write(vm->console, line, (size_t)len);
+        say(vm, line, (size_t)len);
+        if (i % 32 == 0) {
+            say(vm, blank, sizeof(blank) - 1);
+        }
         if (i % 16 == 0) {
             console_log(line, (size_t)len - 1);
         }
-        if ((atomic_exchange(&hart->work, 0) & HART_WORK_CONSOLE) != 0) {
-            console_work();
-        }
+        run_work(hart);
     }
     return NULL;
 }
 
-/* The harts' turns after their loops: as long as one is told of work, and told of it only so. */
+/* The harts' turns after their loops: as long as one has work, or a timer, and told only so. */
 static void finish(void)
 {
     bool told;
@@ -84,10 +102,11 @@ static void finish(void)
         told = false;
         for (uint32_t i = 0; i < VMS; i++) {
             fake_become(machine.harts[i]);
-            if ((atomic_exchange(&machine.harts[i]->work, 0) & HART_WORK_CONSOLE) != 0) {
-                told = true;
-                console_work();
-            }
+            run_work(machine.harts[i]);
+        }
+        for (uint32_t i = 0; i < VMS; i++) { /* those behind may have told those before */
+            told = told || machine.harts[i]->timers.head != NULL ||
+                   atomic_load(&machine.harts[i]->work) != 0;
         }
     } while (told);
 }

@@ -220,8 +220,31 @@ static void dbcn_write(void **state)
     /* Partial: at most 64 bytes a call; and no more work than that for any length. */
     expect_ret(dbcn(SBI_DBCN_WRITE, ENV_RAM_END - ENV_RAM, ENV_RAM, 0), 0, 64);
     assert_int_equal(env.out_len, 10 + 64);
+    env.out_bounded = true;
+    env.out_room = 5;
+    expect_ret(dbcn(SBI_DBCN_WRITE, 64, ENV_RAM, 0), 0, 5);
+    env.out_bounded = false;
     expect_ret(dbcn(SBI_DBCN_WRITE, 0, 0xdead, 0), 0, 0);
     expect_ret(dbcn(SBI_DBCN_WRITE, 1, ENV_RAM_END - 1, 0), 0, 1);
+}
+
+/* The guest makes the call again, as it was. */
+static void dbcn_waits(void **state)
+{
+    uint32_t before = fake_vcpu(env_vcpu(0))->calls_again;
+
+    (void)state;
+    env.out_bounded = true;
+    env.out_room = 0;
+    expect_ret(dbcn(SBI_DBCN_WRITE, 64, ENV_RAM, 0), 64, ENV_RAM);
+    expect_ret(dbcn(SBI_DBCN_WRITE_BYTE, 'x', 77, 0), 'x', 77);
+    assert_int_equal(fake_vcpu(env_vcpu(0))->calls_again, before + 2);
+    expect_ret(dbcn(SBI_DBCN_WRITE, 0, ENV_RAM, 0), 0, 0);
+    env.out_room = 1;
+    expect_ret(dbcn(SBI_DBCN_WRITE, 64, ENV_RAM, 0), 0, 1);
+    expect_ret(dbcn(SBI_DBCN_WRITE_BYTE, 'x', 77, 0), 0, 0);
+    assert_int_equal(fake_vcpu(env_vcpu(0))->calls_again, before + 2);
+    env.out_bounded = false;
 }
 
 static void dbcn_refuses(void **state)
@@ -334,9 +357,9 @@ int main(void)
         test(unknown_functions),  test(base),
         test(base_probe),         test(hart_masks),
         test(set_timer),          test(srst),
-        test(dbcn_write),         test(dbcn_refuses),
-        test(dbcn_read),          test(dbcn_write_byte),
-        test(dbcn_exact),
+        test(dbcn_write),         test(dbcn_waits),
+        test(dbcn_refuses),       test(dbcn_read),
+        test(dbcn_write_byte),    test(dbcn_exact),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

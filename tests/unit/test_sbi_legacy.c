@@ -57,6 +57,11 @@ static void timer_and_console(void **state)
 
     assert_int_equal(legacy(SBI_EXT_LEGACY_PUTCHAR, 'x', 1, 2), 0);
     assert_int_equal(legacy(SBI_EXT_LEGACY_PUTCHAR, 0x180, 1, 2), 0);
+    env.out_bounded = true;
+    env.out_room = 0;
+    assert_int_equal(legacy(SBI_EXT_LEGACY_PUTCHAR, 'y', 1, 2), 'y');
+    assert_int_equal(fake_vcpu(env_vcpu(0))->calls_again, 1);
+    env.out_bounded = false;
     assert_memory_equal(env.out, "x\x80", 2);
 
     assert_int_equal(legacy(SBI_EXT_LEGACY_GETCHAR, 0, 1, 2), -1);

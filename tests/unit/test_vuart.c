@@ -37,11 +37,12 @@ static struct vdev *uart;
 static bool line;
 static uint32_t line_changes;
 
-void console_write(struct console *c, const char *data, size_t len)
+size_t console_write(struct console *c, const char *data, size_t len)
 {
     assert_true(c->out_count + len <= sizeof(c->out));
     memcpy(c->out + c->out_count, data, len);
     c->out_count += len;
+    return len;
 }
 
 size_t console_read(struct console *c, char *data, size_t len)
