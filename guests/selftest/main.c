@@ -73,6 +73,8 @@ void guest_main(void)
         role_storm_peer();
     } else if (strcmp(mode, "tick") == 0) {
         role_tick();
+    } else if (strcmp(mode, "shout") == 0) {
+        role_shout();
     } else if (strcmp(mode, "test") == 0) {
         test_all();
     } else {

@@ -46,6 +46,7 @@ _Noreturn void role_features(void);
 _Noreturn void role_storm(void);
 _Noreturn void role_storm_peer(void);
 _Noreturn void role_tick(void);
+_Noreturn void role_shout(void);
 
 /* First life of the VM: leaves all the residue it can, then resets itself. */
 _Noreturn void residue_leave(void);
