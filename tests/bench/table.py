@@ -61,7 +61,7 @@ BUDGETS += (
       for row in WAITED_FOR for timer in ("sstc", "sbi")),
     *(Budget(f"rt_{row}", f"shared, sstc, {hammer}", None, "worst_insns", SECTION + WAY, True)
       for row in WAITED_FOR for hammer in HAMMERS),
-    *(Budget(f"rt_{row}", f"across, sstc, {hammer}", None, "worst_insns", SECTION, False)
+    *(Budget(f"rt_{row}", f"across, sstc, {hammer}", None, "worst_insns", SECTION, True)
       for row in WAITED_FOR for hammer in HAMMERS),
 )
 
