@@ -200,7 +200,7 @@ static void doze(struct vcpu *v)
     }
 }
 
-static void do_fences(struct vcpu *v)
+void vcpu_do_fences(struct vcpu *v)
 {
     struct fence todo[VCPU_FENCES];
     uint32_t count;
@@ -310,7 +310,7 @@ static uint32_t take_requests(struct vcpu *v)
         requests = stop(v, requests);
     }
     if ((requests & VCPU_REQ_FENCE) != 0) {
-        do_fences(v);
+        vcpu_do_fences(v);
     }
     return requests;
 }

@@ -162,6 +162,9 @@ void vcpu_suspend_self(struct vcpu *v, bool nonretentive, gpa_t pc, uint64_t opa
  */
 void vcpu_fence(struct vm *vm, uint64_t targets, const struct fence *fence);
 
+/* Own hart, which has taken VCPU_REQ_FENCE (acquire): carries out what v was asked for. */
+void vcpu_do_fences(struct vcpu *v);
+
 /*
  * Own hart, its turn: handles the vCPU's requests. True: it may run now (loaded, lines in sync).
  * Else, with requests deferred, it goes on with its turn at the next call: a load has parts. Called

@@ -188,6 +188,26 @@ static void exit_insn(struct rv_vcpu *v)
     rv_inject(v, rv_exception_illegal(insn, bytes));
 }
 
+/* Apart, so that the other needs no stack frame. */
+static __attribute__((noinline)) void take_fences(struct vcpu *v)
+{
+    vcpu_do_fences(v);
+    arch_vcpu_sync_irqs(v);
+}
+
+void rv_take_fast_requests(struct rv_vcpu *v)
+{
+    /* acquire pairs with the release in post() of vcpu.c; later ones come with a kick */
+    uint32_t requests =
+        atomic_fetch_and_explicit(&v->core.requests, ~RV_FAST_REQUESTS, memory_order_acquire);
+
+    if ((requests & VCPU_REQ_FENCE) != 0) {
+        take_fences(&v->core);
+    } else {
+        arch_vcpu_sync_irqs(&v->core);
+    }
+}
+
 enum rv_fast rv_irq_fast(struct rv_vcpu *v, uint64_t scause)
 {
     atomic_store_explicit(&v->hart->core.mode, HART_HYP, memory_order_release);

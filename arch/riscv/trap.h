@@ -47,9 +47,15 @@ void rv_reflect(struct rv_vcpu *v);
 void rv_skip(struct rv_vcpu *v, unsigned int insn_bytes);
 
 /*
+ * Interrupt lines that have changed, mostly by what was just done, and fences are no work that
+ * needs the general path. The function takes and does both; rv_go_on() calls it.
+ */
+#define RV_FAST_REQUESTS (VCPU_REQ_IRQ | VCPU_REQ_FENCE)
+void rv_take_fast_requests(struct rv_vcpu *v);
+
+/*
  * How a fast handler ends that has made the mode HART_HYP: steps (d) to (f) of core/hart.h, and
- * what a guest entry has to catch up with. Interrupt lines that have changed, mostly by what was
- * just done, are no work that needs the general path.
+ * what a guest entry has to catch up with.
  */
 static inline enum rv_fast rv_go_on(struct rv_vcpu *v)
 {
@@ -60,15 +66,13 @@ static inline enum rv_fast rv_go_on(struct rv_vcpu *v)
     atomic_thread_fence(memory_order_seq_cst);
     requests = atomic_load_explicit(&v->core.requests, memory_order_relaxed);
 
-    if ((atomic_load_explicit(&hart->work, memory_order_relaxed) | (requests & ~VCPU_REQ_IRQ)) !=
-        0) {
+    if ((atomic_load_explicit(&hart->work, memory_order_relaxed) |
+         (requests & ~RV_FAST_REQUESTS)) != 0) {
         atomic_store_explicit(&hart->mode, HART_HYP, memory_order_relaxed);
         return RV_FAST_HANDLED;
     }
     if (requests != 0) {
-        /* acquire pairs with the release in vcpu_irq_post(); later changes come with a kick */
-        atomic_fetch_and_explicit(&v->core.requests, ~VCPU_REQ_IRQ, memory_order_acquire);
-        arch_vcpu_sync_irqs(&v->core);
+        rv_take_fast_requests(v);
     }
     rv_tlb_catch_up(v);
     return RV_FAST_DONE;
