@@ -50,8 +50,8 @@ void arch_harts_kick(struct hart *const harts[], uint32_t count);
  */
 void arch_hart_wait(struct hart *hart);
 
-/* Own hart, no lock held, in long work: handles the hypervisor's pending interrupts, as an exit
- * does. */
+/* Own hart, no lock held, in long work, or in work that does not end: handles the hypervisor's
+ * pending interrupts, as an exit does. */
 void arch_hart_poll(void);
 
 /* Own hart: interrupt (and so leave guest or wait) at deadline; UINT64_MAX: never. */
@@ -263,7 +263,7 @@ enum err arch_vcpu_call_read(struct vcpu *vcpu, gva_t addr, uint64_t *word) MUST
 
 /*
  * Likewise: what the call asks for cannot be done now. The guest makes it once more when it next
- * runs, before anything else, with its registers as they are then.
+ * runs, behind interrupts and events, with its registers as they are left here.
  */
 void arch_vcpu_call_again(struct vcpu *vcpu);
 

@@ -357,7 +357,10 @@ static bool has_work(struct hart *hart)
            atomic_load_explicit(&hart->vcpu->requests, memory_order_relaxed) != 0;
 }
 
-/* Steps (d) to (f). False: there is work, and the mode is HART_HYP again. */
+/*
+ * Steps (d) to (f). False: there is work, and the mode is HART_HYP again. Others may see to it that
+ * there always is some: so interrupts are looked for, which tell of who should run instead.
+ */
 static bool leave_hyp(struct hart *hart, enum hart_mode mode)
 {
     atomic_store_explicit(&hart->mode, mode, memory_order_relaxed);
@@ -365,6 +368,7 @@ static bool leave_hyp(struct hart *hart, enum hart_mode mode)
 
     if (has_work(hart)) {
         atomic_store_explicit(&hart->mode, HART_HYP, memory_order_relaxed);
+        arch_hart_poll();
         return false;
     }
     return true;

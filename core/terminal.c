@@ -237,9 +237,16 @@ static uint32_t draw_lines(const struct console *c, uint32_t tail, uint32_t head
     return tail;
 }
 
-void terminal_panic_line(const struct console *c, const char *line, size_t len)
+void terminal_panic_line(struct console *c, const char *line, size_t len) NO_TSA
 {
+    uint32_t head = atomic_load_explicit(&c->out_head, memory_order_acquire);
+    uint32_t tail = atomic_exchange_explicit(&c->out_tail, head, memory_order_relaxed);
+
     puts_("\r\n");
+    while (tail != head) {
+        term.drawn = 0;
+        tail = draw_lines(c, tail, head);
+    }
     prefix(c);
     put(line, len);
     puts_("\r\n");
@@ -247,14 +254,17 @@ void terminal_panic_line(const struct console *c, const char *line, size_t len)
 
 /* ---- who has the screen ---------------------------------------------------------------------- */
 
-/* Without the lock: as it was a moment ago. */
+/* Without the lock: as it was a moment ago. The turn is read behind (b): before, it may be old. */
 static bool is_free(const struct console *c)
 {
-    const struct console *turn = atomic_load_explicit(&term.turn, memory_order_relaxed);
+    const struct console *turn;
 
-    return !atomic_load_explicit(&term.busy, memory_order_seq_cst) && /* (b) */
-           (turn == NULL || turn == c ||
-            arch_now() >= atomic_load_explicit(&term.turn_ends, memory_order_relaxed));
+    if (atomic_load_explicit(&term.busy, memory_order_seq_cst)) { /* (b) */
+        return false;
+    }
+    turn = atomic_load_explicit(&term.turn, memory_order_relaxed);
+    return turn == NULL || turn == c ||
+           arch_now() >= atomic_load_explicit(&term.turn_ends, memory_order_relaxed);
 }
 
 static bool take(const struct console *c) TRY_ACQUIRES(true, term) NO_TSA
@@ -313,9 +323,7 @@ static void give_back(struct console *c) RELEASES(term) NO_TSA
     turn = next_turn(c);
     if (turn != NULL) {
         writer = atomic_load_explicit(&turn->writer, memory_order_relaxed);
-        if (writer == arch_hart_self()) {
-            rest(writer);
-        } else if (has_rested(writer)) {
+        if (writer != arch_hart_self() && has_rested(writer)) {
             atomic_store_explicit(&term.turn_ends, arch_now() + us_to_ticks(TURN_US),
                                   memory_order_relaxed);
             atomic_store_explicit(&term.turn, turn, memory_order_relaxed);
@@ -327,6 +335,9 @@ static void give_back(struct console *c) RELEASES(term) NO_TSA
     if (turn != NULL &&
         atomic_compare_exchange_strong_explicit(&writer->console.told, &none, turn,
                                                 memory_order_seq_cst, memory_order_seq_cst)) {
+        if (writer == arch_hart_self()) {
+            rest(writer);
+        }
         hart_post(writer, HART_WORK_CONSOLE);
     }
 }

@@ -76,8 +76,8 @@ struct console {
  */
 bool terminal_send(struct console *c);
 
-/* One line past all locks and rings; in a panic. */
-void terminal_panic_line(const struct console *c, const char *line, size_t len);
+/* Whole lines: those that c has left, and one more, past all locks; in a panic. */
+void terminal_panic_line(struct console *c, const char *line, size_t len);
 
 /* At boot: another console, the last in the list; the UART. */
 void terminal_add(struct console *c);

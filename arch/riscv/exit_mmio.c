@@ -162,7 +162,7 @@ __attribute__((no_stack_protector)) enum rv_fast rv_mmio_fast(struct rv_vcpu *v,
     } else {
         e = dev->ops->read(dev, &v->core, at, (uint32_t)width, &value);
     }
-    if (e != ERR_OK) {
+    if (e != ERR_OK) { /* a busy one has changed nothing, and is tried once more there */
         return RV_FAST_DECLINED;
     }
     htinst = csr_read(CSR_HTINST);

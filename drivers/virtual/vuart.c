@@ -195,10 +195,10 @@ static void vuart_write_fcr(struct vuart *u, uint32_t value) REQUIRES(u->lock)
 /* True: the byte goes out. */
 static bool vuart_write_data(struct vuart *u, uint8_t byte) REQUIRES(u->lock)
 {
-    u->thre_irq = true;
     if ((u->mcr & MCR_LOOP) == 0) {
         return true;
     }
+    u->thre_irq = true;
     vuart_push(u, byte);
     return false;
 }
@@ -299,7 +299,7 @@ static enum err vuart_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t of
 {
     struct vuart *u = container_of(dev, struct vuart, place.dev);
     char c = (char)value;
-    bool out;
+    bool out, tell;
 
     (void)vcpu;
     if (width != 1) {
@@ -307,10 +307,23 @@ static enum err vuart_write(struct mmio_dev *dev, struct vcpu *vcpu, uint64_t of
     }
     spin_lock(&u->lock);
     out = vuart_write_locked(u, (uint32_t)offset, (uint8_t)value);
+    tell = (u->ier & IER_THRE) != 0; /* who enables it later is told by that */
     vuart_update(u);
     spin_unlock(&u->lock);
+    if (!out) {
+        return ERR_OK;
+    }
     /* With no lock: it takes its time, and input comes from other harts. */
-    return !out || console_write(u->console, &c, 1) == 1 ? ERR_OK : ERR_BUSY;
+    if (console_write(u->console, &c, 1) == 0) {
+        return ERR_BUSY;
+    }
+    if (tell) { /* not before the byte is out: what the handler sends comes behind it */
+        spin_lock(&u->lock);
+        u->thre_irq = true;
+        vuart_update(u);
+        spin_unlock(&u->lock);
+    }
+    return ERR_OK;
 }
 
 /* The console has input: takes what the FIFO holds. Any hart, no lock held. */

@@ -63,7 +63,7 @@ class Symbols:
 # *_spun: of the instructions, rounds of a loop that waits for another hart.
 Counters = collections.namedtuple("Counters", (*FIELDS, "firmware_spun", "hypervisor_spun"))
 # Of one hart where it ends (begun as of its last wfi: woken), and of all harts. stay: the longest from an entry into
-# the hypervisor to the guest, without spinning.
+# the hypervisor, or a look at what interrupts have come, to the guest, or the next look, without spinning.
 Window = collections.namedtuple("Window", "hart begin woken end all_begin all_end stay")
 Block = collections.namedtuple("Block", "at insns hart")      # of the hypervisor's code, run once
 
@@ -188,7 +188,8 @@ def plugin(out, harts, symbols=None, options=""):
     """QEMU's arguments for the plugin. symbols: the kernel is Curia."""
     text = f"{PLUGIN},out={out},fw={firmware_size(harts):x}{options}"
     if symbols is not None:
-        text += f",hyp={FOOTPRINT_START:x}+{FOOTPRINT_SIZE:x},vector={symbols.address['rv_trap_vector']:x}"
+        text += (f",hyp={FOOTPRINT_START:x}+{FOOTPRINT_SIZE:x},vector={symbols.address['rv_trap_vector']:x}"
+                 f",look={symbols.address['rv_handle_irqs']:x}")
     return "-plugin", text
 
 

@@ -19,9 +19,11 @@
  * hypervisor is entered from the guest through its trap vector only, and left for it by sret only.
  * A jump of another kind is counted as stray.
  *
- * Arguments: out=FILE; fw=SIZE of the firmware; hyp=START+SIZE, all three hexadecimal, and
- * vector=ADDRESS (not natively); profile=FILE: how many instructions of each hypervisor block ran
- * on harts before their first guest instruction, and how many from there to the first marker;
+ * Arguments: out=FILE; fw=SIZE of the firmware; hyp=START+SIZE, vector=ADDRESS and look=ADDRESS
+ * (not natively): the hypervisor, its trap vector, and the function by which it looks for the
+ * interrupts that have come; all hexadecimal. profile=FILE: how many instructions of each
+ * hypervisor block ran on harts before their first guest instruction, and how many from there to
+ * the first marker;
  * trace=all: what the hypervisor ran on any hart between two markers, in the fourth window of each
  * begin; trace=boot: and on harts before their first guest instruction, told as row 0; exits=all: a
  * line for each entry into the trap vector. Each hart also tells its counters at its first
@@ -102,8 +104,8 @@ enum reg { REG_SCAUSE, REG_STVAL, REG_HTVAL, REG_A7, REG_A6, REGS };
 struct vcpu_state {
     const struct block *last, *before; /* that ran */
     struct counters at_wfi;
-    uint64_t entered;      /* the hypervisor's instructions as it was last entered from the guest */
-    uint64_t stay;         /* most of them until it was left, since the last marker */
+    uint64_t entered;      /* the hypervisor's instructions as it was last entered, or has looked */
+    uint64_t stay;         /* most of them until it was left, or looked, since the last marker */
     uint8_t windows[ROWS]; /* that have begun, while traced */
     uint32_t tracing;      /* the open one's row, 0: none; any vCPU reads and ends it, atomic */
     enum reached reached;
@@ -121,7 +123,7 @@ static struct {
     pthread_mutex_t lock;
     FILE *out;
     const char *profile_path;
-    uint64_t fw_size, hyp_start, hyp_size, vector;
+    uint64_t fw_size, hyp_start, hyp_size, vector, look;
     bool trace, trace_boot, exits;
     const char *ram; /* where QEMU has RAM_START */
     struct qemu_plugin_scoreboard *score;
@@ -188,7 +190,7 @@ static void write_counters(const struct counters *c)
 
 /* The line of a marker: hart, number, then firmware, hypervisor, guest, entries, spun by firmware
  * and hypervisor: now, as of the last wfi, and of all harts; then the longest stay of the hart in
- * the hypervisor since the marker before, without spinning. */
+ * the hypervisor without a look, since the marker before, without spinning. */
 static void write_marker(unsigned int vcpu, uint32_t n)
 {
     struct counters now = counters_of(vcpu);
@@ -405,13 +407,15 @@ static uint64_t work(unsigned int vcpu)
 static void follow_stay(unsigned int vcpu, const struct block *from, const struct block *to)
 {
     struct vcpu_state *v = &count.vcpus[vcpu];
+    bool looks = to->side == HYPERVISOR && to->vaddr == count.look;
 
-    if (to->side == HYPERVISOR && to->vaddr == count.vector) {
-        v->entered = work(vcpu);
-    } else if (to->side == GUEST && from->side == HYPERVISOR) {
+    if (looks || (to->side == GUEST && from->side == HYPERVISOR)) {
         uint64_t stay = work(vcpu) - v->entered;
 
         v->stay = stay > v->stay ? stay : v->stay;
+    }
+    if (looks || (to->side == HYPERVISOR && to->vaddr == count.vector)) {
+        v->entered = work(vcpu);
     }
 }
 
@@ -446,7 +450,7 @@ static void on_block(unsigned int vcpu, void *userdata)
     if (b->side == FIRMWARE && v->last != NULL) {
         watch_loop(vcpu, b);
     }
-    if (v->last != NULL && v->last->side != b->side) {
+    if (v->last != NULL && (v->last->side != b->side || b->vaddr == count.look)) {
         follow_stay(vcpu, v->last, b);
     }
     v->before = v->last;
@@ -615,6 +619,10 @@ static bool take_argument(char *argument)
     }
     if (strcmp(argument, "vector") == 0) {
         count.vector = strtoull(value, NULL, 16);
+        return true;
+    }
+    if (strcmp(argument, "look") == 0) {
+        count.look = strtoull(value, NULL, 16);
         return true;
     }
     if (strcmp(argument, "profile") == 0) {

@@ -6,11 +6,12 @@ four harts it has one of its own; what is counted is that hart's instructions, f
 No other program of this computer can change them, but for the time that the hart waits for a lock: that is counted
 apart. On one hart it has the neighbours on its own; there time is counted in instructions (QEMU's -icount), and what is
 told is how late by the clock each handler is. On three it shares its hart with one of the two that hammer; what is told
-is the longest that the hart is in the hypervisor at once, again without the waiting.
+is the longest that the hart is in the hypervisor at once, which is without a look at what interrupts have come, and so
+at who should run, again without the waiting.
 
 A result has, beside what bench.py's head says, worst_insns: the most of hypervisor_insns; moved_insns: by how much that
 is more than with idle neighbours; spin_insns: the most of waiting for a lock, which is in none of the others;
-stay_insns: the longest from an entry into the hypervisor to the guest; period_insns: the most of the hypervisor's from
+stay_insns: the longest in the hypervisor at once; period_insns: the most of the hypervisor's from
 one round to the next. On one hart all but exits, stay_insns and period_insns are by the clock.
 """
 

@@ -10,6 +10,7 @@ from curia_qemu import Machine
 from small import READY_SECONDS, bundle, manifest, vm
 
 LETTERS = 12_000
+OTHER_CALLS = 100       # that two harts make, at most: to start, to stop, for a line of their own
 ALPHABETS = (b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789")   # guests/selftest/shout.c
 
 
@@ -36,4 +37,4 @@ def test_flood(irqchip):
             # They were made more often than the guest knows: there was no room.
             stores, calls, single = map(int, end.match.groups()[1:])
             assert exits(m, vm_name, 0, "mmio") > stores, "the ring was never full"
-            assert exits(m, vm_name, 1, "ecall") + exits(m, vm_name, 2, "ecall") > calls + single
+            assert exits(m, vm_name, 1, "ecall") + exits(m, vm_name, 2, "ecall") > calls + single + OTHER_CALLS

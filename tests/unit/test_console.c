@@ -698,16 +698,22 @@ static void test_call_does_not_wait(void **state)
     assert_int_equal(console_write(vms[1].console, "\0\0ab", 4), 2);
 }
 
+static void other_fills_and_resets(void)
+{
+    fake_become(machine.harts[1]);
+    write_n(1, full, sizeof(full));
+    console_reset(vms[1].console);
+    console_reset(vms[1].console);
+    fake_become(machine.harts[0]);
+}
+
 /* A restart waits for nothing: there is always room for its mark, and one is enough. */
 static void test_reset_of_a_full_ring(void **state)
 {
     (void)state;
     memset(full, 'f', sizeof(full));
-    leave(full, sizeof(full), "x\n");
-    clear_screen();
-    console_reset(vms[1].console);
-    console_reset(vms[1].console);
-    assert_in_range(screen.raw_len, 1, 2 * TURN_CHARS);
+    meanwhile = other_fills_and_resets;
+    write_to(0, "x\n");
     for (int i = 0; i < 20; i++) {
         pass_time();
         (void)run_work(1);
@@ -717,6 +723,85 @@ static void test_reset_of_a_full_ring(void **state)
     write_to(1, "anew\n");
     assert_string_equal(row(1), "adas    | anew");
     assert_int_equal(strlen(row(2)), 10 + sizeof(full) % CONSOLE_LINE_MAX);
+}
+
+/* What a call has left is sent by its hart, but not in the same go. */
+static void test_call_then_turn(void **state)
+{
+    (void)state;
+    memset(full, '\n', sizeof(full));
+    fake_become(machine.harts[1]);
+    assert_int_equal(console_write(vms[1].console, full, 60), 60);
+    clear_screen();
+    assert_false(run_work(1));
+    pass_time();
+    assert_true(run_work(1));
+    console_flush();
+    fake_become(machine.harts[0]);
+}
+
+static void other_leaves_two(void)
+{
+    fake_become(machine.harts[1]);
+    write_n(1, full, 100);
+    write_n(0, full, 100);
+    fake_become(machine.harts[0]);
+}
+
+/* Of all that a hart has left it sends one piece at a time, and of each ring in turn. */
+static void test_turns_of_two_rings(void **state)
+{
+    bool first = false;
+    bool second = false;
+
+    (void)state;
+    memset(full, '\n', sizeof(full));
+    meanwhile = other_leaves_two;
+    console_shell_write("x\n", 2);
+    assert_null(meanwhile);
+    for (int i = 0; i < 4; i++) {
+        pass_time();
+        clear_screen();
+        assert_true(run_work(1));
+        assert_in_range(screen.raw_len, 1, 256 + 40);
+        screen.raw[screen.raw_len] = '\0';
+        first = first || strstr(screen.raw, "control") != NULL;
+        second = second || strstr(screen.raw, "adas") != NULL;
+    }
+    assert_true(first && second);
+    console_flush();
+    fake_become(machine.harts[0]);
+}
+
+static void other_logs(void)
+{
+    fake_become(machine.harts[1]);
+    for (int i = 0; i < 20; i++) {
+        console_log(full, 80);
+    }
+    fake_become(machine.harts[0]);
+}
+
+/* Curia's own lines are whole, and no more than what it takes for a piece. Not by who left none. */
+static void test_turns_of_the_log(void **state)
+{
+    uint32_t turns = 0;
+
+    (void)state;
+    memset(full, 'L', sizeof(full));
+    meanwhile = other_logs;
+    write_to(0, "x\n");
+    hart_post(machine.harts[0], HART_WORK_CONSOLE);
+    assert_false(run_work(0));
+    do {
+        clear_screen();
+        pass_time();
+        turns++;
+        assert_in_range(turns, 1, 20);
+    } while (run_work(1) && screen.raw_len <= TURN_CHARS);
+    assert_int_equal(screen.raw_len, 0);
+    assert_in_range(turns, 20 * 80 / TURN_CHARS, 20);
+    fake_become(machine.harts[0]);
 }
 
 /*
@@ -808,6 +893,45 @@ static void test_writer_moves(void **state)
     assert_string_equal(row(1), "adas    | here");
 }
 
+/* Within 50 ms of hart 1, on which VM 0 writes that each ms. */
+static bool shown_beside(const char *flood, size_t len, const char *what)
+{
+    for (int ms = 0; ms < 50; ms++) {
+        clear_screen();
+        fake_become(machine.harts[1]);
+        (void)console_write(vms[0].console, flood, len);
+        (void)run_work(1);
+        screen.raw[screen.raw_len] = '\0';
+        if (strstr(screen.raw, what) != NULL) {
+            break;
+        }
+        fake.now += FAKE_TIMEBASE_HZ / 1000;
+    }
+    fake_become(machine.harts[0]);
+    return strstr(screen.raw, what) != NULL;
+}
+
+/* Who floods its console does not keep its hart from what others have left there. */
+static void test_left_by_a_neighbour_that_waits(void **state)
+{
+    static const char prompt[] =
+        "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\nlogin\n";
+
+    (void)state;
+    leave(prompt, sizeof(prompt) - 1, "x\n");
+    assert_true(shown_beside("y\b", 2, "login"));
+}
+
+static void test_left_by_curia_behind_a_flood(void **state)
+{
+    (void)state;
+    memset(full, '\n', sizeof(full));
+    assert_false(shown_beside(full, 64, "crashed"));
+    fake_become(machine.harts[1]);
+    console_log("crashed", 7);
+    assert_true(shown_beside(full, 64, "crashed"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -834,10 +958,15 @@ int main(void)
         cmocka_unit_test_setup(test_turns_with_another, setup),
         cmocka_unit_test_setup(test_call_does_not_wait, setup),
         cmocka_unit_test_setup(test_reset_of_a_full_ring, setup),
+        cmocka_unit_test_setup(test_call_then_turn, setup),
+        cmocka_unit_test_setup(test_turns_of_two_rings, setup),
+        cmocka_unit_test_setup(test_turns_of_the_log, setup),
         cmocka_unit_test_setup(test_rest_is_not_disturbed, setup),
         cmocka_unit_test_setup(test_turns_of_two_on_a_slow_line, setup),
         cmocka_unit_test_setup(test_flush_sends_all, setup),
         cmocka_unit_test_setup(test_writer_moves, setup),
+        cmocka_unit_test_setup(test_left_by_a_neighbour_that_waits, setup),
+        cmocka_unit_test_setup(test_left_by_curia_behind_a_flood, setup),
     };
 
     return cmocka_run_group_tests(tests, group_setup, NULL);

@@ -2,7 +2,10 @@
 /* LINK: core/console.c core/console_keys.c core/console_line.c core/line_edit.c core/terminal.c
    core/timer.c core/hart.c tests/unit/fake_arch.c tests/unit/fake_memory.c tests/unit/fake_setup.c
    tests/unit/fake_core.c libfdt */
-/* A machine whose UART is a VM's: lines go out by what the firmware has, and nobody reads keys. */
+/*
+ * A machine whose UART is a VM's: lines go out by what the firmware has, and nobody reads keys; its
+ * last words in a panic.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +14,7 @@
 #include <cmocka.h>
 
 #include "core/console.h"
+#include "core/log.h"
 #include "core/shell.h"
 #include "core/timer.h"
 #include "tests/unit/fake_arch.h"
@@ -73,6 +77,35 @@ const char *shell_offer(const char *line, size_t word, uint32_t n, size_t *len)
     return NULL;
 }
 
+static bool in_panic;
+
+bool panicked(void)
+{
+    return in_panic;
+}
+
+/* What was said before comes before the last words, though no hart sends any more. */
+static void a_panic_shows_what_is_left(void)
+{
+    const char *left;
+
+    console_log("left", 4);
+    console_log("behind", 6);
+    assert_null(strstr(firmware, "left"));
+    in_panic = true;
+    console_log("the end", 7);
+    console_log("and more", 8);
+    left = strstr(firmware, "curia | \x1b[0mleft\r\n");
+    assert_non_null(left);
+    left = strstr(left, "curia | \x1b[0mbehind\r\n");
+    assert_non_null(left);
+    left = strstr(left, "curia | \x1b[0mthe end\r\n");
+    assert_non_null(left);
+    assert_non_null(strstr(left, "curia | \x1b[0mand more\r\n"));
+    assert_null(strstr(strstr(firmware, "left\r\n") + 1, "left"));
+    in_panic = false;
+}
+
 static void the_uart_is_given_up(void **state)
 {
     static const struct vm_config config = {.name = "alpha"};
@@ -100,6 +133,7 @@ static void the_uart_is_given_up(void **state)
     assert_string_equal(board, "");
     assert_null(console_irq());
     assert_false(taken || asked);
+    a_panic_shows_what_is_left();
     fake_end();
 }
 

@@ -54,11 +54,44 @@ static void an_early_interrupt_loses_no_turn(void **state)
 }
 
 /* The next record on the hart: of v, or nobody (NULL), after last. */
-static uint32_t console_works;
+static uint32_t console_works, more_works, polls;
 
 void console_work(void)
 {
     console_works++;
+    if (more_works > 0) {
+        more_works--;
+        hart_post(machine.harts[0], HART_WORK_CONSOLE);
+    }
+}
+
+static struct vcpu *starts_late;
+
+static void on_poll(void)
+{
+    if (++polls == 10) {
+        start(starts_late);
+    }
+}
+
+static void work_on(struct vcpu *late)
+{
+    starts_late = late;
+    polls = 0;
+    more_works = 100;
+    hart_post(machine.harts[0], HART_WORK_CONSOLE);
+    fake.on_poll = on_poll;
+    assert_ptr_equal(next(), late);
+    assert_int_equal(polls, 100);
+    fake.on_poll = NULL;
+}
+
+/* Others can keep the hart from its guest, but not from interrupts, nor from whom these are for. */
+static void work_without_end(void **state)
+{
+    (void)state;
+    work_on(hog); /* the hart had nothing to do */
+    work_on(urgent);
 }
 
 static void post_console(struct timer *unused)
@@ -679,6 +712,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(equals_take_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_early_interrupt_loses_no_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_timers_work_is_done_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(work_without_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(turns_are_traced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wait_gives_the_hart_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_idle_look_changes_nothing, set_up, tear_down),

@@ -36,9 +36,13 @@ static struct vm *vm;
 static struct vdev *uart;
 static bool line;
 static uint32_t line_changes;
+static bool no_room; /* in the console */
 
 size_t console_write(struct console *c, const char *data, size_t len)
 {
+    if (no_room) {
+        return 0;
+    }
     assert_true(c->out_count + len <= sizeof(c->out));
     memcpy(c->out + c->out_count, data, len);
     c->out_count += len;
@@ -546,6 +550,22 @@ static void test_clear_refills(void **state)
     assert_int_equal(rd(5) & 0x01, 0);
 }
 
+/* Nothing has happened, and the guest is not told that it has. */
+static void test_byte_without_room(void **state)
+{
+    (void)state;
+    wr(1, 2);
+    assert_int_equal(rd(2) & 0x0f, 2);
+    assert_false(line);
+    no_room = true;
+    assert_int_equal(mmio_bus_write(&vm->bus, vm->vcpus[0], gpa(BASE), 1, 'x'), ERR_BUSY);
+    no_room = false;
+    assert_false(line);
+    wr(0, 'x');
+    assert_true(line);
+    assert_int_equal(rd(2) & 0x0f, 2);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -569,6 +589,7 @@ int main(void)
         T(test_modem_after_reset),
         T(test_empty_is_told_once),
         T(test_clear_refills),
+        T(test_byte_without_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
