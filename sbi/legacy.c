@@ -32,7 +32,7 @@ static void with_mask(struct vcpu *v, const struct sbi_ext *ext, uint64_t fid, u
 
 void sbi_legacy(struct vcpu *v, uint64_t a[8])
 {
-    char c = (char)a[0];
+    char c;
 
     switch (a[7]) {
     case SBI_EXT_LEGACY_SET_TIMER:
@@ -40,11 +40,7 @@ void sbi_legacy(struct vcpu *v, uint64_t a[8])
         a[0] = 0;
         break;
     case SBI_EXT_LEGACY_PUTCHAR:
-        if (console_write(v->vm->console, &c, 1) != 0) {
-            a[0] = 0;
-        } else {
-            arch_vcpu_call_again(v);
-        }
+        a[0] = (uint64_t)sbi_ext_dbcn.handle(v, SBI_DBCN_WRITE_BYTE, a).error;
         break;
     case SBI_EXT_LEGACY_GETCHAR:
         a[0] = console_read(v->vm->console, &c, 1) == 1 ? (uint8_t)c : UINT64_MAX;

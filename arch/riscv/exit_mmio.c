@@ -59,11 +59,10 @@ static enum decoded decode(const struct rv_vcpu *v, struct rv_mmio_insn *insn)
 }
 
 /*
- * One access on the bus, and on to the next instruction. A misaligned one is the device's to take
- * or refuse; an error is an access fault, or is tried again by the guest (ERR_BUSY), and has
- * changed nothing.
+ * One access on the bus, and on to the next instruction; or the guest is to try again (ERR_BUSY). A
+ * misaligned one is the device's to take or refuse. False: an access fault; nothing has changed.
  */
-static enum err access(struct rv_vcpu *v, const struct rv_mmio_insn *insn, gpa_t at)
+static bool access(struct rv_vcpu *v, const struct rv_mmio_insn *insn, gpa_t at)
 {
     const struct mmio_bus *bus = &v->core.vm->bus;
     uint64_t value;
@@ -71,7 +70,7 @@ static enum err access(struct rv_vcpu *v, const struct rv_mmio_insn *insn, gpa_t
 
     /* Split by the hart, or going on in the next page, which may be mapped to anywhere. */
     if (insn->addr_offset != 0 || (at.v & (PAGE_SIZE - 1)) + insn->width_bytes > PAGE_SIZE) {
-        return ERR_NOT_FOUND;
+        return false;
     }
     if (insn->write) {
         value = rv_insn_store_value(insn, v->frame.x[insn->reg]);
@@ -87,8 +86,9 @@ static enum err access(struct rv_vcpu *v, const struct rv_mmio_insn *insn, gpa_t
     }
     if (e == ERR_OK || e == ERR_BUSY) {
         v->core.exits[EXIT_MMIO]++;
+        return true;
     }
-    return e;
+    return false;
 }
 
 static gpa_t fault_gpa(uint64_t htval, uint64_t stval)
@@ -188,12 +188,8 @@ void rv_exit_page_fault(struct rv_vcpu *v)
     if (t->scause != CAUSE_INSN_GUEST_PAGE_FAULT) {
         d = decode(v, &insn);
     }
-    if (d == DECODED_OK) {
-        enum err e = access(v, &insn, fault_gpa(t->htval, t->stval));
-
-        if (e == ERR_OK || e == ERR_BUSY) {
-            return;
-        }
+    if (d == DECODED_OK && access(v, &insn, fault_gpa(t->htval, t->stval))) {
+        return;
     }
     v->core.exits[EXIT_PAGE_FAULT]++;
     if (d != DECODED_AGAIN) {

@@ -545,6 +545,15 @@ static void leave(const char *text, size_t len, const char *says)
     assert_null(meanwhile);
 }
 
+static char full[RING];
+
+/* Empty ones, below "x". */
+static void leave_lines(size_t count)
+{
+    memset(full, '\n', sizeof(full));
+    leave(full, count, "x\n");
+}
+
 static uint32_t newlines(void)
 {
     uint32_t n = 0;
@@ -585,13 +594,10 @@ static uint32_t turns_of_hart_1(void)
     return lines;
 }
 
-static char full[RING];
-
 static void test_turn_of_empty_lines(void **state)
 {
     (void)state;
-    memset(full, '\n', sizeof(full));
-    leave(full, sizeof(full), "x\n");
+    leave_lines(RING);
     assert_int_equal(turns_of_hart_1(), RING);
     assert_int_equal(fake_hart(1)->timer, UINT64_MAX);
 }
@@ -656,8 +662,7 @@ static void other_says(void)
 static void test_turns_with_another(void **state)
 {
     (void)state;
-    memset(full, '\n', sizeof(full));
-    leave(full, sizeof(full), "x\n");
+    leave_lines(RING);
     for (int i = 0; i < 20; i++) {
         pass_time();
         clear_screen();
@@ -684,8 +689,7 @@ static void test_call_does_not_wait(void **state)
     size_t n;
 
     (void)state;
-    memset(full, '\n', sizeof(full));
-    leave(full, sizeof(full), "x\n");
+    leave_lines(RING);
     pass_time(); /* the turn is missed */
     meanwhile = other_finds_no_room;
     write_to(0, "y\n");
@@ -813,8 +817,7 @@ static void test_rest_is_not_disturbed(void **state)
     uint32_t kicks;
 
     (void)state;
-    memset(full, '\n', sizeof(full));
-    leave(full, sizeof(full), "x\n");
+    leave_lines(RING);
     pass_time();
     assert_true(run_work(1));
     fake_become(machine.harts[0]);
@@ -841,8 +844,7 @@ static void slow(void)
 static void test_turns_of_two_on_a_slow_line(void **state)
 {
     (void)state;
-    memset(full, '\n', sizeof(full));
-    leave(full, 200, "x\n");
+    leave_lines(200);
     fake_become(machine.harts[1]);
     write_n(0, full, 64);
     for (int i = 0; i < 8; i++) {
@@ -863,8 +865,7 @@ static void test_flush_sends_all(void **state)
     uint32_t lines;
 
     (void)state;
-    memset(full, '\n', sizeof(full));
-    leave(full, 300, "x\n");
+    leave_lines(300);
     clear_screen();
     console_flush();
     lines = newlines();
@@ -878,8 +879,7 @@ static void test_flush_sends_all(void **state)
 static void test_writer_moves(void **state)
 {
     (void)state;
-    memset(full, '\n', sizeof(full));
-    leave(full, 100, "x\n");
+    leave_lines(100);
     clear_screen();
     pass_time();
     write_to(1, "here\n"); /* by hart 0: a piece */

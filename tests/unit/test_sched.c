@@ -53,7 +53,6 @@ static void an_early_interrupt_loses_no_turn(void **state)
     assert_ptr_equal(next(), hog);
 }
 
-/* The next record on the hart: of v, or nobody (NULL), after last. */
 static uint32_t console_works, more_works, polls;
 
 void console_work(void)
@@ -117,6 +116,7 @@ static void a_timers_work_is_done_once(void **state)
     assert_int_equal(console_works, 1);
 }
 
+/* The next record on the hart: of v, or nobody (NULL), after last. */
 static void traced(enum trace_event event, enum trace_left detail, const struct vcpu *v,
                    const struct vcpu *last)
 {
